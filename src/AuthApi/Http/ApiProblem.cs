@@ -1,0 +1,72 @@
+using System.Diagnostics;
+using System.Text.Json.Serialization;
+
+namespace AuthApi.Http;
+
+/// <summary>
+/// Every error the API can answer: <c>application/problem+json</c> (RFC 9457) with a stable <c>code</c> that a client can
+/// switch on. The table below is the whole vocabulary.
+/// </summary>
+/// <param name="Status">The HTTP status.</param>
+/// <param name="Code">A snake_case word that never changes its meaning.</param>
+/// <param name="Title">One plain sentence for a person.</param>
+public sealed partial record ApiProblem(int Status, string Code, string Title)
+{
+    public static readonly ApiProblem BadRequest = new(400, "bad_request", "The request could not be understood.");
+    public static readonly ApiProblem HttpsRequired = new(400, "https_required", "This API is served over HTTPS only.");
+    public static readonly ApiProblem MalformedJson = new(400, "malformed_json", "The body is not the JSON object this call expects.");
+    public static readonly ApiProblem ValidationFailed = new(400, "validation_failed", "One or more fields are not valid.");
+    public static readonly ApiProblem NotAuthenticated = new(401, "not_authenticated", "This call needs a live session.");
+    public static readonly ApiProblem InvalidCredentials = new(401, "invalid_credentials", "The e-mail address, user name or password is not right.");
+    public static readonly ApiProblem TwoFactorRequired = new(401, "two_factor_required", "A second factor is needed to log in.");
+    public static readonly ApiProblem Forbidden = new(403, "forbidden", "This session may not do that.");
+    public static readonly ApiProblem EmailNotConfirmed = new(403, "email_not_confirmed", "The e-mail address must be confirmed first.");
+    public static readonly ApiProblem NotFound = new(404, "not_found", "There is nothing at this address.");
+    public static readonly ApiProblem MethodNotAllowed = new(405, "method_not_allowed", "This address does not take that method.");
+    public static readonly ApiProblem EmailTaken = new(409, "email_taken", "There is an account with this e-mail address already.");
+    public static readonly ApiProblem PayloadTooLarge = new(413, "payload_too_large", "The body is larger than 16 KB.");
+    public static readonly ApiProblem UnsupportedMediaType = new(415, "unsupported_media_type", "The body must be application/json.");
+    public static readonly ApiProblem InternalError = new(500, "internal_error", "Something went wrong on our side.");
+    public static readonly ApiProblem StoreUnavailable = new(503, "store_unavailable", "The store is out of reach. Nothing is lost; try again.");
+
+    /// <summary>The problem to answer where only a status is known.</summary>
+    public static ApiProblem ForStatus(int status) => status switch
+    {
+        401 => NotAuthenticated,
+        403 => Forbidden,
+        404 => NotFound,
+        405 => MethodNotAllowed,
+        413 => PayloadTooLarge,
+        415 => UnsupportedMediaType,
+        503 => StoreUnavailable,
+        >= 400 and < 500 => BadRequest with { Status = status },
+        _ => InternalError with { Status = status },
+    };
+
+    /// <summary>Answers with this problem.</summary>
+    /// <param name="context">The request to answer; its response must not have started.</param>
+    /// <param name="errors">What is wrong with which field, by the field's name in JSON.</param>
+    public Task WriteAsync(HttpContext context, IReadOnlyDictionary<string, string[]>? errors = null)
+    {
+        context.Response.StatusCode = Status;
+        var response = new ProblemResponse(Title, Status, Code, Activity.Current?.Id ?? context.TraceIdentifier, errors);
+        return context.Response.WriteAsJsonAsync(response, ResponseJson.Default.ProblemResponse, "application/problem+json", CancellationToken.None);
+    }
+
+    [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+    [JsonSerializable(typeof(ProblemResponse))]
+    private sealed partial class ResponseJson : JsonSerializerContext;
+}
+
+/// <summary>An error, as RFC 9457 has it.</summary>
+/// <param name="Title">One plain sentence for a person.</param>
+/// <param name="Status">The HTTP status.</param>
+/// <param name="Code">A stable word to switch on.</param>
+/// <param name="TraceId">What to name when asking about this answer.</param>
+/// <param name="Errors">What is wrong with which field, where fields are wrong.</param>
+public sealed record ProblemResponse(
+    string Title,
+    int Status,
+    string Code,
+    string TraceId,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyDictionary<string, string[]>? Errors);

@@ -1,0 +1,73 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Microsoft.AspNetCore.Mvc.Formatters;
+using Microsoft.AspNetCore.Mvc.ModelBinding.Metadata;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+
+namespace AuthApi.Http;
+
+/// <summary>Registers what holds for every call: problems, strict JSON, small bodies, nothing cached.</summary>
+public static class HttpServices
+{
+    /// <summary>The largest body that is read, in bytes.</summary>
+    public const int LargestBody = 16 * 1024;
+
+    public static IServiceCollection AddHttpConventions(this IServiceCollection services)
+    {
+        services.AddSingleton<IProblemDetailsWriter, ProblemWriter>();
+        services.AddProblemDetails();
+        services.AddExceptionHandler<BadRequestExceptionHandler>();
+
+        services.AddControllers(options =>
+            {
+                options.ModelMetadataDetailsProviders.Add(new SystemTextJsonValidationMetadataProvider());
+
+                // Not text/json or application/vnd.anything+json as well: one way to say a thing.
+                var json = options.InputFormatters.OfType<SystemTextJsonInputFormatter>().Single();
+                json.SupportedMediaTypes.Clear();
+                json.SupportedMediaTypes.Add("application/json");
+            })
+            .ConfigureApiBehaviorOptions(options =>
+            {
+                options.InvalidModelStateResponseFactory = InvalidModelProblem.Create;
+
+                // A bare status from a filter (415) gets its body from the status code pages, like any other.
+                options.SuppressMapClientErrors = true;
+            })
+            .AddJsonOptions(options =>
+            {
+                // The parser's own words name our types.
+                options.AllowInputFormatterExceptionMessages = false;
+                options.JsonSerializerOptions.AllowDuplicateProperties = false;
+                options.JsonSerializerOptions.NumberHandling = JsonNumberHandling.Strict;
+                options.JsonSerializerOptions.MaxDepth = 8;
+                options.JsonSerializerOptions.Converters.Add(new JsonStringEnumConverter(JsonNamingPolicy.CamelCase, allowIntegerValues: false));
+            });
+
+        services.AddRouting(options => options.LowercaseUrls = true);
+        services.Configure<KestrelServerOptions>(options =>
+        {
+            options.AddServerHeader = false;
+            options.Limits.MaxRequestBodySize = LargestBody;
+        });
+        return services;
+    }
+
+    /// <summary>Adds <c>Cache-Control: no-store</c> to every response, errors included.</summary>
+    public static IApplicationBuilder UseNoStore(this IApplicationBuilder app) => app.Use(static (context, next) =>
+    {
+        // Set last, as the exception handler clears what was set before it.
+        context.Response.OnStarting(static state =>
+        {
+            var headers = ((HttpContext)state).Response.Headers;
+            headers.CacheControl = "no-store";
+            headers.Remove("Pragma");
+            headers.Remove("Expires");
+            return Task.CompletedTask;
+        }, context);
+        return next(context);
+    });
+
+    /// <summary>Gives every error a problem as its body: what a call threw, and what ended with a bare status.</summary>
+    public static IApplicationBuilder UseProblems(this IApplicationBuilder app) => app.UseExceptionHandler().UseStatusCodePages();
+}

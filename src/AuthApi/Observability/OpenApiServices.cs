@@ -1,0 +1,80 @@
+using System.Reflection;
+using Microsoft.OpenApi;
+
+namespace AuthApi.Observability;
+
+/// <summary>The configuration section <c>Swagger</c>.</summary>
+public sealed class SwaggerOptions
+{
+    public const string Section = "Swagger";
+
+    /// <summary>Whether Swagger UI and the document are served; in Development they are unless this says no.</summary>
+    public bool? Enabled { get; set; }
+}
+
+/// <summary>Registers the OpenAPI document and Swagger UI.</summary>
+public static class OpenApiServices
+{
+    /// <summary>The document's name, as in <c>/swagger/v1/swagger.json</c>.</summary>
+    public const string DocumentName = "v1";
+
+    /// <summary>The security scheme of the session cookie.</summary>
+    internal const string CookieScheme = "sessionCookie";
+
+    private const string Description = """
+        Session-based authentication in which logging out really ends the session.
+
+        **To sign in here**: open *register*, then *login*, press *Try it out* and *Execute*. Your browser keeps the session cookie, so
+        every call that follows is signed in, until *logout*. After it, the same cookie is refused wherever it is sent from.
+
+        Errors are `application/problem+json` (RFC 9457) with a `code` to switch on. No response may be cached.
+        """;
+
+    public static IServiceCollection AddOpenApiDocument(this IServiceCollection services)
+    {
+        services.AddOptions<SwaggerOptions>().BindConfiguration(SwaggerOptions.Section).ValidateOnStart();
+        services.AddSwaggerGen(options =>
+        {
+            options.SwaggerDoc(DocumentName, new OpenApiInfo
+            {
+                Title = "AuthApi",
+                Version = DocumentName,
+                Description = Description,
+                License = new OpenApiLicense { Name = "MIT" },
+            });
+            options.AddSecurityDefinition(CookieScheme, new OpenApiSecurityScheme
+            {
+                Type = SecuritySchemeType.ApiKey,
+                In = ParameterLocation.Cookie,
+                Name = "__Host-session",
+                Description = "The session cookie that *login* sets. Over plain HTTP, in Development only, its name is `session`.",
+            });
+            options.IncludeXmlComments(Assembly.GetExecutingAssembly(), includeControllerXmlComments: true);
+            options.SupportNonNullableReferenceTypes();
+            options.NonNullableReferenceTypesAsRequired();
+            options.OperationFilter<CommonAnswersFilter>();
+            options.ParameterFilter<AllowedValuesFilter>();
+            options.DocumentFilter<TrailingSlashFilter>();
+        });
+        return services;
+    }
+
+    public static WebApplication UseOpenApiDocument(this WebApplication app)
+    {
+        if (app.Configuration.GetValue<bool?>($"{SwaggerOptions.Section}:{nameof(SwaggerOptions.Enabled)}") ?? app.Environment.IsDevelopment())
+        {
+            app.UseSwagger(options => options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_0);
+            app.UseSwaggerUI(options =>
+            {
+                options.DocumentTitle = "AuthApi";
+                options.SwaggerEndpoint($"/swagger/{DocumentName}/swagger.json", "AuthApi");
+                options.DisplayOperationId();
+                options.DisplayRequestDuration();
+                options.EnableTryItOutByDefault();
+                options.ConfigObject.AdditionalItems["withCredentials"] = true;
+            });
+        }
+
+        return app;
+    }
+}

@@ -1,0 +1,70 @@
+using System.Security.Claims;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Identity;
+
+namespace AuthApi.Sessions;
+
+/// <summary>
+/// A live session at hand: its row, the principal that Identity's claims factory built for it, and its last use to the second.
+/// One instance serves many requests at once, so nothing in it but the last use ever changes.
+/// </summary>
+public sealed class CachedSession
+{
+    private static readonly string Parameter = typeof(CachedSession).FullName!;
+
+    private readonly long _idleTimeout;
+    private readonly long _absoluteExpiresAt;
+    private long _lastSeenAt;
+
+    /// <param name="session">The row.</param>
+    /// <param name="principal">Who it is. Shared by all the session's requests: not to be changed.</param>
+    /// <param name="lastSeenAt">The last use, which may be later than the row knows.</param>
+    /// <param name="readAt">When, by the cache's clock, the reading of all this began.</param>
+    internal CachedSession(UserSession session, ClaimsPrincipal principal, DateTimeOffset lastSeenAt, long readAt)
+    {
+        Session = session;
+        ReadAt = readAt;
+        _lastSeenAt = lastSeenAt.ToUnixTimeMilliseconds();
+        _idleTimeout = (long)(session.IdleExpiresAt - session.LastSeenAt).TotalMilliseconds;
+        _absoluteExpiresAt = session.AbsoluteExpiresAt.ToUnixTimeMilliseconds();
+
+        var properties = new AuthenticationProperties();
+        properties.SetParameter(Parameter, this);
+        Result = AuthenticateResult.Success(new AuthenticationTicket(principal, properties, IdentityConstants.ApplicationScheme));
+    }
+
+    public UserSession Session { get; }
+
+    public ClaimsPrincipal Principal => Result.Principal!;
+
+    /// <summary>The last use that this process knows of.</summary>
+    public DateTimeOffset LastSeenAt => DateTimeOffset.FromUnixTimeMilliseconds(Volatile.Read(ref _lastSeenAt));
+
+    /// <summary>When the session ends if it is not used again.</summary>
+    public DateTimeOffset ExpiresAt => DateTimeOffset.FromUnixTimeMilliseconds(IdleExpiresAt(Volatile.Read(ref _lastSeenAt)));
+
+    internal AuthenticateResult Result { get; }
+
+    internal long ReadAt { get; }
+
+    internal static CachedSession? Of(AuthenticateResult? result) => result?.Properties?.GetParameter<CachedSession>(Parameter);
+
+    internal bool IsExpired(DateTimeOffset now) => IdleExpiresAt(Volatile.Read(ref _lastSeenAt)) <= now.ToUnixTimeMilliseconds();
+
+    /// <summary>Notes a use.</summary>
+    /// <returns>What is new to the store, or <see langword="null"/> when this second's use, or a later one, is known.</returns>
+    internal LastSeen? Touch(DateTimeOffset now)
+    {
+        var at = now.ToUnixTimeMilliseconds();
+        var known = Volatile.Read(ref _lastSeenAt);
+        if (at < known + 1000 || Interlocked.CompareExchange(ref _lastSeenAt, at, known) != known)
+        {
+            return null;
+        }
+
+        return new LastSeen(
+            Session.Id, DateTimeOffset.FromUnixTimeMilliseconds(at), DateTimeOffset.FromUnixTimeMilliseconds(IdleExpiresAt(at)));
+    }
+
+    private long IdleExpiresAt(long lastSeenAt) => Math.Min(lastSeenAt + _idleTimeout, _absoluteExpiresAt);
+}

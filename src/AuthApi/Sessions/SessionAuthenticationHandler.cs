@@ -1,0 +1,164 @@
+using System.Globalization;
+using System.Runtime.ExceptionServices;
+using System.Security.Claims;
+using System.Text.Encodings.Web;
+using AuthApi.Audit;
+using AuthApi.Http;
+using AuthApi.Storage;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.Extensions.Options;
+
+namespace AuthApi.Sessions;
+
+/// <summary>What the session scheme can be told. The limits of sessions are in <see cref="UserSessionOptions"/>.</summary>
+public sealed class SessionAuthenticationOptions : AuthenticationSchemeOptions
+{
+    /// <summary>Whether sessions are served over plain HTTP; for development on one machine only.</summary>
+    public bool AllowPlainHttp { get; set; }
+}
+
+/// <summary>
+/// Authenticates a request by its session, in place of Identity's cookie handler and under its scheme, so that
+/// <c>SignInManager</c> signs in and out through it. The cookie handler trusts what the cookie says until it expires; here the
+/// cookie holds a random token, and what is in the store counts.
+/// </summary>
+internal sealed class SessionAuthenticationHandler(
+    IOptionsMonitor<SessionAuthenticationOptions> options,
+    IOptions<UserSessionOptions> limits,
+    UserSessionManager sessions,
+    TimeProvider time,
+    ILoggerFactory logger,
+    UrlEncoder encoder)
+    : SignInAuthenticationHandler<SessionAuthenticationOptions>(options, logger, encoder)
+{
+    private const int LongestUserAgent = 512;
+
+    private static readonly AuthenticateResult Dead = AuthenticateResult.Fail("The token belongs to no live session.");
+
+    protected override Task<AuthenticateResult> HandleAuthenticateAsync()
+    {
+        if (!TransportIsAllowed || !SessionCookie.TryRead(Request, out var text))
+        {
+            return Task.FromResult(AuthenticateResult.NoResult());
+        }
+
+        return SessionToken.TryParse(text, out var token) ? AuthenticateAsync(token.Hash) : Task.FromResult(Dead);
+    }
+
+    /// <summary>Starts a session with a new token, always, and ends the one the request came with (ASVS 7.2.4).</summary>
+    protected override async Task HandleSignInAsync(ClaimsPrincipal user, AuthenticationProperties? properties)
+    {
+        var current = await AuthenticateSessionAsync();
+        var rememberMe = properties?.IsPersistent ?? false;
+        var token = SessionToken.Create();
+        var now = DateTimeOffset.FromUnixTimeMilliseconds(time.GetUtcNow().ToUnixTimeMilliseconds());
+        var absoluteExpiresAt = now + limits.Value.AbsoluteTimeoutOf(rememberMe);
+        var session = new UserSession
+        {
+            Id = Guid.CreateVersion7(now),
+            UserId = int.Parse(user.FindFirstValue(ClaimTypes.NameIdentifier)!, CultureInfo.InvariantCulture),
+            TokenHash = token.Hash,
+            CreatedAt = now,
+            LastSeenAt = now,
+            IdleExpiresAt = now + limits.Value.IdleTimeoutOf(rememberMe),
+            AbsoluteExpiresAt = absoluteExpiresAt,
+            AuthenticatedAt = now,
+            AuthenticationMethods = [.. user.FindAll("amr").Select(claim => claim.Value)],
+            Transport = SessionTransport.Cookie,
+            RememberMe = rememberMe,
+            IpAddress = ClientAddress(),
+            UserAgent = ClientUserAgent(),
+        };
+
+        await sessions.StartAsync(session, replaces: current?.Session);
+        Context.Features.Set(new StartedSession(session));
+        SessionCookie.Append(Context, token, rememberMe ? absoluteExpiresAt : null);
+    }
+
+    /// <summary>
+    /// Ends the session durably before it returns. Nothing here listens to <see cref="HttpContext.RequestAborted"/>: a client
+    /// that hangs up has logged out all the same.
+    /// </summary>
+    protected override async Task HandleSignOutAsync(AuthenticationProperties? properties)
+    {
+        if (await AuthenticateSessionAsync() is { } current)
+        {
+            await sessions.EndAsync(current.Session, AuditEvent.SignedOut, ClientAddress(), ClientUserAgent());
+            if (limits.Value.ClearSiteData is { Length: > 0 } clear)
+            {
+                Response.Headers["Clear-Site-Data"] = clear;
+            }
+        }
+
+        RemoveCookie();
+    }
+
+    protected override async Task HandleChallengeAsync(AuthenticationProperties properties)
+    {
+        // The store out of reach is not a dead session: it throws, and the cookie stays.
+        await AuthenticateSessionAsync();
+        Response.Headers.WWWAuthenticate = "Session realm=\"AuthApi\"";
+        RemoveCookie();
+        await ApiProblem.NotAuthenticated.WriteAsync(Context);
+    }
+
+    protected override Task HandleForbiddenAsync(AuthenticationProperties properties) => ApiProblem.Forbidden.WriteAsync(Context);
+
+    private async Task<AuthenticateResult> AuthenticateAsync(TokenHash tokenHash)
+    {
+        try
+        {
+            var session = await sessions.FindAsync(tokenHash);
+            return session is null ? Dead : session.Result;
+        }
+        catch (Exception exception) when (StoreUnavailableException.IsCauseOf(exception))
+        {
+            // A call that needs no session is served all the same; one that does gets the 503 from the challenge.
+            return AuthenticateResult.Fail(exception);
+        }
+    }
+
+    private async Task<CachedSession?> AuthenticateSessionAsync()
+    {
+        var result = await HandleAuthenticateOnceAsync();
+        if (result.Failure is { } failure && StoreUnavailableException.IsCauseOf(failure))
+        {
+            ExceptionDispatchInfo.Throw(failure);
+        }
+
+        return CachedSession.Of(result);
+    }
+
+    private bool TransportIsAllowed => Request.IsHttps || Options.AllowPlainHttp;
+
+    private void RemoveCookie()
+    {
+        if (SessionCookie.TryRead(Request, out _))
+        {
+            SessionCookie.Remove(Context);
+        }
+    }
+
+    private string? ClientAddress()
+    {
+        var address = Context.Connection.RemoteIpAddress;
+        return (address is { IsIPv4MappedToIPv6: true } ? address.MapToIPv4() : address)?.ToString();
+    }
+
+    private string? ClientUserAgent()
+    {
+        var text = Request.Headers.UserAgent.ToString();
+        if (text.Length == 0)
+        {
+            return null;
+        }
+
+        return string.Create(Math.Min(text.Length, LongestUserAgent), text, static (target, source) =>
+        {
+            for (var i = 0; i < target.Length; i++)
+            {
+                target[i] = char.IsControl(source[i]) ? ' ' : source[i];
+            }
+        });
+    }
+}

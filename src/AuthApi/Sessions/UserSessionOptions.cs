@@ -1,0 +1,71 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace AuthApi.Sessions;
+
+/// <summary>The configuration section <c>Sessions</c>.</summary>
+public sealed class UserSessionOptions : IValidatableObject
+{
+    public const string Section = "Sessions";
+
+    /// <summary>A session not used for this long ends.</summary>
+    public TimeSpan IdleTimeout { get; set; } = TimeSpan.FromMinutes(30);
+
+    /// <summary>A session this old ends, however much it is used.</summary>
+    public TimeSpan AbsoluteTimeout { get; set; } = TimeSpan.FromHours(12);
+
+    /// <summary><see cref="IdleTimeout"/> where the user asked to be remembered.</summary>
+    public TimeSpan RememberMeIdleTimeout { get; set; } = TimeSpan.FromDays(14);
+
+    /// <summary><see cref="AbsoluteTimeout"/> where the user asked to be remembered.</summary>
+    public TimeSpan RememberMeAbsoluteTimeout { get; set; } = TimeSpan.FromDays(30);
+
+    /// <summary>How many sessions the process keeps at hand. Others are read from the store when they are used.</summary>
+    public int CacheSize { get; set; } = 50_000;
+
+    /// <summary>How often expired sessions are deleted.</summary>
+    public TimeSpan CleanupInterval { get; set; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>What <c>Clear-Site-Data</c> says when a session has ended; empty sends no such header.</summary>
+    public string ClearSiteData { get; set; } = "\"storage\"";
+
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        foreach (var (key, value) in new[]
+        {
+            (nameof(IdleTimeout), IdleTimeout),
+            (nameof(AbsoluteTimeout), AbsoluteTimeout),
+            (nameof(RememberMeIdleTimeout), RememberMeIdleTimeout),
+            (nameof(RememberMeAbsoluteTimeout), RememberMeAbsoluteTimeout),
+            (nameof(CleanupInterval), CleanupInterval),
+        })
+        {
+            if (value < TimeSpan.FromSeconds(1) || value > TimeSpan.FromDays(366))
+            {
+                yield return new ValidationResult($"{Section}:{key} must be between one second and 366 days, not {value:c}.");
+            }
+        }
+
+        if (IdleTimeout > AbsoluteTimeout)
+        {
+            yield return new ValidationResult($"{Section}:IdleTimeout must not be longer than {Section}:AbsoluteTimeout.");
+        }
+
+        if (RememberMeIdleTimeout > RememberMeAbsoluteTimeout)
+        {
+            yield return new ValidationResult($"{Section}:RememberMeIdleTimeout must not be longer than {Section}:RememberMeAbsoluteTimeout.");
+        }
+
+        if (CacheSize is < 100 or > 10_000_000)
+        {
+            yield return new ValidationResult($"{Section}:CacheSize must be between 100 and 10000000, not {CacheSize}.");
+        }
+    }
+
+    internal TimeSpan IdleTimeoutOf(bool rememberMe) => rememberMe ? RememberMeIdleTimeout : IdleTimeout;
+
+    internal TimeSpan AbsoluteTimeoutOf(bool rememberMe) => rememberMe ? RememberMeAbsoluteTimeout : AbsoluteTimeout;
+
+    /// <summary>How often last uses are written: once a minute, and more often where a minute is much of the idle timeout.</summary>
+    internal TimeSpan LastSeenInterval =>
+        TimeSpan.FromTicks(Math.Clamp(IdleTimeout.Ticks / 30, TimeSpan.TicksPerSecond, TimeSpan.TicksPerMinute));
+}

@@ -1,0 +1,156 @@
+using System.Threading.Channels;
+using Microsoft.EntityFrameworkCore;
+
+namespace AuthApi.Storage;
+
+/// <summary>
+/// The one writer of what must be durable before it is answered. It takes whatever writes are waiting, runs them in one
+/// transaction and commits once, so that a hundred logouts at a time share one sync of the disk; a write that comes
+/// alone waits for nobody. There is no timer: a batch is what gathered while the last one was being committed.
+/// </summary>
+/// <remarks>
+/// A write that has been handed over is carried out whether or not its caller stays to hear of it.
+/// Each write may run twice (once in a batch that failed because of another, once alone), so it must do all it does
+/// through the context that it is given. Entities it adds are saved with the batch.
+/// </remarks>
+public sealed partial class GroupCommit(IDbContextFactory<AuthDbContext> contexts, ILogger<GroupCommit> logger) : IHostedService
+{
+    private const int LargestBatch = 256;
+
+    private readonly Channel<Write> _waiting = Channel.CreateUnbounded<Write>(new() { SingleReader = true });
+    private Task _writer = Task.CompletedTask;
+
+    /// <summary>Runs <paramref name="write"/> and completes with its result when that is durable.</summary>
+    /// <exception cref="StoreUnavailableException">The writer has stopped, because the program is ending.</exception>
+    /// <exception cref="DbUpdateException">The store refused a row, and nothing of this write was kept.</exception>
+    public Task<TResult> WriteAsync<TResult>(Func<AuthDbContext, Task<TResult>> write)
+    {
+        var waiting = new Write<TResult>(write);
+        return _waiting.Writer.TryWrite(waiting)
+            ? waiting.Task
+            : Task.FromException<TResult>(new StoreUnavailableException("The program is ending and takes no more writes."));
+    }
+
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        _writer = Task.Run(RunAsync, CancellationToken.None);
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Takes no more writes and returns when those already taken are durable.</summary>
+    public Task StopAsync(CancellationToken cancellationToken)
+    {
+        _waiting.Writer.TryComplete();
+        return _writer.WaitAsync(cancellationToken);
+    }
+
+    private async Task RunAsync()
+    {
+        var batch = new List<Write>(LargestBatch);
+        while (await _waiting.Reader.WaitToReadAsync())
+        {
+            batch.Clear();
+            while (batch.Count < LargestBatch && _waiting.Reader.TryRead(out var write))
+            {
+                batch.Add(write);
+            }
+
+            await CommitAsync(batch);
+        }
+    }
+
+    private async Task CommitAsync(List<Write> batch)
+    {
+        try
+        {
+            await CommitOnceAsync(batch);
+        }
+        catch (Exception exception) when (StoreUnavailableException.IsCauseOf(exception))
+        {
+            Log.BatchFailed(logger, batch.Count, exception);
+            Fail(batch, exception);
+
+            // Whoever came while this batch waited for the store has waited long enough to be told the same.
+            while (_waiting.Reader.TryRead(out var write))
+            {
+                write.Fail(exception);
+            }
+        }
+        catch (Exception exception) when (batch.Count > 1)
+        {
+            // One write was refused and took the others down with it: each for itself.
+            Log.BatchSplit(logger, batch.Count, exception);
+            foreach (var write in batch)
+            {
+                await CommitAsync([write]);
+            }
+        }
+        catch (Exception exception)
+        {
+            Fail(batch, exception);
+        }
+    }
+
+    private async Task CommitOnceAsync(List<Write> batch)
+    {
+        await using (var context = await contexts.CreateDbContextAsync())
+        {
+            // The write lock is taken here, at the start, so that no write in the batch can find it gone half-way.
+            await using var transaction = await context.Database.BeginTransactionAsync();
+            context.Database.AutoSavepointsEnabled = false;
+            foreach (var write in batch)
+            {
+                await write.RunAsync(context);
+            }
+
+            await context.SaveChangesAsync();
+            await transaction.CommitAsync();
+        }
+
+        foreach (var write in batch)
+        {
+            write.Complete();
+        }
+    }
+
+    private static void Fail(List<Write> batch, Exception exception)
+    {
+        foreach (var write in batch)
+        {
+            write.Fail(exception);
+        }
+    }
+
+    private abstract class Write
+    {
+        public abstract Task RunAsync(AuthDbContext context);
+
+        public abstract void Complete();
+
+        public abstract void Fail(Exception exception);
+    }
+
+    private sealed class Write<TResult>(Func<AuthDbContext, Task<TResult>> write) : Write
+    {
+        // Continuations run elsewhere: the writer must not be held up by what its callers do next.
+        private readonly TaskCompletionSource<TResult> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private TResult _result = default!;
+
+        public Task<TResult> Task => _completion.Task;
+
+        public override async Task RunAsync(AuthDbContext context) => _result = await write(context);
+
+        public override void Complete() => _completion.TrySetResult(_result);
+
+        public override void Fail(Exception exception) => _completion.TrySetException(exception);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(101, LogLevel.Error, "The store is out of reach; {Count} writes were not made.")]
+        public static partial void BatchFailed(ILogger logger, int count, Exception exception);
+
+        [LoggerMessage(102, LogLevel.Debug, "One of {Count} writes was refused; each is made alone.")]
+        public static partial void BatchSplit(ILogger logger, int count, Exception exception);
+    }
+}

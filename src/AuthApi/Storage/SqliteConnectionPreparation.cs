@@ -1,0 +1,34 @@
+using System.Data.Common;
+using Microsoft.Data.Sqlite;
+using Microsoft.EntityFrameworkCore.Diagnostics;
+
+namespace AuthApi.Storage;
+
+/// <summary>
+/// What every connection to SQLite needs and the file does not remember. <c>synchronous=FULL</c> syncs the log at each
+/// commit: with less, SQLite documents that a committed transaction "might roll back following a power loss", and a
+/// session somebody ended would live again. The busy limit waits inside SQLite, which looks again within milliseconds,
+/// where the managed retry would sleep 150 ms between looks.
+/// </summary>
+internal sealed class SqliteConnectionPreparation : DbConnectionInterceptor
+{
+    /// <summary>How long to wait for another process's lock, in seconds, before the answer is 503.</summary>
+    public const int BusyTimeoutSeconds = 2;
+
+    private static readonly string Pragmas = $"PRAGMA busy_timeout={BusyTimeoutSeconds * 1000};PRAGMA synchronous=FULL;";
+
+    public override void ConnectionOpened(DbConnection connection, ConnectionEndEventData eventData) => Prepare(connection);
+
+    public override Task ConnectionOpenedAsync(DbConnection connection, ConnectionEndEventData eventData, CancellationToken cancellationToken = default)
+    {
+        Prepare(connection);
+        return Task.CompletedTask;
+    }
+
+    internal static void Prepare(DbConnection connection)
+    {
+        using var command = ((SqliteConnection)connection).CreateCommand();
+        command.CommandText = Pragmas;
+        command.ExecuteNonQuery();
+    }
+}

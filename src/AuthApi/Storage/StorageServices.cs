@@ -1,0 +1,39 @@
+using AuthApi.Hosting;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Diagnostics;
+
+namespace AuthApi.Storage;
+
+/// <summary>Registers the database and its one writer.</summary>
+public static class StorageServices
+{
+    public static IServiceCollection AddStorage(this IServiceCollection services)
+    {
+        services.AddOptions<DatabaseOptions>().BindConfiguration(DatabaseOptions.Section)
+            .Validate(options => options.Provider == "Sqlite", "Database:Provider is unknown; this version has Sqlite.")
+            .ValidateOnStart();
+
+        services.AddSingleton(provider => SqliteDatabase.FromConnectionString(
+            provider.GetRequiredService<IConfiguration>().GetConnectionString("Auth")));
+        services.AddSingleton<IInterceptor, SqliteConnectionPreparation>();
+
+        // A room that must know of changes to users registers an interceptor of its own.
+        services.AddPooledDbContextFactory<AuthDbContext>((provider, options) => options
+            .UseSqlite(provider.GetRequiredService<SqliteDatabase>().ConnectionString)
+            .AddInterceptors(provider.GetServices<IInterceptor>()));
+        services.AddScoped(provider => provider.GetRequiredService<IDbContextFactory<AuthDbContext>>().CreateDbContext());
+
+        services.AddSingleton<GroupCommit>();
+        services.AddHostedService(provider => provider.GetRequiredService<GroupCommit>());
+        services.AddExceptionHandler<StoreUnavailableExceptionHandler>();
+        return services;
+    }
+
+    /// <summary>Makes the database ready to be served; no request is taken before.</summary>
+    /// <exception cref="ConfigurationException">The configured database cannot be used.</exception>
+    public static async Task PrepareStorageAsync(this WebApplication app)
+    {
+        await using var context = await app.Services.GetRequiredService<IDbContextFactory<AuthDbContext>>().CreateDbContextAsync();
+        await app.Services.GetRequiredService<SqliteDatabase>().PrepareAsync(context, CancellationToken.None);
+    }
+}

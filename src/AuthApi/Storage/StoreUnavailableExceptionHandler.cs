@@ -1,0 +1,30 @@
+using AuthApi.Http;
+using Microsoft.AspNetCore.Diagnostics;
+
+namespace AuthApi.Storage;
+
+/// <summary>
+/// Answers 503 <c>store_unavailable</c> with <c>Retry-After</c> when the store is out of reach. Never a 401: a client that
+/// is told its session is dead throws its token away.
+/// </summary>
+internal sealed partial class StoreUnavailableExceptionHandler(ILogger<StoreUnavailableExceptionHandler> logger) : IExceptionHandler
+{
+    public async ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
+    {
+        if (!StoreUnavailableException.IsCauseOf(exception))
+        {
+            return false;
+        }
+
+        Log.StoreUnavailable(logger, exception.Message);
+        httpContext.Response.Headers.RetryAfter = "2";
+        await ApiProblem.StoreUnavailable.WriteAsync(httpContext);
+        return true;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(103, LogLevel.Error, "The store is out of reach: {Message}")]
+        public static partial void StoreUnavailable(ILogger logger, string message);
+    }
+}
