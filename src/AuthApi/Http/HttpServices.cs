@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Mvc.Formatters;
+using Microsoft.AspNetCore.Mvc.ModelBinding;
 using Microsoft.AspNetCore.Mvc.ModelBinding.Metadata;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
@@ -22,7 +23,12 @@ public static class HttpServices
             {
                 options.ModelMetadataDetailsProviders.Add(new SystemTextJsonValidationMetadataProvider());
 
-                // Not text/json or application/vnd.anything+json as well: one way to say a thing.
+                // No forms: nothing here reads one, and a broken one would be a 400 even where the body is ignored.
+                options.ValueProviderFactories.RemoveType<FormValueProviderFactory>();
+                options.ValueProviderFactories.RemoveType<FormFileValueProviderFactory>();
+                options.ValueProviderFactories.RemoveType<JQueryFormValueProviderFactory>();
+
+                // Not text/json as well: one way to say a thing.
                 var json = options.InputFormatters.OfType<SystemTextJsonInputFormatter>().Single();
                 json.SupportedMediaTypes.Clear();
                 json.SupportedMediaTypes.Add("application/json");

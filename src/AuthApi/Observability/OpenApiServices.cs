@@ -61,7 +61,9 @@ public static class OpenApiServices
 
     public static WebApplication UseOpenApiDocument(this WebApplication app)
     {
-        if (app.Configuration.GetValue<bool?>($"{SwaggerOptions.Section}:{nameof(SwaggerOptions.Enabled)}") ?? app.Environment.IsDevelopment())
+        // A value that is neither is reported when the options are validated.
+        var isSet = bool.TryParse(app.Configuration[$"{SwaggerOptions.Section}:{nameof(SwaggerOptions.Enabled)}"], out var enabled);
+        if (isSet ? enabled : app.Environment.IsDevelopment())
         {
             app.UseSwagger(options => options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_0);
             app.UseSwaggerUI(options =>

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Text;
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
@@ -44,7 +45,7 @@ public readonly struct SessionToken
         }
 
         var bits = new Bits();
-        if (!Base64Url.TryDecodeFromChars(text, bits, out var length) || length != TokenHash.Size)
+        if (Base64Url.DecodeFromChars(text, bits, out _, out var length) != OperationStatus.Done || length != TokenHash.Size)
         {
             return false;
         }

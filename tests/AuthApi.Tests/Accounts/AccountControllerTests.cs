@@ -1,0 +1,80 @@
+using System.Security.Claims;
+using AuthApi.Accounts;
+using AuthApi.Storage;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Identity;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+using Moq;
+
+namespace AuthApi.Tests.Accounts;
+
+/// <summary>The controller alone: whom it names, in which order it acts, and that it reports no logout that did not happen.</summary>
+internal sealed class AccountControllerTests
+{
+    private Mock<UserManager<ApplicationUser>> _users = null!;
+    private Mock<SignInManager<ApplicationUser>> _signIn = null!;
+    private AccountController _controller = null!;
+
+    [SetUp]
+    public void SetUp()
+    {
+        _users = new Mock<UserManager<ApplicationUser>>(
+            Mock.Of<IUserStore<ApplicationUser>>(), null!, null!, null!, null!, null!, null!, null!, null!);
+        _signIn = new Mock<SignInManager<ApplicationUser>>(
+            _users.Object, Mock.Of<IHttpContextAccessor>(), Mock.Of<IUserClaimsPrincipalFactory<ApplicationUser>>(),
+            Options.Create(new IdentityOptions()), NullLogger<SignInManager<ApplicationUser>>.Instance, null!, null!);
+        _controller = new AccountController(_signIn.Object, _users.Object, TimeProvider.System, NullLogger<AccountController>.Instance)
+        {
+            ControllerContext = new ControllerContext { HttpContext = new DefaultHttpContext { User = PrincipalOf(42) } },
+        };
+    }
+
+    [Test]
+    public async Task LogoutNamesTheUserWhoseSessionItIs()
+    {
+        var answer = await _controller.Logout(scope: null);
+
+        Assert.That(answer.Value, Is.EqualTo(new LogoutResponse("Logout successful. User id: 42")));
+        _signIn.Verify(manager => manager.SignOutAsync(), Times.Once);
+    }
+
+    [Test]
+    public async Task LogoutReadsWhoIsLeavingBeforeSigningOut()
+    {
+        _signIn.Setup(manager => manager.SignOutAsync())
+            .Callback(() => _controller.HttpContext.User = new ClaimsPrincipal(new ClaimsIdentity()))
+            .Returns(Task.CompletedTask);
+
+        var answer = await _controller.Logout(scope: "current");
+
+        Assert.That(answer.Value!.Message, Does.EndWith(" 42"));
+    }
+
+    [Test]
+    public void LogoutDoesNotReportSuccessWhenTheStoreFails()
+    {
+        _signIn.Setup(manager => manager.SignOutAsync()).ThrowsAsync(new StoreUnavailableException("The disk is gone."));
+
+        Assert.That(() => _controller.Logout(scope: null), Throws.TypeOf<StoreUnavailableException>());
+    }
+
+    [Test]
+    public async Task LoginOfAnUnknownUserHashesThePasswordOnce()
+    {
+        var hasher = new Mock<IPasswordHasher<ApplicationUser>>();
+        _users.Object.PasswordHasher = hasher.Object;
+
+        var answer = await _controller.Login(new LoginRequest { Email = "nobody@example.com", Password = "a password" });
+
+        Assert.That(answer.Result, Is.InstanceOf<AuthApi.Http.ProblemResult>());
+        hasher.Verify(it => it.HashPassword(It.IsAny<ApplicationUser>(), "a password"), Times.Once);
+        _signIn.Verify(
+            manager => manager.PasswordSignInAsync(It.IsAny<ApplicationUser>(), It.IsAny<string>(), It.IsAny<bool>(), It.IsAny<bool>()),
+            Times.Never);
+    }
+
+    private static ClaimsPrincipal PrincipalOf(int userId) =>
+        new(new ClaimsIdentity([new Claim(ClaimTypes.NameIdentifier, $"{userId}")], "test"));
+}

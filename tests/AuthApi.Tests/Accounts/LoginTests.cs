@@ -1,0 +1,179 @@
+using System.Net;
+using AuthApi.Audit;
+using AuthApi.Tests.Harness;
+
+namespace AuthApi.Tests.Accounts;
+
+internal sealed class LoginTests
+{
+    private AuthApiApplication _application = null!;
+    private Browser _browser = null!;
+
+    [SetUp]
+    public async Task SetUp()
+    {
+        _application = new AuthApiApplication();
+        _browser = _application.NewBrowser();
+        await _browser.RegisterAsync("ada@example.com", userName: "ada");
+    }
+
+    [TearDown]
+    public async Task TearDown()
+    {
+        _browser.Dispose();
+        await _application.DisposeAsync();
+    }
+
+    [Test]
+    public async Task LoginAnswersWhoAndWhichSession()
+    {
+        using var response = await _browser.PostAsync("/login/", new { email = "ada@example.com", password = Browser.Password });
+
+        var json = await response.JsonAsync();
+        var session = json["session"]!;
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(json["user"]!.ToJsonString(), Is.EqualTo("""{"id":1,"email":"ada@example.com","userName":"ada"}"""));
+            Assert.That(session["current"]!.GetValue<bool>(), Is.True);
+            Assert.That(session["createdAt"]!.GetValue<DateTimeOffset>(), Is.EqualTo(_application.Time.GetUtcNow()));
+            Assert.That(session["expiresAt"]!.GetValue<DateTimeOffset>(), Is.EqualTo(_application.Time.GetUtcNow().AddMinutes(30)));
+            Assert.That(session["transport"]!.GetValue<string>(), Is.EqualTo("cookie"));
+            Assert.That(session["authenticationMethods"]!.ToJsonString(), Is.EqualTo("""["pwd"]"""));
+            Assert.That(await response.Content.ReadAsStringAsync(), Does.Not.Contain(_browser.Token));
+        }
+    }
+
+    [Test]
+    public async Task TheCookieIsExact()
+    {
+        using var response = await _browser.PostAsync("/login/", new { email = "ada@example.com", password = Browser.Password });
+
+        Assert.That(response.SetCookies().Single(), Does.Match(
+            "^__Host-session=[A-Za-z0-9_-]{43}; path=/; secure; samesite=strict; httponly$"));
+    }
+
+    [Test]
+    public async Task ACookieThatIsToBeRememberedOutlivesTheBrowser()
+    {
+        using var response = await _browser.PostAsync(
+            "/login/", new { email = "ada@example.com", password = Browser.Password, rememberMe = true });
+
+        Assert.That(response.SetCookies().Single(), Does.Match(
+            "^__Host-session=[A-Za-z0-9_-]{43}; expires=Tue, 31 Mar 2026 12:00:00 GMT; path=/; secure; samesite=strict; httponly$"));
+    }
+
+    [Test]
+    public async Task TheUserNameWillDoForTheAddress()
+    {
+        using var response = await _browser.PostAsync("/login/", new { userName = "Ada", password = Browser.Password });
+
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [Test]
+    public async Task AWrongPasswordAnUnknownUserAndALockedAccountAreAnsweredAlike()
+    {
+        await _browser.RegisterAsync("locked@example.com");
+        for (var i = 0; i < 5; i++)
+        {
+            using var failure = await _browser.PostAsync("/login/", new { email = "locked@example.com", password = "wrong" });
+        }
+
+        string? first = null;
+        foreach (var (email, password) in new[]
+        {
+            ("ada@example.com", "wrong"), ("nobody@example.com", Browser.Password), ("locked@example.com", Browser.Password), ("not an address", "x"),
+        })
+        {
+            using var response = await _browser.PostAsync("/login/", new { email, password });
+            var problem = await response.ShouldBeProblemAsync(HttpStatusCode.Unauthorized, "invalid_credentials");
+            problem["traceId"] = "";
+            var answer = string.Join('\n', response.Headers.Select(header => header.Key)) + problem.ToJsonString();
+            Assert.That(answer, Is.EqualTo(first ??= answer));
+            Assert.That(response.SetCookies(), Is.Empty);
+        }
+    }
+
+    [Test]
+    public async Task TheOwnerOfALockedAccountStaysLoggedInAndCanLogOut()
+    {
+        await _browser.LogInAsync();
+        using var stranger = _application.NewBrowser();
+        for (var i = 0; i < 5; i++)
+        {
+            using var failure = await stranger.PostAsync("/login/", new { email = "ada@example.com", password = "wrong" });
+        }
+
+        Assert.That(await _browser.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+        using var logout = await _browser.LogOutAsync();
+        Assert.That(logout.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [Test]
+    public async Task LoginOverALiveSessionEndsThatSession()
+    {
+        await _browser.LogInAsync();
+        using var before = _browser.Copy();
+
+        await _browser.LogInAsync();
+
+        Assert.That(_browser.Token, Is.Not.EqualTo(before.Token));
+        Assert.That(await _browser.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(await before.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
+        Assert.That(await _application.StoredSessionsAsync(), Has.Count.EqualTo(1));
+        Assert.That(await _application.EventsAsync(1), Is.EqualTo(new[] { AuditEvent.SignedIn, AuditEvent.SessionReplaced, AuditEvent.SignedIn }));
+    }
+
+    [Test]
+    public async Task LoginAsAnotherUserEndsTheFirstUsersSession()
+    {
+        await _browser.RegisterAsync("bob@example.com");
+        await _browser.LogInAsync("ada@example.com");
+        using var ada = _browser.Copy();
+
+        await _browser.LogInAsync("bob@example.com");
+
+        using var me = await _browser.GetAsync("/me/");
+        Assert.That((await me.JsonAsync())["email"]!.GetValue<string>(), Is.EqualTo("bob@example.com"));
+        Assert.That(await ada.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
+    }
+
+    [Test]
+    public async Task AFailedLoginLeavesTheSessionItCameWith()
+    {
+        await _browser.LogInAsync();
+
+        using var failure = await _browser.PostAsync("/login/", new { email = "ada@example.com", password = "wrong" });
+
+        Assert.That(failure.StatusCode, Is.EqualTo(HttpStatusCode.Unauthorized));
+        Assert.That(await _browser.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [Test]
+    public async Task ATokenThatAnAttackerPlantedIsNotAdopted()
+    {
+        var planted = AuthApi.Sessions.SessionToken.Create().Reveal();
+        _browser.Cookies["__Host-session"] = planted;
+
+        await _browser.LogInAsync();
+
+        Assert.That(_browser.Token, Is.Not.EqualTo(planted));
+        using var attacker = _application.NewBrowser();
+        attacker.Cookies["__Host-session"] = planted;
+        Assert.That(await attacker.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
+    }
+
+    [Test]
+    public async Task LoginNeedsAPasswordAndEitherAnAddressOrAName()
+    {
+        using var neither = await _browser.PostAsync("/login/", new { password = "x" });
+        using var both = await _browser.PostAsync("/login/", new { email = "ada@example.com", userName = "ada", password = "x" });
+        using var nothing = await _browser.PostAsync("/login/", new { email = "ada@example.com" });
+        using var tooLong = await _browser.PostAsync("/login/", new { email = "ada@example.com", password = new string('x', 1025) });
+
+        await neither.ShouldBeInvalidAsync("email");
+        await both.ShouldBeInvalidAsync("email");
+        await nothing.ShouldBeInvalidAsync("password");
+        await tooLong.ShouldBeInvalidAsync("password");
+    }
+}

@@ -1,0 +1,254 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using AuthApi.Audit;
+using AuthApi.Sessions;
+using AuthApi.Tests.Harness;
+using Microsoft.AspNetCore.Mvc.ApiExplorer;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace AuthApi.Tests.Accounts;
+
+/// <summary>The call that the product is for.</summary>
+internal sealed class LogoutTests
+{
+    private AuthApiApplication _application = null!;
+    private Browser _browser = null!;
+
+    [SetUp]
+    public async Task SetUp()
+    {
+        _application = new AuthApiApplication();
+        _browser = await _application.NewLoggedInBrowserAsync();
+    }
+
+    [TearDown]
+    public async Task TearDown()
+    {
+        _browser.Dispose();
+        await _application.DisposeAsync();
+    }
+
+    [Test]
+    public async Task LogoutAnswersAsTheContractSays()
+    {
+        using var response = await _browser.LogOutAsync();
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+            Assert.That(await response.Content.ReadAsStringAsync(), Is.EqualTo("""{"message":"Logout successful. User id: 1"}"""));
+            Assert.That(response.Content.Headers.ContentType!.ToString(), Is.EqualTo("application/json; charset=utf-8"));
+            Assert.That(response.Headers.CacheControl!.ToString(), Is.EqualTo("no-store"));
+            Assert.That(response.Headers.GetValues("Clear-Site-Data").Single(), Is.EqualTo("\"storage\""));
+            Assert.That(response.SetCookies().Single(), Is.EqualTo(
+                "__Host-session=; expires=Thu, 01 Jan 1970 00:00:00 GMT; max-age=0; path=/; secure; samesite=strict; httponly"));
+        }
+    }
+
+    [Test]
+    public async Task LogoutEndsTheSessionSoTheOldCookieIsRefusedOnEveryProtectedPath()
+    {
+        using var thief = _browser.Copy();
+        var protectedCalls = _application.Services.GetRequiredService<IApiDescriptionGroupCollectionProvider>().ApiDescriptionGroups.Items
+            .SelectMany(group => group.Items)
+            .Where(call => call.ActionDescriptor.EndpointMetadata.OfType<Microsoft.AspNetCore.Authorization.IAuthorizeData>().Any())
+            .ToList();
+        Assert.That(protectedCalls, Has.Count.GreaterThanOrEqualTo(2));
+
+        using var logout = await _browser.LogOutAsync();
+
+        Assert.That(logout.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        foreach (var call in protectedCalls)
+        {
+            using var response = await thief.Copy().SendAsync(new HttpMethod(call.HttpMethod!), "/" + call.RelativePath);
+            await response.ShouldBeNotAuthenticatedAsync();
+            Assert.That(response.SetCookies().Single(), Does.StartWith("__Host-session=; "), "the dead cookie is removed");
+        }
+    }
+
+    [Test]
+    public async Task TheRowIsGoneAndTheEndIsWrittenBeforeTheAnswer()
+    {
+        using var response = await _browser.LogOutAsync();
+
+        Assert.That(await _application.StoredSessionsAsync(), Is.Empty);
+        Assert.That(await _application.EventsAsync(1), Is.EqualTo(new[] { AuditEvent.SignedIn, AuditEvent.SignedOut }));
+    }
+
+    [Test]
+    public async Task ASecondLogoutIsNotAuthenticated()
+    {
+        using var copy = _browser.Copy();
+        using var first = await _browser.LogOutAsync();
+
+        using var second = await copy.LogOutAsync();
+        using var withoutCookie = await _browser.LogOutAsync();
+
+        await second.ShouldBeNotAuthenticatedAsync();
+        await withoutCookie.ShouldBeNotAuthenticatedAsync();
+        Assert.That(withoutCookie.SetCookies(), Is.Empty, "there is no cookie to remove");
+    }
+
+    [Test]
+    public async Task AnotherDeviceAndAnotherUserAreUnaffected()
+    {
+        using var phone = _application.NewBrowser();
+        await phone.LogInAsync("ada@example.com");
+        using var bob = await _application.NewLoggedInBrowserAsync("bob@example.com");
+
+        using var response = await _browser.LogOutAsync();
+
+        Assert.That(await phone.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(await bob.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [Test]
+    public async Task ACallerCannotChooseWhomToLogOut()
+    {
+        using var bob = _application.NewBrowser();
+        var bobId = await bob.RegisterAsync("bob@example.com");
+        var bobSession = await bob.LogInAsync("bob@example.com");
+
+        using var response = await _browser.PostAsync(
+            $"/logout/?userId={bobId}&sessionId={bobSession["id"]}", new { userId = bobId, sessionId = bobSession["id"]!.GetValue<string>() });
+
+        Assert.That((await response.JsonAsync())["message"]!.GetValue<string>(), Is.EqualTo("Logout successful. User id: 1"));
+        Assert.That(await bob.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [TestCase(null, null)]
+    [TestCase("", "application/json")]
+    [TestCase("{}", "application/json")]
+    [TestCase("{not json", "application/json")]
+    [TestCase("a=b", "application/x-www-form-urlencoded")]
+    [TestCase("no boundary", "multipart/form-data")]
+    [TestCase("<logout/>", "application/xml")]
+    [TestCase("\0\uFFFD", "text/plain")]
+    public async Task WhateverBodyComesIsIgnored(string? body, string? contentType)
+    {
+        using var copy = _browser.Copy();
+
+        using var response = body is null ? await _browser.LogOutAsync() : await _browser.PostTextAsync("/logout/", body, contentType!);
+
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(await copy.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
+    }
+
+    [Test]
+    public async Task TheAddressWorksWithAndWithoutItsSlash([Values("/logout/", "/logout", "/LOGOUT/")] string path)
+    {
+        using var copy = _browser.Copy();
+
+        using var response = await _browser.PostAsync(path);
+
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(await copy.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
+    }
+
+    [Test]
+    public async Task AnyOtherMethodIsNotAllowedAndChangesNothing([Values("GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS")] string method)
+    {
+        using var response = await _browser.SendAsync(new HttpMethod(method), "/logout/");
+
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.MethodNotAllowed));
+        Assert.That(response.Content.Headers.Allow, Is.EqualTo(new[] { "POST" }));
+        Assert.That(await _browser.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [TestCase("scope=current", true)]
+    [TestCase("scope=everything", false)]
+    [TestCase("scope=CURRENT", false)]
+    [TestCase("scope=0", false)]
+    public async Task AScopeThatIsUnknownIsRefusedAndChangesNothing(string query, bool known)
+    {
+        using var response = await _browser.PostAsync("/logout/?" + query);
+
+        if (known)
+        {
+            Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        }
+        else
+        {
+            await response.ShouldBeInvalidAsync("scope");
+            Assert.That(await _browser.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+        }
+    }
+
+    [TestCase("returnUrl=https://evil.example")]
+    [TestCase("ReturnUrl=/x")]
+    [TestCase("next=//evil.example")]
+    public async Task LogoutNeverRedirects(string query)
+    {
+        using var response = await _browser.PostAsync("/logout/?" + query);
+
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(response.Headers.Location, Is.Null);
+    }
+
+    [Test]
+    public async Task AHundredLogoutsOfOneTokenAtOnceLeaveItDeadAndWriteTheEndOnce()
+    {
+        using var copy = _browser.Copy();
+
+        var statuses = await Task.WhenAll(Enumerable.Range(0, 100).Select(async _ =>
+        {
+            using var response = await copy.Copy().LogOutAsync();
+            return response.StatusCode;
+        }));
+
+        Assert.That(statuses, Has.Some.EqualTo(HttpStatusCode.OK));
+        Assert.That(statuses, Is.All.EqualTo(HttpStatusCode.OK).Or.EqualTo(HttpStatusCode.Unauthorized));
+        Assert.That(await copy.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
+        Assert.That(await _application.EventsAsync(1), Is.EqualTo(new[] { AuditEvent.SignedIn, AuditEvent.SignedOut }));
+    }
+
+    [Test]
+    public async Task ASlowRequestThatBeganBeforeTheLogoutDoesNotReviveTheSession()
+    {
+        // The slow request has read the session, and waits, when the logout comes.
+        var store = new InterruptedStore();
+        await using var application = new AuthApiApplication(store.Wrap);
+        using var browser = await application.NewLoggedInBrowserAsync();
+        using var slow = browser.Copy();
+        using var thief = browser.Copy();
+        store.PauseNextFind();
+        var slowRequest = slow.MeAsync();
+        await store.Paused;
+
+        using var logout = await browser.LogOutAsync();
+        store.Resume();
+
+        Assert.That(logout.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(await slowRequest, Is.EqualTo(HttpStatusCode.OK), "it came before the logout");
+        Assert.That(await thief.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
+        application.Time.Advance(TimeSpan.FromMinutes(2));
+        await application.Services.GetRequiredService<LastSeenTracker>().FlushAsync();
+        Assert.That(await application.StoredSessionsAsync(), Is.Empty, "its last use does not bring the row back");
+    }
+
+    [Test]
+    public async Task AClientThatHangsUpInTheMiddleIsLoggedOutAllTheSame()
+    {
+        var store = new InterruptedStore();
+        await using var application = new AuthApiApplication(store.Wrap, kestrel: true);
+        using var browser = await application.NewLoggedInBrowserAsync();
+        store.PauseNextEnd();
+
+        using (var socket = new TcpClient())
+        {
+            await socket.ConnectAsync(IPAddress.Loopback, browser.Address.Port);
+            await socket.GetStream().WriteAsync(Encoding.ASCII.GetBytes(
+                $"POST /logout/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nCookie: session={browser.Token}\r\n\r\n"));
+            await store.Paused;
+            socket.Client.Close(0); // a reset: the server is told at once
+        }
+
+        await store.Aborted;
+        store.Resume();
+        await store.Ended;
+
+        Assert.That(await browser.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
+        Assert.That(await application.StoredSessionsAsync(), Is.Empty);
+    }
+}

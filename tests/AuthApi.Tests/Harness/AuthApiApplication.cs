@@ -1,0 +1,116 @@
+using AuthApi.Audit;
+using AuthApi.Sessions;
+using AuthApi.Storage;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Identity;
+using Microsoft.AspNetCore.Mvc.Testing;
+using Microsoft.AspNetCore.TestHost;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
+
+namespace AuthApi.Tests.Harness;
+
+/// <summary>
+/// The whole application over a real SQLite file of its own, with a clock that tests set. Only the cost of a password hash
+/// is less than the product's.
+/// </summary>
+internal sealed class AuthApiApplication : WebApplicationFactory<Program>
+{
+    private readonly TemporaryFolder _folder = new();
+    private readonly Action<IServiceCollection> _replace;
+    private readonly Dictionary<string, string?> _settings;
+    private readonly string _environment;
+    private readonly bool _kestrel;
+
+    /// <param name="replace">Services to put in place of the product's.</param>
+    /// <param name="settings">Configuration, as on the command line.</param>
+    /// <param name="environment">The environment to run in.</param>
+    /// <param name="kestrel">Whether to listen on a real socket of 127.0.0.1, which knows limits and clients that hang up.</param>
+    public AuthApiApplication(
+        Action<IServiceCollection>? replace = null,
+        Dictionary<string, string?>? settings = null,
+        string environment = "Development",
+        bool kestrel = false)
+    {
+        _replace = replace ?? (_ => { });
+        _settings = settings ?? [];
+        _environment = environment;
+        _kestrel = kestrel;
+        if (kestrel)
+        {
+            UseKestrel(port: 0);
+        }
+    }
+
+    public FakeTimeProvider Time { get; } = new(new DateTimeOffset(2026, 3, 1, 12, 0, 0, TimeSpan.Zero));
+
+    public string DatabaseFile => Path.Combine(_folder.Path, "data", "auth.db");
+
+    /// <summary>A browser that knows nothing of this application yet, over HTTPS unless told otherwise.</summary>
+    public Browser NewBrowser(string scheme = "https")
+    {
+        if (_kestrel)
+        {
+            StartServer();
+            return new Browser(new HttpClient(new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false }) { BaseAddress = ClientOptions.BaseAddress });
+        }
+
+        var client = Server.CreateClient();
+        client.BaseAddress = new Uri($"{scheme}://localhost");
+        return new Browser(client);
+    }
+
+    /// <summary>A browser in which a new user has registered and logged in.</summary>
+    public async Task<Browser> NewLoggedInBrowserAsync(string email = "ada@example.com")
+    {
+        var browser = NewBrowser(_kestrel ? "http" : "https");
+        await browser.RegisterAsync(email);
+        await browser.LogInAsync(email);
+        return browser;
+    }
+
+    public async Task<TResult> QueryAsync<TResult>(Func<AuthDbContext, Task<TResult>> query)
+    {
+        await using var context = await Services.GetRequiredService<IDbContextFactory<AuthDbContext>>().CreateDbContextAsync();
+        return await query(context);
+    }
+
+    public Task<List<UserSession>> StoredSessionsAsync() => QueryAsync(context => context.Set<UserSession>().AsNoTracking().ToListAsync());
+
+    public Task<List<AuditEvent>> EventsAsync(int userId) => QueryAsync(context => context.Set<AuditEntry>()
+        .Where(entry => entry.UserId == userId).OrderBy(entry => entry.Id).Select(entry => entry.Event).ToListAsync());
+
+    /// <summary>Does something as a request would, with scoped services.</summary>
+    public async Task WithScopeAsync(Func<IServiceProvider, Task> action)
+    {
+        await using var scope = Services.CreateAsyncScope();
+        await action(scope.ServiceProvider);
+    }
+
+    protected override void ConfigureWebHost(IWebHostBuilder builder)
+    {
+        builder.UseEnvironment(_environment);
+        builder.UseSetting("ConnectionStrings:Auth", $"Data Source={DatabaseFile}");
+        foreach (var (key, value) in _settings)
+        {
+            builder.UseSetting(key, value);
+        }
+
+        builder.ConfigureLogging(logging => logging.ClearProviders());
+        builder.ConfigureTestServices(services =>
+        {
+            services.Replace(ServiceDescriptor.Singleton<TimeProvider>(Time));
+            services.Configure<PasswordHasherOptions>(options => options.IterationCount = 1_000);
+            _replace(services);
+        });
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        await base.DisposeAsync();
+        _folder.Dispose();
+    }
+}

@@ -1,0 +1,109 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text;
+using System.Text.Json.Nodes;
+
+namespace AuthApi.Tests.Harness;
+
+/// <summary>
+/// A client with a cookie jar, as a browser has one. .NET's own jar is not used: it drops a <c>Secure</c> cookie over plain
+/// HTTP and compares names ignoring case.
+/// </summary>
+internal sealed class Browser(HttpClient client, bool isCopy = false) : IDisposable
+{
+    public const string Password = "correct horse battery staple";
+
+    /// <summary>The cookies it would send, by name.</summary>
+    public Dictionary<string, string> Cookies { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>The session's token, as the cookie jar has it.</summary>
+    public string Token => Cookies.Values.Single();
+
+    public Uri Address => client.BaseAddress!;
+
+    /// <summary>Another client with a copy of the cookies: what a thief of the jar has.</summary>
+    public Browser Copy()
+    {
+        var copy = new Browser(client, isCopy: true);
+        foreach (var (name, value) in Cookies)
+        {
+            copy.Cookies[name] = value;
+        }
+
+        return copy;
+    }
+
+    public Task<HttpResponseMessage> GetAsync(string path) => SendAsync(HttpMethod.Get, path);
+
+    /// <summary>Posts an object as JSON, or nothing.</summary>
+    public Task<HttpResponseMessage> PostAsync(string path, object? body = null) =>
+        SendAsync(HttpMethod.Post, path, body is null ? null : JsonContent.Create(body));
+
+    /// <summary>Posts this text as a body of this type.</summary>
+    public Task<HttpResponseMessage> PostTextAsync(string path, string text, string contentType = "application/json") =>
+        SendAsync(HttpMethod.Post, path, new StringContent(text, Encoding.UTF8, contentType));
+
+    public async Task<HttpResponseMessage> SendAsync(
+        HttpMethod method, string path, HttpContent? content = null, Action<HttpRequestMessage>? change = null, CancellationToken cancellationToken = default)
+    {
+        using var request = new HttpRequestMessage(method, path) { Content = content };
+        if (Cookies.Count > 0)
+        {
+            request.Headers.TryAddWithoutValidation("Cookie", string.Join("; ", Cookies.Select(cookie => $"{cookie.Key}={cookie.Value}")));
+        }
+
+        change?.Invoke(request);
+        var response = await client.SendAsync(request, cancellationToken);
+        Keep(response.SetCookies());
+        return response;
+    }
+
+    public async Task<int> RegisterAsync(string email = "ada@example.com", string password = Password, string? userName = null)
+    {
+        using var response = await PostAsync("/register/", new { email, password, userName });
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.Created), await response.Content.ReadAsStringAsync());
+        return (await response.JsonAsync())["id"]!.GetValue<int>();
+    }
+
+    /// <summary>Logs in and returns the session, as the API tells it.</summary>
+    public async Task<JsonNode> LogInAsync(string email = "ada@example.com", string password = Password, bool rememberMe = false)
+    {
+        using var response = await PostAsync("/login/", new { email, password, rememberMe });
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK), await response.Content.ReadAsStringAsync());
+        return (await response.JsonAsync())["session"]!;
+    }
+
+    public Task<HttpResponseMessage> LogOutAsync() => PostAsync("/logout/");
+
+    /// <summary>The status of <c>GET /me/</c>: 200 where the session lives, 401 where it does not.</summary>
+    public async Task<HttpStatusCode> MeAsync()
+    {
+        using var response = await GetAsync("/me/");
+        return response.StatusCode;
+    }
+
+    public void Dispose()
+    {
+        // A copy shares the connection, and may be done with before the others.
+        if (!isCopy)
+        {
+            client.Dispose();
+        }
+    }
+
+    private void Keep(IEnumerable<string> setCookies)
+    {
+        foreach (var setCookie in setCookies)
+        {
+            var pair = setCookie.Split(';')[0].Split('=', 2);
+            if (setCookie.Contains("max-age=0", StringComparison.OrdinalIgnoreCase))
+            {
+                Cookies.Remove(pair[0]);
+            }
+            else
+            {
+                Cookies[pair[0]] = pair[1];
+            }
+        }
+    }
+}

@@ -1,0 +1,91 @@
+using System.Diagnostics;
+
+namespace AuthApi.Tests.Harness;
+
+/// <summary>The program as a process of its own, as an operator runs it; for what only a process can do: not start, restart, be killed.</summary>
+internal sealed class RunningProgram : IAsyncDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    private readonly Process _process;
+
+    private RunningProgram(Process process, Uri address)
+    {
+        _process = process;
+        Address = address;
+    }
+
+    public Uri Address { get; }
+
+    /// <summary>Starts the program in <paramref name="folder"/> and returns when it listens.</summary>
+    public static async Task<RunningProgram> StartAsync(string folder, params string[] arguments)
+    {
+        const string listening = "Now listening on: ";
+        var process = Launch(folder, arguments);
+        using var timeout = new CancellationTokenSource(Patience);
+        while (await process.StandardOutput.ReadLineAsync(timeout.Token) is { } line)
+        {
+            if (line.IndexOf(listening, StringComparison.Ordinal) is >= 0 and var index)
+            {
+                // Read on, or a full pipe would stop the program.
+                _ = process.StandardOutput.ReadToEndAsync(CancellationToken.None);
+                return new RunningProgram(process, new Uri(line[(index + listening.Length)..]));
+            }
+        }
+
+        throw new InvalidOperationException("The program did not start: " + await process.StandardError.ReadToEndAsync(timeout.Token));
+    }
+
+    /// <summary>Starts the program where it is expected to end by itself.</summary>
+    /// <returns>Its exit code and what it said on standard error.</returns>
+    public static async Task<(int ExitCode, string Error)> RunToEndAsync(string folder, params string[] arguments)
+    {
+        using var process = Launch(folder, arguments);
+        using var timeout = new CancellationTokenSource(Patience);
+        try
+        {
+            var output = process.StandardOutput.ReadToEndAsync(timeout.Token);
+            var error = await process.StandardError.ReadToEndAsync(timeout.Token);
+            await output;
+            await process.WaitForExitAsync(timeout.Token);
+            return (process.ExitCode, error);
+        }
+        finally
+        {
+            process.Kill();
+        }
+    }
+
+    public Browser NewBrowser() =>
+        new(new HttpClient(new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false }) { BaseAddress = Address });
+
+    /// <summary>Ends the process at once, as <c>kill -9</c> does: nothing is flushed and nobody is told.</summary>
+    public async Task KillAsync()
+    {
+        _process.Kill();
+        await _process.WaitForExitAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited)
+        {
+            await KillAsync();
+        }
+
+        _process.Dispose();
+    }
+
+    private static Process Launch(string folder, string[] arguments)
+    {
+        var start = new ProcessStartInfo("dotnet", [typeof(Program).Assembly.Location, "--urls", "http://127.0.0.1:0", .. arguments])
+        {
+            WorkingDirectory = folder,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        start.Environment["ASPNETCORE_ENVIRONMENT"] = "Development";
+        var process = Process.Start(start)!;
+        return process;
+    }
+}

@@ -1,0 +1,134 @@
+using System.Text.Json.Nodes;
+using AuthApi.Tests.Harness;
+using AuthApi.Tests.House;
+using Microsoft.AspNetCore.Mvc.ApiExplorer;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace AuthApi.Tests.Observability;
+
+internal sealed class OpenApiDocumentTests
+{
+    private AuthApiApplication _application = null!;
+    private Browser _browser = null!;
+
+    [SetUp]
+    public void SetUp()
+    {
+        _application = new AuthApiApplication();
+        _browser = _application.NewBrowser();
+    }
+
+    [TearDown]
+    public async Task TearDown()
+    {
+        _browser.Dispose();
+        await _application.DisposeAsync();
+    }
+
+    [Test]
+    public async Task TheKeptDocumentIsTheServedOne()
+    {
+        var kept = Path.Combine(Repository.Root, "docs", "openapi.json");
+        using var response = await _browser.GetAsync("/swagger/v1/swagger.json");
+        var served = await response.Content.ReadAsStringAsync() + "\n";
+
+        if (Environment.GetEnvironmentVariable("UPDATE_OPENAPI") == "1")
+        {
+            await File.WriteAllTextAsync(kept, served);
+        }
+
+        Assert.That(
+            File.Exists(kept) ? await File.ReadAllTextAsync(kept) : "",
+            Is.EqualTo(served),
+            "docs/openapi.json is not what the server serves. Look at the difference, and if it is meant, write it anew: "
+            + "UPDATE_OPENAPI=1 dotnet test tests/AuthApi.Tests --filter TheKeptDocumentIsTheServedOne");
+    }
+
+    [Test]
+    public async Task EveryCallIsInTheDocumentWithItsSlashItsNameAndItsAnswers()
+    {
+        using var response = await _browser.GetAsync("/swagger/v1/swagger.json");
+        var document = await response.JsonAsync();
+        var calls = _application.Services.GetRequiredService<IApiDescriptionGroupCollectionProvider>().ApiDescriptionGroups.Items
+            .SelectMany(group => group.Items).ToList();
+
+        Assert.That(calls, Is.Not.Empty);
+        foreach (var call in calls)
+        {
+            var operation = document["paths"]!["/" + call.RelativePath!.TrimEnd('/') + "/"]![call.HttpMethod!.ToLowerInvariant()]!.AsObject();
+            var answers = operation["responses"]!.AsObject().Select(answer => answer.Key).ToList();
+            using (Assert.EnterMultipleScope())
+            {
+                Assert.That(operation["operationId"]!.GetValue<string>(), Is.Not.Empty);
+                Assert.That(operation["summary"]!.GetValue<string>(), Is.Not.Empty);
+                Assert.That(operation["tags"]!.AsArray(), Has.Count.EqualTo(1));
+                Assert.That(answers, Has.Some.StartsWith("2"));
+                Assert.That(answers, Contains.Item("500").And.Contains("503"));
+                Assert.That(answers.Contains("401"), Is.EqualTo(operation.ContainsKey("security") || call.RelativePath == "login"), "401");
+                Assert.That(answers.Contains("415"), Is.EqualTo(operation.ContainsKey("requestBody")), "415");
+            }
+
+            foreach (var (status, answer) in operation["responses"]!.AsObject())
+            {
+                Assert.That(
+                    answer!["content"]!.AsObject().Select(content => content.Key),
+                    Is.EqualTo(new[] { status.StartsWith('2') ? "application/json" : "application/problem+json" }),
+                    $"{call.RelativePath} {status}");
+            }
+        }
+    }
+
+    [Test]
+    public async Task TheCookieIsASecurityScheme()
+    {
+        using var response = await _browser.GetAsync("/swagger/v1/swagger.json");
+        var schemes = (await response.JsonAsync())["components"]!["securitySchemes"]!;
+
+        Assert.That(schemes["sessionCookie"]!["type"]!.GetValue<string>(), Is.EqualTo("apiKey"));
+        Assert.That(schemes["sessionCookie"]!["in"]!.GetValue<string>(), Is.EqualTo("cookie"));
+    }
+
+    [Test]
+    public async Task TheExamplesInTheDocumentWorkAsTheyStand()
+    {
+        using var response = await _browser.GetAsync("/swagger/v1/swagger.json");
+        var schemas = (await response.JsonAsync())["components"]!["schemas"]!;
+
+        using var register = await _browser.PostTextAsync("/register/", Example("RegisterRequest"));
+        using var login = await _browser.PostTextAsync("/login/", Example("LoginRequest"));
+
+        Assert.That((int)register.StatusCode, Is.EqualTo(201), await register.Content.ReadAsStringAsync());
+        Assert.That((int)login.StatusCode, Is.EqualTo(200), await login.Content.ReadAsStringAsync());
+
+        // What Swagger UI puts into its text box: each property's example.
+        string Example(string schema)
+        {
+            var example = new JsonObject();
+            foreach (var (name, property) in schemas[schema]!["properties"]!.AsObject())
+            {
+                if (property!["example"] is { } value)
+                {
+                    example[name] = value.DeepClone();
+                }
+            }
+
+            return example.ToJsonString();
+        }
+    }
+
+    [TestCase("Production", null, false)]
+    [TestCase("Production", "true", true)]
+    [TestCase("Development", null, true)]
+    [TestCase("Development", "false", false)]
+    public async Task TheDocumentIsServedWhereItIsMeantToBe(string environment, string? enabled, bool served)
+    {
+        await using var application = new AuthApiApplication(settings: new() { ["Swagger:Enabled"] = enabled }, environment: environment);
+        using var browser = application.NewBrowser();
+
+        foreach (var path in new[] { "/swagger/v1/swagger.json", "/swagger/index.html" })
+        {
+            using var response = await browser.GetAsync(path);
+            Assert.That((int)response.StatusCode, Is.EqualTo(served ? 200 : 404));
+        }
+    }
+}

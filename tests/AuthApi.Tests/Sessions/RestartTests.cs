@@ -1,0 +1,44 @@
+using System.Net;
+using AuthApi.Tests.Harness;
+
+namespace AuthApi.Tests.Sessions;
+
+/// <summary>The program as a process: what it has answered is true after it has ended, however it ended.</summary>
+internal sealed class RestartTests
+{
+    [Test]
+    [CancelAfter(120_000)]
+    public async Task ARestartKeepsLiveSessionsAliveAndDeadOnesDead()
+    {
+        using var folder = new TemporaryFolder();
+        var (live, dead) = (new List<string>(), new List<string>());
+        await using (var first = await RunningProgram.StartAsync(folder.Path))
+        {
+            for (var i = 0; i < 3; i++)
+            {
+                using var browser = first.NewBrowser();
+                await browser.RegisterAsync($"user{i}@example.com");
+                await browser.LogInAsync($"user{i}@example.com");
+                live.Add(browser.Token);
+                using var other = first.NewBrowser();
+                await other.LogInAsync($"user{i}@example.com");
+                dead.Add(other.Token);
+                using var logout = await other.LogOutAsync();
+                Assert.That(logout.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+            }
+
+            await first.KillAsync();
+        }
+
+        await using var second = await RunningProgram.StartAsync(folder.Path);
+        using var client = second.NewBrowser();
+        foreach (var (tokens, status) in new[] { (live, HttpStatusCode.OK), (dead, HttpStatusCode.Unauthorized) })
+        {
+            foreach (var token in tokens)
+            {
+                client.Cookies["session"] = token;
+                Assert.That(await client.MeAsync(), Is.EqualTo(status));
+            }
+        }
+    }
+}

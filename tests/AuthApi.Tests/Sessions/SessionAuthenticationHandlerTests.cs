@@ -1,0 +1,154 @@
+using System.Net;
+using AuthApi.Audit;
+using AuthApi.Sessions;
+using AuthApi.Storage;
+using AuthApi.Tests.Harness;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Identity;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Moq;
+
+namespace AuthApi.Tests.Sessions;
+
+/// <summary>The handler in the real pipeline, with a store that misbehaves on cue.</summary>
+internal sealed class SessionAuthenticationHandlerTests
+{
+    private static readonly StoreUnavailableException OutOfReach = new("The store is out of reach.");
+
+    private Mock<IUserSessionStore> _store = null!;
+    private AuthApiApplication _application = null!;
+    private Browser _browser = null!;
+    private UserSession? _session;
+
+    [SetUp]
+    public async Task SetUp()
+    {
+        _session = null;
+        _store = new Mock<IUserSessionStore>();
+        _store.Setup(store => store.StartAsync(It.IsAny<UserSession>(), It.IsAny<UserSession?>(), It.IsAny<AuditEntry>(), It.IsAny<AuditEntry?>()))
+            .Callback((UserSession session, UserSession? _, AuditEntry _, AuditEntry? _) => _session = session)
+            .Returns(Task.CompletedTask);
+        _store.Setup(store => store.FindAsync(It.IsAny<TokenHash>()))
+            .ReturnsAsync((TokenHash hash) => _session?.TokenHash == hash ? _session : null);
+        _application = new AuthApiApplication(services => services.Replace(ServiceDescriptor.Singleton(_store.Object)));
+        _browser = await _application.NewLoggedInBrowserAsync();
+    }
+
+    [TearDown]
+    public async Task TearDown()
+    {
+        _browser.Dispose();
+        await _application.DisposeAsync();
+    }
+
+    [Test]
+    public async Task TheHandlerStandsInForTheCookieHandler()
+    {
+        var scheme = await _application.Services.GetRequiredService<IAuthenticationSchemeProvider>().GetDefaultSignOutSchemeAsync();
+
+        Assert.That(scheme!.Name, Is.EqualTo(IdentityConstants.ApplicationScheme));
+        Assert.That(scheme.HandlerType, Is.EqualTo(typeof(SessionAuthenticationHandler)));
+    }
+
+    [Test]
+    public async Task ALogoutThatTheStoreDidNotTakeIsNoSuccess()
+    {
+        _store.Setup(store => store.EndAsync(It.IsAny<Guid>(), It.IsAny<AuditEntry>())).ThrowsAsync(OutOfReach);
+
+        using var response = await _browser.LogOutAsync();
+
+        await response.ShouldBeProblemAsync(HttpStatusCode.ServiceUnavailable, "store_unavailable");
+        Assert.That(response.Headers.RetryAfter!.Delta, Is.GreaterThan(TimeSpan.Zero));
+        Assert.That(response.SetCookies(), Is.Empty, "the client keeps its cookie and tries again");
+        Assert.That(await _browser.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [Test]
+    public async Task AStoreThatCannotBeReadIsNotADeadSession()
+    {
+        _store.Setup(store => store.FindAsync(It.IsAny<TokenHash>())).ThrowsAsync(OutOfReach);
+
+        foreach (var method in new[] { HttpMethod.Get, HttpMethod.Post })
+        {
+            using var response = await _browser.SendAsync(method, method == HttpMethod.Get ? "/me/" : "/logout/");
+
+            await response.ShouldBeProblemAsync(HttpStatusCode.ServiceUnavailable, "store_unavailable");
+            Assert.That(response.SetCookies(), Is.Empty);
+            Assert.That(response.Headers.WwwAuthenticate, Is.Empty);
+        }
+    }
+
+    [Test]
+    public async Task ACallThatNeedsNoSessionIsServedWithoutTheStore()
+    {
+        _store.Setup(store => store.FindAsync(It.IsAny<TokenHash>())).ThrowsAsync(OutOfReach);
+
+        using var response = await _browser.PostAsync("/register/", new { email = "bob@example.com", password = Browser.Password });
+
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.Created));
+    }
+
+    [Test]
+    public async Task ALoginThatCouldNotEndTheSessionItCameWithDoesNotStartAnother()
+    {
+        _store.Setup(store => store.FindAsync(It.IsAny<TokenHash>())).ThrowsAsync(OutOfReach);
+
+        using var response = await _browser.PostAsync("/login/", new { email = "ada@example.com", password = Browser.Password });
+
+        await response.ShouldBeProblemAsync(HttpStatusCode.ServiceUnavailable, "store_unavailable");
+        _store.Verify(
+            store => store.StartAsync(It.IsAny<UserSession>(), It.IsAny<UserSession?>(), It.IsAny<AuditEntry>(), It.IsAny<AuditEntry?>()), Times.Once);
+    }
+
+    [Test]
+    public async Task ALoginThatTheStoreDidNotTakeGivesNoToken()
+    {
+        _store.Setup(store => store.StartAsync(It.IsAny<UserSession>(), It.IsAny<UserSession?>(), It.IsAny<AuditEntry>(), It.IsAny<AuditEntry?>()))
+            .ThrowsAsync(OutOfReach);
+        using var other = _application.NewBrowser();
+
+        using var response = await other.PostAsync("/login/", new { email = "ada@example.com", password = Browser.Password });
+
+        await response.ShouldBeProblemAsync(HttpStatusCode.ServiceUnavailable, "store_unavailable");
+        Assert.That(response.SetCookies(), Is.Empty);
+    }
+
+    [Test]
+    public async Task AMistakeOfOursIsA500ThatTellsNothing()
+    {
+        _store.Setup(store => store.FindAsync(It.IsAny<TokenHash>())).ThrowsAsync(new InvalidOperationException("secret detail"));
+
+        using var response = await _browser.GetAsync("/me/");
+
+        var problem = await response.ShouldBeProblemAsync(HttpStatusCode.InternalServerError, "internal_error");
+        Assert.That(problem.ToJsonString(), Does.Not.Contain("secret detail"));
+    }
+
+    [Test]
+    public async Task TheSessionIsReadFromTheStoreOnceAndThenFromTheCache()
+    {
+        for (var i = 0; i < 10; i++)
+        {
+            await _browser.MeAsync();
+        }
+
+        _store.Verify(store => store.FindAsync(It.IsAny<TokenHash>()), Times.Once);
+    }
+
+    [Test]
+    public async Task AnAddressAndADeviceAreNotedWithoutControlCharactersAndNotWithoutEnd()
+    {
+        using var phone = _application.NewBrowser();
+
+        using var response = await phone.SendAsync(
+            HttpMethod.Post,
+            "/login/",
+            System.Net.Http.Json.JsonContent.Create(new { email = "ada@example.com", password = Browser.Password }),
+            request => request.Headers.TryAddWithoutValidation("User-Agent", "Phone\u001b[31m" + new string('x', 600)));
+
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(_session!.UserAgent, Has.Length.EqualTo(512));
+        Assert.That(_session.UserAgent, Does.StartWith("Phone [31mxxx"));
+    }
+}

@@ -1,0 +1,143 @@
+using System.Security.Claims;
+using AuthApi.Sessions;
+using Microsoft.Extensions.Options;
+
+namespace AuthApi.Tests.Sessions;
+
+/// <summary>That the cache keeps nothing that has been forgotten, in every order in which a reading and a forgetting can meet.</summary>
+internal sealed class SessionCacheTests
+{
+    private SessionCache _cache = null!;
+
+    [SetUp]
+    public void SetUp() => _cache = new SessionCache(Options.Create(new UserSessionOptions { CacheSize = 100 }));
+
+    [Test]
+    public void WhatWasAddedIsFound()
+    {
+        var session = NewSession(readAt: _cache.BeginRead());
+
+        Assert.That(_cache.TryAdd(session.Session.TokenHash, session), Is.True);
+        Assert.That(_cache.Find(session.Session.TokenHash), Is.SameAs(session));
+    }
+
+    [Test]
+    public void WhatIsForgottenIsNotFound()
+    {
+        var session = NewSession(readAt: _cache.BeginRead());
+        _cache.TryAdd(session.Session.TokenHash, session);
+
+        _cache.Forget(session.Session.TokenHash);
+
+        Assert.That(_cache.Find(session.Session.TokenHash), Is.Null);
+    }
+
+    [Test]
+    public void AReadingThatBeganBeforeTheForgettingIsNotKept()
+    {
+        var session = NewSession(readAt: _cache.BeginRead());
+        _cache.Forget(session.Session.TokenHash);
+
+        Assert.That(_cache.TryAdd(session.Session.TokenHash, session), Is.False);
+        Assert.That(_cache.Find(session.Session.TokenHash), Is.Null);
+    }
+
+    [Test]
+    public void AReadingThatBeganAfterTheForgettingIsKept()
+    {
+        var hash = SessionToken.Create().Hash;
+        _cache.Forget(hash);
+        var session = NewSession(readAt: _cache.BeginRead(), tokenHash: hash);
+
+        Assert.That(_cache.TryAdd(hash, session), Is.True);
+    }
+
+    [Test]
+    public void AReadingThatBeganBeforeItsUserChangedIsNotKept()
+    {
+        var session = NewSession(readAt: _cache.BeginRead(), userId: 7);
+        _cache.ForgetUser(7);
+
+        Assert.That(_cache.TryAdd(session.Session.TokenHash, session), Is.False);
+    }
+
+    [Test]
+    public void AUserWhoChangesIsForgottenInEverySessionAndNoOtherUserIs()
+    {
+        var first = Add(userId: 7);
+        var second = Add(userId: 7);
+        var other = Add(userId: 8);
+
+        _cache.ForgetUser(7);
+
+        Assert.That(_cache.Find(first.Session.TokenHash), Is.Null);
+        Assert.That(_cache.Find(second.Session.TokenHash), Is.Null);
+        Assert.That(_cache.Find(other.Session.TokenHash), Is.SameAs(other));
+    }
+
+    [Test]
+    public void EveryoneIsForgottenAtOnce()
+    {
+        var sessions = Enumerable.Range(1, 50).Select(userId => Add(userId)).ToList();
+
+        _cache.ForgetEveryone();
+
+        Assert.That(sessions.Select(session => _cache.Find(session.Session.TokenHash)), Is.All.Null);
+    }
+
+    [Test]
+    public void TheCacheIsBounded()
+    {
+        for (var i = 0; i < 10_000; i++)
+        {
+            Add(userId: i);
+        }
+
+        Assert.That(_cache.Count, Is.LessThanOrEqualTo(101));
+    }
+
+    [Test]
+    public async Task NoReadingEverBringsBackWhatWasForgotten()
+    {
+        // Readers fill the cache with what a "store" says while the session ends; what is found after the end was told is a revival.
+        for (var round = 0; round < 2_000; round++)
+        {
+            var hash = SessionToken.Create().Hash;
+            var live = true;
+            using var start = new Barrier(3);
+            var readers = Enumerable.Range(0, 2).Select(_ => Task.Run(() =>
+            {
+                start.SignalAndWait();
+                for (var i = 0; i < 20; i++)
+                {
+                    var readAt = _cache.BeginRead();
+                    if (Volatile.Read(ref live))
+                    {
+                        _cache.TryAdd(hash, NewSession(readAt, tokenHash: hash));
+                    }
+                }
+            })).ToArray();
+
+            start.SignalAndWait();
+            Volatile.Write(ref live, false);
+            _cache.Forget(hash);
+
+            Assert.That(_cache.Find(hash), Is.Null);
+            await Task.WhenAll(readers);
+            Assert.That(_cache.Find(hash), Is.Null);
+        }
+    }
+
+    private static CachedSession NewSession(long readAt, int userId = 1, TokenHash? tokenHash = null)
+    {
+        var now = TimeProvider.System.GetUtcNow();
+        return new CachedSession(SessionExamples.New(userId, now, tokenHash), new ClaimsPrincipal(new ClaimsIdentity()), now, readAt);
+    }
+
+    private CachedSession Add(int userId)
+    {
+        var session = NewSession(_cache.BeginRead(), userId);
+        _cache.TryAdd(session.Session.TokenHash, session);
+        return session;
+    }
+}

@@ -1,0 +1,28 @@
+using AuthApi.Audit;
+using AuthApi.Sessions;
+
+namespace AuthApi.Tests.Sessions;
+
+/// <summary>Sessions for tests that need no login.</summary>
+internal static class SessionExamples
+{
+    public static UserSession New(int userId, DateTimeOffset now, TokenHash? tokenHash = null) => new()
+    {
+        Id = Guid.CreateVersion7(now),
+        UserId = userId,
+        TokenHash = tokenHash ?? SessionToken.Create().Hash,
+        CreatedAt = now,
+        LastSeenAt = now,
+        IdleExpiresAt = now.AddMinutes(30),
+        AbsoluteExpiresAt = now.AddHours(12),
+        AuthenticatedAt = now,
+        AuthenticationMethods = ["pwd", "otp"],
+        Transport = SessionTransport.Cookie,
+        RememberMe = true,
+        IpAddress = "203.0.113.7",
+        UserAgent = "tests",
+    };
+
+    public static AuditEntry Entry(UserSession session, AuditEvent what, DateTimeOffset at) =>
+        new() { At = at, Event = what, UserId = session.UserId, SessionId = session.Id };
+}

@@ -1,0 +1,162 @@
+using System.Net;
+using AuthApi.Audit;
+using AuthApi.Sessions;
+using AuthApi.Tests.Harness;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace AuthApi.Tests.Sessions;
+
+/// <summary>When time ends a session, by the application's clock.</summary>
+internal sealed class SessionTimeoutTests
+{
+    private AuthApiApplication _application = null!;
+    private Browser _browser = null!;
+
+    [SetUp]
+    public async Task SetUp()
+    {
+        _application = new AuthApiApplication();
+        _browser = _application.NewBrowser();
+        await _browser.RegisterAsync();
+    }
+
+    [TearDown]
+    public async Task TearDown()
+    {
+        _browser.Dispose();
+        await _application.DisposeAsync();
+    }
+
+    [TestCase(false, 30 * 60)]
+    [TestCase(true, 14 * 24 * 60 * 60)]
+    public async Task AnUnusedSessionEndsAtItsIdleTimeout(bool rememberMe, int seconds)
+    {
+        await _browser.LogInAsync(rememberMe: rememberMe);
+        using var copy = _browser.Copy();
+        _application.Time.Advance(TimeSpan.FromSeconds(seconds - 1));
+        Assert.That(await _browser.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+
+        _application.Time.Advance(TimeSpan.FromSeconds(seconds));
+
+        Assert.That(await _browser.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
+        Assert.That(_browser.Cookies, Is.Empty, "the dead cookie is removed");
+        Assert.That(await _application.EventsAsync(1), Is.EqualTo(new[] { AuditEvent.SignedIn, AuditEvent.SessionExpired }));
+
+        _application.Time.AdjustTime(_application.Time.GetUtcNow().AddSeconds(-seconds));
+        Assert.That(await copy.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized), "a clock that goes back revives nothing");
+    }
+
+    [Test]
+    public async Task ASessionEndsAtItsAbsoluteTimeoutHoweverMuchItIsUsed()
+    {
+        await _browser.LogInAsync();
+        for (var i = 0; i < 35; i++)
+        {
+            _application.Time.Advance(TimeSpan.FromMinutes(20));
+            Assert.That(await _browser.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+        }
+
+        _application.Time.Advance(TimeSpan.FromMinutes(20));
+
+        Assert.That(await _browser.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
+    }
+
+    [Test]
+    public async Task ASessionThatIsRememberedEndsAfterThirtyDays()
+    {
+        await _browser.LogInAsync(rememberMe: true);
+        for (var i = 0; i < 29; i++)
+        {
+            _application.Time.Advance(TimeSpan.FromDays(1));
+            Assert.That(await _browser.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+        }
+
+        _application.Time.Advance(TimeSpan.FromDays(1));
+
+        Assert.That(await _browser.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
+    }
+
+    [Test]
+    public async Task LastUseIsWrittenAtMostOnceAMinute()
+    {
+        var session = await _browser.LogInAsync();
+        var signedInAt = _application.Time.GetUtcNow();
+
+        for (var second = 1; second < 60; second++)
+        {
+            _application.Time.Advance(TimeSpan.FromSeconds(1));
+            await _browser.MeAsync();
+        }
+
+        Assert.That((await _application.StoredSessionsAsync()).Single().LastSeenAt, Is.EqualTo(signedInAt), "not in the first minute");
+        using var me = await _browser.GetAsync("/me/");
+        Assert.That(
+            (await me.JsonAsync())["session"]!["lastSeenAt"]!.GetValue<DateTimeOffset>(),
+            Is.EqualTo(signedInAt.AddSeconds(59)),
+            "but known to the second");
+
+        _application.Time.Advance(TimeSpan.FromSeconds(1));
+        Assert.That(() => _application.StoredSessionsAsync().Result.Single().LastSeenAt, Is.EqualTo(signedInAt.AddSeconds(59)).After(10_000, 20));
+        Assert.That(session["lastSeenAt"]!.GetValue<DateTimeOffset>(), Is.EqualTo(signedInAt));
+    }
+
+    [Test]
+    public async Task AUseThatIsNotWrittenYetSurvivesTheCache()
+    {
+        await _browser.LogInAsync();
+        await _browser.MeAsync();
+        _application.Time.Advance(TimeSpan.FromSeconds(50));
+        await _browser.MeAsync();
+
+        // As after an eviction: the session is read anew, from a row that does not know of the last use.
+        _application.Services.GetRequiredService<SessionCache>().ForgetEveryone();
+        _application.Time.Advance(TimeSpan.FromMinutes(29.5));
+
+        Assert.That(await _browser.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [Test]
+    public async Task CleanupDeletesWhatExpiredAndNotWhatIsInUse()
+    {
+        await _browser.LogInAsync();
+        using var idle = _application.NewBrowser();
+        await idle.LogInAsync();
+        for (var i = 0; i < 4; i++)
+        {
+            _application.Time.Advance(TimeSpan.FromMinutes(10));
+            await _browser.MeAsync();
+        }
+
+        await _application.Services.GetRequiredService<UserSessionManager>().CleanUpAsync(CancellationToken.None);
+
+        Assert.That(await _application.StoredSessionsAsync(), Has.Count.EqualTo(1));
+        Assert.That(await _browser.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(await idle.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
+    }
+
+    [Test]
+    public async Task CleanupRunsByItself()
+    {
+        await _browser.LogInAsync();
+
+        _application.Time.Advance(TimeSpan.FromMinutes(31));
+
+        Assert.That(() => _application.StoredSessionsAsync().Result, Is.Empty.After(10_000, 20));
+    }
+
+    [Test]
+    public async Task CleanupTakesAsManyBatchesAsItNeeds()
+    {
+        var store = _application.Services.GetRequiredService<IUserSessionStore>();
+        await Task.WhenAll(Enumerable.Range(0, 1_100).Select(_ =>
+        {
+            var session = SessionExamples.New(1, _application.Time.GetUtcNow().AddDays(-1));
+            return store.StartAsync(session, null, SessionExamples.Entry(session, AuditEvent.SignedIn, session.CreatedAt), null);
+        }));
+
+        var count = await _application.Services.GetRequiredService<UserSessionManager>().CleanUpAsync(CancellationToken.None);
+
+        Assert.That(count, Is.EqualTo(1_100));
+        Assert.That(await _application.StoredSessionsAsync(), Is.Empty);
+    }
+}

@@ -1,0 +1,190 @@
+using AuthApi.Audit;
+using AuthApi.Sessions;
+using AuthApi.Tests.Harness;
+using Microsoft.Data.Sqlite;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace AuthApi.Tests.Sessions;
+
+/// <summary>The store on a real SQLite file.</summary>
+internal sealed class UserSessionStoreTests
+{
+    private static readonly DateTimeOffset Now = new(2026, 3, 1, 12, 0, 0, TimeSpan.Zero);
+
+    private AuthApiApplication _application = null!;
+    private IUserSessionStore _store = null!;
+    private int _userId;
+
+    [SetUp]
+    public async Task SetUp()
+    {
+        _application = new AuthApiApplication();
+        using var browser = _application.NewBrowser();
+        _userId = await browser.RegisterAsync();
+        _store = _application.Services.GetRequiredService<IUserSessionStore>();
+    }
+
+    [TearDown]
+    public async Task TearDown() => await _application.DisposeAsync();
+
+    [Test]
+    public async Task AStartedSessionIsFoundByItsTokensHashWithAllItsFacts()
+    {
+        var session = await StartAsync();
+
+        var found = await _store.FindAsync(session.TokenHash);
+
+        Assert.That(found, Is.EqualTo(session).UsingPropertiesComparer());
+    }
+
+    [Test]
+    public async Task AnUnknownTokenIsNotFound()
+    {
+        await StartAsync();
+
+        Assert.That(await _store.FindAsync(SessionToken.Create().Hash), Is.Null);
+    }
+
+    [Test]
+    public async Task AnEndedSessionIsNotFoundAndItsEndIsWritten()
+    {
+        var session = await StartAsync();
+
+        Assert.That(await _store.EndAsync(session.Id, SessionExamples.Entry(session, AuditEvent.SignedOut, Now)), Is.True);
+
+        Assert.That(await _store.FindAsync(session.TokenHash), Is.Null);
+        Assert.That(await _application.EventsAsync(_userId), Is.EqualTo(new[] { AuditEvent.SignedIn, AuditEvent.SignedOut }));
+    }
+
+    [Test]
+    public async Task ASessionEndsOnce()
+    {
+        var session = await StartAsync();
+
+        var ended = await Task.WhenAll(Enumerable.Range(0, 100).Select(_ =>
+            _store.EndAsync(session.Id, SessionExamples.Entry(session, AuditEvent.SignedOut, Now))));
+
+        Assert.That(ended.Count(first => first), Is.EqualTo(1));
+        Assert.That(await _application.EventsAsync(_userId), Is.EqualTo(new[] { AuditEvent.SignedIn, AuditEvent.SignedOut }));
+    }
+
+    [Test]
+    public async Task AReplacedSessionEndsWithTheStartOfTheNext()
+    {
+        var first = await StartAsync();
+        var second = await StartAsync(replaces: first);
+
+        Assert.That(await _store.FindAsync(first.TokenHash), Is.Null);
+        Assert.That(await _store.FindAsync(second.TokenHash), Is.Not.Null);
+    }
+
+    [Test]
+    public async Task AStartThatIsRefusedEndsNothing()
+    {
+        var first = await StartAsync();
+        var ofNobody = SessionExamples.New(userId: 999, Now);
+
+        Assert.That(
+            () => _store.StartAsync(ofNobody, first, SessionExamples.Entry(ofNobody, AuditEvent.SignedIn, Now), SessionExamples.Entry(first, AuditEvent.SessionReplaced, Now)),
+            Throws.InstanceOf<DbUpdateException>());
+
+        Assert.That(await _store.FindAsync(first.TokenHash), Is.Not.Null);
+        Assert.That(await _application.EventsAsync(_userId), Is.EqualTo(new[] { AuditEvent.SignedIn }));
+    }
+
+    [Test]
+    public async Task LastUsesMoveForwardOnly()
+    {
+        var session = await StartAsync();
+
+        await _store.WriteLastSeenAsync([new LastSeen(session.Id, Now.AddMinutes(5), Now.AddMinutes(35))]);
+        await _store.WriteLastSeenAsync([new LastSeen(session.Id, Now.AddMinutes(4), Now.AddMinutes(34))]);
+
+        var found = (await _store.FindAsync(session.TokenHash))!;
+        Assert.That(found.LastSeenAt, Is.EqualTo(Now.AddMinutes(5)));
+        Assert.That(found.IdleExpiresAt, Is.EqualTo(Now.AddMinutes(35)));
+    }
+
+    [Test]
+    public async Task ALastUseDoesNotBringAnEndedSessionBack()
+    {
+        var session = await StartAsync();
+        await _store.EndAsync(session.Id, SessionExamples.Entry(session, AuditEvent.SignedOut, Now));
+
+        await _store.WriteLastSeenAsync([new LastSeen(session.Id, Now.AddMinutes(5), Now.AddMinutes(35))]);
+
+        Assert.That(await _application.StoredSessionsAsync(), Is.Empty);
+    }
+
+    [Test]
+    public async Task ExpiredSessionsAreDeletedInBatchesTheOldestFirst()
+    {
+        var old = await StartAsync(at: Now.AddHours(-3));
+        var older = await StartAsync(at: Now.AddHours(-4));
+        var live = await StartAsync();
+
+        var first = await _store.DeleteExpiredAsync(Now, limit: 1);
+        var second = await _store.DeleteExpiredAsync(Now, limit: 10);
+        var third = await _store.DeleteExpiredAsync(Now, limit: 10);
+
+        Assert.That(first, Is.EqualTo(new[] { older.TokenHash }));
+        Assert.That(second, Is.EqualTo(new[] { old.TokenHash }));
+        Assert.That(third, Is.Empty);
+        Assert.That((await _application.StoredSessionsAsync()).Select(session => session.Id), Is.EqualTo(new[] { live.Id }));
+        Assert.That((await _application.EventsAsync(_userId)).Count(what => what == AuditEvent.SessionExpired), Is.EqualTo(2));
+    }
+
+    [Test]
+    public async Task TheTokenIsNowhereInTheFilesAndTheStoredHashOpensNothing()
+    {
+        using var browser = _application.NewBrowser();
+        await browser.LogInAsync();
+        var hash = (await _application.StoredSessionsAsync()).Single().TokenHash.ToArray();
+
+        foreach (var file in new[] { _application.DatabaseFile, _application.DatabaseFile + "-wal", _application.DatabaseFile + "-shm" })
+        {
+            var content = await ReadSharedAsync(file);
+            Assert.That(content.AsSpan().IndexOf(System.Text.Encoding.ASCII.GetBytes(browser.Token)), Is.EqualTo(-1), file);
+            Assert.That(content.AsSpan().IndexOf(System.Buffers.Text.Base64Url.DecodeFromChars(browser.Token)), Is.EqualTo(-1), file);
+        }
+
+        browser.Cookies["__Host-session"] = System.Buffers.Text.Base64Url.EncodeToString(hash);
+        Assert.That(await browser.MeAsync(), Is.EqualTo(System.Net.HttpStatusCode.Unauthorized));
+    }
+
+    [TestCase("SELECT * FROM UserSessions WHERE TokenHash = x'00'", "IX_UserSessions_TokenHash")]
+    [TestCase("SELECT * FROM UserSessions WHERE UserId = 1", "IX_UserSessions_UserId")]
+    [TestCase("DELETE FROM UserSessions WHERE Id = 'x'", "sqlite_autoindex_UserSessions_1")]
+    [TestCase("SELECT Id FROM UserSessions WHERE IdleExpiresAt <= 1 ORDER BY IdleExpiresAt LIMIT 500", "IX_UserSessions_IdleExpiresAt")]
+    public async Task EveryQueryGoesByAnIndex(string query, string index)
+    {
+        await using var connection = new SqliteConnection($"Data Source={_application.DatabaseFile};Pooling=False");
+        await connection.OpenAsync();
+        await using var command = connection.CreateCommand();
+        command.CommandText = "EXPLAIN QUERY PLAN " + query;
+        await using var reader = await command.ExecuteReaderAsync();
+        await reader.ReadAsync();
+
+        Assert.That(reader.GetString(3), Does.StartWith("SEARCH").And.Contain(index));
+    }
+
+    private static async Task<byte[]> ReadSharedAsync(string file)
+    {
+        await using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        using var content = new MemoryStream();
+        await stream.CopyToAsync(content);
+        return content.ToArray();
+    }
+
+    private async Task<UserSession> StartAsync(UserSession? replaces = null, DateTimeOffset? at = null)
+    {
+        var session = SessionExamples.New(_userId, at ?? Now);
+        await _store.StartAsync(
+            session,
+            replaces,
+            SessionExamples.Entry(session, AuditEvent.SignedIn, Now),
+            replaces is null ? null : SessionExamples.Entry(replaces, AuditEvent.SessionReplaced, Now));
+        return session;
+    }
+}

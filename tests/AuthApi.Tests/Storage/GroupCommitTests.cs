@@ -1,0 +1,95 @@
+using AuthApi.Audit;
+using AuthApi.Storage;
+using AuthApi.Tests.Harness;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace AuthApi.Tests.Storage;
+
+internal sealed class GroupCommitTests
+{
+    private AuthApiApplication _application = null!;
+    private GroupCommit _commits = null!;
+
+    [SetUp]
+    public void SetUp()
+    {
+        _application = new AuthApiApplication();
+        _commits = _application.Services.GetRequiredService<GroupCommit>();
+    }
+
+    [TearDown]
+    public async Task TearDown() => await _application.DisposeAsync();
+
+    [Test]
+    public async Task WhatWaitsTogetherIsCommittedTogether()
+    {
+        // The first write holds the writer while the others gather.
+        var (gathered, transactions) = (new TaskCompletionSource(), new HashSet<Guid>());
+        var first = _commits.WriteAsync(async context =>
+        {
+            await gathered.Task;
+            return true;
+        });
+
+        var others = Enumerable.Range(0, 100).Select(index => _commits.WriteAsync(context =>
+        {
+            transactions.Add(context.Database.CurrentTransaction!.TransactionId);
+            context.Add(Entry(index));
+            return Task.FromResult(index);
+        })).ToList();
+        gathered.SetResult();
+
+        Assert.That(await Task.WhenAll(others), Is.EqualTo(Enumerable.Range(0, 100)));
+        Assert.That(await first, Is.True);
+        Assert.That(transactions, Has.Count.EqualTo(1));
+        Assert.That(await CountAsync(), Is.EqualTo(100));
+    }
+
+    [Test]
+    public async Task AWriteThatIsRefusedFailsAloneAndTheOthersAreKept()
+    {
+        var gathered = new TaskCompletionSource();
+        var first = _commits.WriteAsync(async context =>
+        {
+            await gathered.Task;
+            return true;
+        });
+        var refused = _commits.WriteAsync(context =>
+        {
+            context.Add(Entry(1));
+            return Task.FromException<bool>(new InvalidOperationException("no"));
+        });
+        var kept = _commits.WriteAsync(context =>
+        {
+            context.Add(Entry(2));
+            return Task.FromResult(true);
+        });
+        gathered.SetResult();
+
+        Assert.That(() => refused, Throws.InvalidOperationException);
+        Assert.That(await first, Is.True);
+        Assert.That(await kept, Is.True);
+        Assert.That(await _application.QueryAsync(context => context.Set<AuditEntry>().Select(entry => entry.UserId).ToListAsync()), Is.EqualTo(new[] { 2 }));
+    }
+
+    [Test]
+    public async Task WhatWasTakenBeforeTheEndIsMadeAndWhatComesAfterIsRefused()
+    {
+        var taken = Enumerable.Range(0, 50).Select(index => _commits.WriteAsync(context =>
+        {
+            context.Add(Entry(index));
+            return Task.FromResult(true);
+        })).ToList();
+
+        await _commits.StopAsync(CancellationToken.None);
+
+        Assert.That(taken.Select(write => write.IsCompletedSuccessfully), Is.All.True);
+        Assert.That(await CountAsync(), Is.EqualTo(50));
+        Assert.That(() => _commits.WriteAsync(context => Task.FromResult(true)), Throws.TypeOf<StoreUnavailableException>());
+    }
+
+    private static AuditEntry Entry(int userId) => new() { At = DateTimeOffset.UnixEpoch, Event = AuditEvent.SignedIn, UserId = userId, SessionId = null };
+
+    private Task<int> CountAsync() => _application.QueryAsync(context => context.Set<AuditEntry>().CountAsync());
+}

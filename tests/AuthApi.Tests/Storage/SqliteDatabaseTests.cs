@@ -1,0 +1,162 @@
+using System.Diagnostics;
+using System.Net;
+using AuthApi.Tests.Harness;
+using Microsoft.Data.Sqlite;
+using Microsoft.EntityFrameworkCore;
+
+namespace AuthApi.Tests.Storage;
+
+internal sealed class SqliteDatabaseTests
+{
+    private AuthApiApplication _application = null!;
+
+    [SetUp]
+    public void SetUp() => _application = new AuthApiApplication();
+
+    [TearDown]
+    public async Task TearDown() => await _application.DisposeAsync();
+
+    [TestCase("journal_mode", "wal")]
+    [TestCase("synchronous", "2", Description = "FULL")]
+    [TestCase("foreign_keys", "1")]
+    [TestCase("busy_timeout", "2000")]
+    public async Task EveryConnectionIsSetUpForDurability(string pragma, string value)
+    {
+        var found = await _application.QueryAsync(async context =>
+        {
+            await context.Database.OpenConnectionAsync();
+            await using var command = context.Database.GetDbConnection().CreateCommand();
+            command.CommandText = $"PRAGMA {pragma}";
+            return (await command.ExecuteScalarAsync())!.ToString();
+        });
+
+        Assert.That(found, Is.EqualTo(value));
+    }
+
+    [Test]
+    [Platform(Exclude = "Win")]
+    [System.Runtime.Versioning.UnsupportedOSPlatform("windows")]
+    public async Task FolderAndFilesAreReadableByTheirOwnerAlone()
+    {
+        using var browser = await _application.NewLoggedInBrowserAsync();
+
+        Assert.That(File.GetUnixFileMode(Path.GetDirectoryName(_application.DatabaseFile)!),
+            Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute));
+        foreach (var suffix in new[] { "", "-wal", "-shm", ".lock" })
+        {
+            Assert.That(File.GetUnixFileMode(_application.DatabaseFile + suffix), Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite), suffix);
+        }
+    }
+
+    [Test]
+    public async Task TheModelAndTheMigrationsSayTheSame()
+    {
+        Assert.That(await _application.QueryAsync(context => Task.FromResult(context.Database.HasPendingModelChanges())), Is.False);
+        Assert.That(await _application.QueryAsync(context => context.Database.GetPendingMigrationsAsync()), Is.Empty);
+    }
+
+    [Test]
+    public async Task AMigrationThatAKilledProcessLeftBehindDoesNotHoldUpTheNextStart()
+    {
+        var folder = Path.GetDirectoryName(_application.DatabaseFile)!;
+        Directory.CreateDirectory(folder);
+        await using (var connection = await OpenAsync(SqliteOpenMode.ReadWriteCreate))
+        {
+            await ExecuteAsync(connection, """
+                CREATE TABLE "__EFMigrationsLock" ("Id" INTEGER NOT NULL CONSTRAINT "PK___EFMigrationsLock" PRIMARY KEY, "Timestamp" TEXT NOT NULL);
+                INSERT INTO "__EFMigrationsLock" VALUES (1, '2026-01-01 00:00:00');
+                """);
+        }
+
+        using var browser = await _application.NewLoggedInBrowserAsync();
+
+        Assert.That(await browser.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [Test]
+    [CancelAfter(60_000)]
+    public async Task AFileThatIsLockedIsA503WithinThreeSecondsAndNotADeadSession()
+    {
+        using var browser = await _application.NewLoggedInBrowserAsync();
+        await browser.MeAsync();
+        await using var connection = await OpenAsync();
+        await ExecuteAsync(connection, "BEGIN IMMEDIATE");
+
+        // Many at once: who comes while others wait is not made to wait for them and then as long again.
+        var watch = Stopwatch.StartNew();
+        var logouts = await Task.WhenAll(Enumerable.Range(0, 20).Select(async _ =>
+        {
+            using var copy = browser.Copy();
+            using var response = await copy.LogOutAsync();
+            await response.ShouldBeProblemAsync(HttpStatusCode.ServiceUnavailable, "store_unavailable");
+            Assert.That(response.SetCookies(), Is.Empty);
+            return watch.Elapsed;
+        }));
+
+        Assert.That(logouts, Is.All.LessThan(TimeSpan.FromSeconds(3)));
+        Assert.That(await browser.MeAsync(), Is.EqualTo(HttpStatusCode.OK), "readers do not wait");
+
+        await ExecuteAsync(connection, "ROLLBACK");
+        using var after = await browser.LogOutAsync();
+        Assert.That(after.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [Test]
+    public async Task ALockThatIsSoonReleasedOnlyDelays()
+    {
+        using var browser = await _application.NewLoggedInBrowserAsync();
+        await browser.MeAsync();
+        await using var connection = await OpenAsync();
+        await ExecuteAsync(connection, "BEGIN IMMEDIATE");
+
+        var logout = browser.LogOutAsync();
+        Assert.That(logout.IsCompleted, Is.False);
+        await ExecuteAsync(connection, "ROLLBACK");
+
+        using var response = await logout;
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [Test]
+    public async Task AFileThatVanishedIsA503AndNoEmptyOneTakesItsPlace()
+    {
+        using var browser = await _application.NewLoggedInBrowserAsync();
+        SqliteConnection.ClearAllPools();
+        foreach (var suffix in new[] { "", "-wal", "-shm" })
+        {
+            File.Delete(_application.DatabaseFile + suffix);
+        }
+
+        using var response = await browser.GetAsync("/me/");
+
+        await response.ShouldBeProblemAsync(HttpStatusCode.ServiceUnavailable, "store_unavailable");
+        Assert.That(File.Exists(_application.DatabaseFile), Is.False);
+    }
+
+    [Test]
+    public async Task TimesSortAndCompareInTheDatabase()
+    {
+        using var browser = await _application.NewLoggedInBrowserAsync();
+        _application.Time.Advance(TimeSpan.FromMinutes(1));
+        using var bob = await _application.NewLoggedInBrowserAsync("bob@example.com");
+
+        var newest = await _application.QueryAsync(context => context.Users
+            .Where(user => user.CreatedAt > DateTimeOffset.UnixEpoch).OrderByDescending(user => user.CreatedAt).Select(user => user.Email).FirstAsync());
+
+        Assert.That(newest, Is.EqualTo("bob@example.com"));
+    }
+
+    private static async Task ExecuteAsync(SqliteConnection connection, string sql)
+    {
+        await using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        await command.ExecuteNonQueryAsync();
+    }
+
+    private async Task<SqliteConnection> OpenAsync(SqliteOpenMode mode = SqliteOpenMode.ReadWrite)
+    {
+        var connection = new SqliteConnection($"Data Source={_application.DatabaseFile};Pooling=False;Mode={mode}");
+        await connection.OpenAsync();
+        return connection;
+    }
+}
