@@ -1,4 +1,5 @@
 using AuthApi.Accounts;
+using AuthApi.Audit;
 using AuthApi.Hosting;
 using AuthApi.Http;
 using AuthApi.Observability;
@@ -13,6 +14,7 @@ builder.Services
     .AddHttpConventions()
     .AddSecurity()
     .AddStorage()
+    .AddAudit()
     .AddSessions()
     .AddAccounts()
     .AddOpenApiDocument();

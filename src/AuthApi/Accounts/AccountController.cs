@@ -1,7 +1,10 @@
 using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Security.Claims;
+using System.Text.Json.Serialization;
+using AuthApi.Audit;
 using AuthApi.Http;
+using AuthApi.Security;
 using AuthApi.Sessions;
 using AuthApi.Storage;
 using Microsoft.AspNetCore.Authorization;
@@ -18,35 +21,59 @@ namespace AuthApi.Accounts;
 public sealed partial class AccountController(
     SignInManager<ApplicationUser> signInManager,
     UserManager<ApplicationUser> userManager,
+    UserSessionManager sessions,
+    AuditTrail audit,
+    AuthDbContext database,
+    IAuthorizationService authorization,
     TimeProvider time,
     ILogger<AccountController> logger) : ControllerBase
 {
     /// <summary>Log out</summary>
     /// <remarks>
-    /// Ends this session, durably, before it answers: from then on its token is refused, whoever holds a copy. The cookie is removed.
-    /// It takes no body; one that comes is ignored. It cannot be chosen whom to log out: it is the session that calls.
+    /// Ends this session, durably, before it answers: from then on its token is refused, whoever holds a copy, in a cookie or a header.
+    /// The cookie is removed. It takes no body; one that comes is ignored. It cannot be chosen whom to log out: it is the user whose
+    /// session calls.
     /// </remarks>
-    /// <param name="scope" example="current">Which sessions to end: <c>current</c>, this one, is the default.</param>
-    /// <response code="200">The session has ended.</response>
+    /// <param name="scope" example="current">
+    /// Which of the user's sessions to end: <c>current</c>, this one, is the default; <c>others</c>, all but this one, or <c>all</c>,
+    /// which both take a recent authentication.
+    /// </param>
+    /// <response code="200">The sessions have ended.</response>
     [HttpPost("/logout/", Name = "logout")]
     [Authorize]
     [ProducesResponseType<LogoutResponse>(StatusCodes.Status200OK)]
+    [ProducesProblem(StatusCodes.Status403Forbidden, "`reauthentication_required`: `others` and `all` take a recent authentication.")]
     public async Task<ActionResult<LogoutResponse>> Logout(
-        [FromQuery, AllowedValues(null, "current", ErrorMessage = "This must be: current.")] string? scope)
+        [FromQuery, AllowedValues(null, "current", "others", "all", ErrorMessage = "This must be current, others or all.")] string? scope)
     {
         // Who is leaving is read first; afterwards there is nobody to ask.
         var userId = UserId(User);
-        await signInManager.SignOutAsync();
+        if (scope is "others" or "all")
+        {
+            if (!(await authorization.AuthorizeAsync(User, RequireRecentAuthenticationAttribute.PolicyName)).Succeeded)
+            {
+                return new ProblemResult(ApiProblem.ReauthenticationRequired);
+            }
+
+            await sessions.EndAllAsync(HttpContext.GetSession().Session, exceptCurrent: scope == "others", $"logout_{scope}", ClientInfo.Of(HttpContext));
+        }
+
+        if (scope != "others")
+        {
+            await signInManager.SignOutAsync();
+        }
+
         Log.LoggedOut(logger, userId);
         return new LogoutResponse(string.Create(CultureInfo.InvariantCulture, $"Logout successful. User id: {userId}"));
     }
 
     /// <summary>Log in</summary>
     /// <remarks>
-    /// Starts a session and sets its cookie. If the request comes with a live session, that one ends: a token never survives
-    /// a change of identity. A wrong password, an unknown user and a locked account are answered alike.
+    /// Starts a session. Its token comes in a cookie, or with <c>"transport": "header"</c> as <c>sessionToken</c>, to be sent as
+    /// <c>Authorization: Session TOKEN</c>. If the request comes with a live session, that one ends: a token never survives a change of
+    /// identity. A wrong password, an unknown user and a locked account are answered alike.
     /// </remarks>
-    /// <response code="200">Logged in. The cookie is in <c>Set-Cookie</c>.</response>
+    /// <response code="200">Logged in. A cookie is in <c>Set-Cookie</c>; a token for the header is in <c>sessionToken</c>.</response>
     [HttpPost("/login/", Name = "login")]
     [AllowAnonymous]
     [ProducesResponseType<LoginResponse>(StatusCodes.Status200OK)]
@@ -56,26 +83,62 @@ public sealed partial class AccountController(
         var user = request.Email is not null
             ? await userManager.FindByEmailAsync(request.Email)
             : await userManager.FindByNameAsync(request.UserName!);
-
-        if (user is null || await userManager.IsLockedOutAsync(user))
+        if (!await CanTryPasswordAsync(user, request.Password))
         {
-            // What a check would have cost, so that the time does not tell one from the other (ASVS 6.3.8).
-            userManager.PasswordHasher.HashPassword(user ?? new ApplicationUser(), request.Password);
+            await audit.WriteAsync(Failure(AuditEvent.SignInFailed, user?.Id));
             return new ProblemResult(ApiProblem.InvalidCredentials);
         }
 
-        var result = await signInManager.PasswordSignInAsync(user, request.Password, request.RememberMe, lockoutOnFailure: true);
-        if (!result.Succeeded)
+        HttpContext.UseTransport(request.Transport);
+        var result = await signInManager.PasswordSignInAsync(user!, request.Password, request.RememberMe, lockoutOnFailure: false);
+        if (result.RequiresTwoFactor)
         {
-            return new ProblemResult(result switch
-            {
-                { RequiresTwoFactor: true } => ApiProblem.TwoFactorRequired,
-                _ => ApiProblem.InvalidCredentials,
-            });
+            return new ProblemResult(ApiProblem.TwoFactorRequired);
         }
 
-        Log.LoggedIn(logger, user.Id);
-        return new LoginResponse(UserResponse.From(user), HttpContext.GetStartedSession());
+        if (!result.Succeeded)
+        {
+            await CountFailureAsync(user!, Failure(AuditEvent.SignInFailed, user!.Id));
+            return new ProblemResult(ApiProblem.InvalidCredentials);
+        }
+
+        Log.LoggedIn(logger, user!.Id);
+        var (session, token) = HttpContext.GetStartedSession();
+        return new LoginResponse(UserResponse.From(user), session, token);
+    }
+
+    /// <summary>Prove again who I am</summary>
+    /// <remarks>
+    /// The session keeps its id, counts as recently authenticated, and gets a new token; the old one is dead. Some calls ask for it by
+    /// answering 403 <c>reauthentication_required</c>. Wrong passwords count as failed logins do.
+    /// </remarks>
+    /// <response code="200">The session as it is now. Its new token comes the way its first one came.</response>
+    [HttpPost("/reauthenticate/", Name = "reauthenticate")]
+    [Authorize]
+    [ProducesResponseType<ReauthenticateResponse>(StatusCodes.Status200OK)]
+    [ProducesProblem(StatusCodes.Status403Forbidden, "`invalid_credentials`: not this user's password. The session goes on.")]
+    public async Task<ActionResult<ReauthenticateResponse>> Reauthenticate(ReauthenticateRequest request)
+    {
+        var user = await userManager.GetUserAsync(User);
+        var failure = Failure(AuditEvent.ReauthenticationFailed, UserId(User)) with { SessionId = HttpContext.GetSession().Session.Id };
+
+        // Not a 401: a client that gets one throws its token away, and the session is alive.
+        var refused = new ProblemResult(ApiProblem.InvalidCredentials with { Status = StatusCodes.Status403Forbidden });
+        if (!await CanTryPasswordAsync(user, request.Password))
+        {
+            await audit.WriteAsync(failure);
+            return refused;
+        }
+
+        if (!(await signInManager.CheckPasswordSignInAsync(user!, request.Password, lockoutOnFailure: false)).Succeeded)
+        {
+            await CountFailureAsync(user!, failure);
+            return refused;
+        }
+
+        return await HttpContext.RenewSessionAsync(sessions) is var (session, token)
+            ? new ReauthenticateResponse(session, token)
+            : new ProblemResult(ApiProblem.NotAuthenticated);
     }
 
     /// <summary>Make an account</summary>
@@ -132,7 +195,43 @@ public sealed partial class AccountController(
         User.FindFirstValue(ClaimTypes.Name)!,
         [.. User.FindAll(ClaimTypes.Role).Select(role => role.Value)],
         ApplicationClaimsPrincipalFactory.IsTrue(User, ApplicationClaimsPrincipalFactory.TwoFactorEnabled),
-        HttpContext.GetSession());
+        HttpContext.GetSession().ToResponse());
+
+    // Where the password cannot be tried, it is hashed all the same, so that the time does not tell (ASVS 6.3.8).
+    private async Task<bool> CanTryPasswordAsync(ApplicationUser? user, string password)
+    {
+        if (user is not null && !await userManager.IsLockedOutAsync(user))
+        {
+            return true;
+        }
+
+        userManager.PasswordHasher.HashPassword(user ?? new ApplicationUser(), password);
+        return false;
+    }
+
+    // Counts towards lockout and tells the account's owner, in one transaction. Guesses at the same time trip over each other's row
+    // version; each is counted all the same, or many at once would get more tries.
+    private async Task CountFailureAsync(ApplicationUser user, AuditEntry failure)
+    {
+        AuditTrail.Add(database, failure);
+        while (!(await userManager.AccessFailedAsync(user)).Succeeded)
+        {
+            database.ChangeTracker.Clear();
+            if (await userManager.FindByIdAsync(user.Id.ToString(CultureInfo.InvariantCulture)) is not { } current)
+            {
+                return;
+            }
+
+            user = current;
+            AuditTrail.Add(database, failure);
+        }
+    }
+
+    private AuditEntry Failure(AuditEvent what, int? userId)
+    {
+        var client = ClientInfo.Of(HttpContext);
+        return new AuditEntry { At = time.GetUtcNow(), Event = what, UserId = userId, SessionId = null, IpAddress = client.IpAddress, UserAgent = client.UserAgent };
+    }
 
     private static int UserId(ClaimsPrincipal user) =>
         int.Parse(user.FindFirstValue(ClaimTypes.NameIdentifier)!, CultureInfo.InvariantCulture);
@@ -198,7 +297,8 @@ public sealed record LoginRequest : IValidatableObject
     /// <example>false</example>
     public bool RememberMe { get; init; }
 
-    /// <summary>How the token will travel.</summary>
+    /// <summary>How the token will travel: in a <c>cookie</c>, or in a <c>header</c> for clients without a cookie jar.</summary>
+    /// <example>cookie</example>
     public SessionTransport Transport { get; init; }
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
@@ -222,7 +322,29 @@ public sealed record UserResponse(int Id, string Email, string UserName)
 /// <summary>What a login answers.</summary>
 /// <param name="User">Who logged in.</param>
 /// <param name="Session">The session that was started.</param>
-public sealed record LoginResponse(UserResponse User, SessionResponse Session);
+/// <param name="SessionToken" example="3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA">
+/// The token, with <c>"transport": "header"</c> only: send it as <c>Authorization: Session TOKEN</c>. It is told this once.
+/// </param>
+public sealed record LoginResponse(
+    UserResponse User,
+    SessionResponse Session,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? SessionToken);
+
+/// <summary>What <c>POST /reauthenticate/</c> takes.</summary>
+public sealed record ReauthenticateRequest
+{
+    /// <summary>The account's password.</summary>
+    /// <example>correct horse battery staple</example>
+    [Required(ErrorMessage = "This is required."), MaxLength(1024, ErrorMessage = "This must have at most 1024 characters.")]
+    public string Password { get; init; } = "";
+}
+
+/// <summary>What a renewal of the session answers.</summary>
+/// <param name="Session">The session, as it is now.</param>
+/// <param name="SessionToken" example="3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA">The new token, where it travels in the header.</param>
+public sealed record ReauthenticateResponse(
+    SessionResponse Session,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? SessionToken);
 
 /// <summary>What a logout answers.</summary>
 /// <param name="Message" example="Logout successful. User id: 42">Says whose session ended.</param>

@@ -20,6 +20,7 @@ public sealed partial record ApiProblem(int Status, string Code, string Title)
     public static readonly ApiProblem InvalidCredentials = new(401, "invalid_credentials", "The e-mail address, user name or password is not right.");
     public static readonly ApiProblem TwoFactorRequired = new(401, "two_factor_required", "A second factor is needed to log in.");
     public static readonly ApiProblem Forbidden = new(403, "forbidden", "This session may not do that.");
+    public static readonly ApiProblem ReauthenticationRequired = new(403, "reauthentication_required", "This call needs a recent authentication: reauthenticate and try again.");
     public static readonly ApiProblem EmailNotConfirmed = new(403, "email_not_confirmed", "The e-mail address must be confirmed first.");
     public static readonly ApiProblem NotFound = new(404, "not_found", "There is nothing at this address.");
     public static readonly ApiProblem MethodNotAllowed = new(405, "method_not_allowed", "This address does not take that method.");

@@ -27,6 +27,7 @@ internal sealed class CommonAnswersFilter : IOperationFilter
             operation.Security =
             [
                 new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(OpenApiServices.CookieScheme, context.Document)] = [] },
+                new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(OpenApiServices.HeaderScheme, context.Document)] = [] },
             ];
         }
 

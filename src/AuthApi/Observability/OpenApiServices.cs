@@ -21,11 +21,26 @@ public static class OpenApiServices
     /// <summary>The security scheme of the session cookie.</summary>
     internal const string CookieScheme = "sessionCookie";
 
+    /// <summary>The security scheme of the session header.</summary>
+    internal const string HeaderScheme = "sessionHeader";
+
+    // Who authorizes in Swagger UI pastes a token; the scheme's name before it is ours to add.
+    private const string AddSchemeName = """
+        (request) => {
+          const token = request.headers.Authorization;
+          if (token && !/^session /i.test(token)) { request.headers.Authorization = 'Session ' + token.trim(); }
+          return request;
+        }
+        """;
+
     private const string Description = """
         Session-based authentication in which logging out really ends the session.
 
-        **To sign in here**: open *register*, then *login*, press *Try it out* and *Execute*. Your browser keeps the session cookie, so
-        every call that follows is signed in, until *logout*. After it, the same cookie is refused wherever it is sent from.
+        **To sign in here with a cookie**: open *register*, then *login*, and press *Execute* in each. Your browser keeps the session
+        cookie, so every call that follows is signed in, until *logout*. After it, the same cookie is refused wherever it is sent from.
+
+        **To sign in with a header token**, as a phone does: execute *login* with `"transport": "header"`, copy `sessionToken` from the
+        answer, press *Authorize* and paste it as *sessionHeader*. The header goes before the cookie where both come.
 
         Errors are `application/problem+json` (RFC 9457) with a `code` to switch on. No response may be cached.
         """;
@@ -49,11 +64,19 @@ public static class OpenApiServices
                 Name = "__Host-session",
                 Description = "The session cookie that *login* sets. Over plain HTTP, in Development only, its name is `session`.",
             });
+            options.AddSecurityDefinition(HeaderScheme, new OpenApiSecurityScheme
+            {
+                Type = SecuritySchemeType.ApiKey,
+                In = ParameterLocation.Header,
+                Name = "Authorization",
+                Description = "`Authorization: Session TOKEN`, with the `sessionToken` that *login* answers to `\"transport\": \"header\"`. Here, paste the token alone.",
+            });
             options.IncludeXmlComments(Assembly.GetExecutingAssembly(), includeControllerXmlComments: true);
             options.SupportNonNullableReferenceTypes();
             options.NonNullableReferenceTypesAsRequired();
             options.OperationFilter<CommonAnswersFilter>();
             options.ParameterFilter<AllowedValuesFilter>();
+            options.SchemaFilter<RequestSchemaFilter>();
             options.DocumentFilter<TrailingSlashFilter>();
         });
         return services;
@@ -73,7 +96,7 @@ public static class OpenApiServices
                 options.DisplayOperationId();
                 options.DisplayRequestDuration();
                 options.EnableTryItOutByDefault();
-                options.ConfigObject.AdditionalItems["withCredentials"] = true;
+                options.UseRequestInterceptor(AddSchemeName.ReplaceLineEndings(" "));
             });
         }
 

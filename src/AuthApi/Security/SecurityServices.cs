@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.HttpOverrides;
 
 namespace AuthApi.Security;
 
-/// <summary>Registers the door: which proxies are believed, and that plain HTTP is not served.</summary>
+/// <summary>Registers the door: which proxies are believed, that plain HTTP is not served, and what takes a recent authentication.</summary>
 public static class SecurityServices
 {
     private const string KnownProxies = "ForwardedHeaders:KnownProxies";
@@ -36,6 +36,7 @@ public static class SecurityServices
             }
         });
         services.AddOptions<ForwardedHeadersOptions>().ValidateOnStart();
+        services.AddRecentAuthentication();
         return services;
     }
 

@@ -43,6 +43,9 @@ public sealed class CachedSession
     /// <summary>When the session ends if it is not used again.</summary>
     public DateTimeOffset ExpiresAt => DateTimeOffset.FromUnixTimeMilliseconds(IdleExpiresAt(Volatile.Read(ref _lastSeenAt)));
 
+    /// <summary>The session as its owner may see it, in a request of its own.</summary>
+    public SessionResponse ToResponse() => SessionResponse.From(Session, LastSeenAt, ExpiresAt, isCurrent: true);
+
     internal AuthenticateResult Result { get; }
 
     internal long ReadAt { get; }

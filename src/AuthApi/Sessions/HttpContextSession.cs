@@ -1,28 +1,50 @@
+using AuthApi.Http;
 using Microsoft.AspNetCore.Authentication;
 
 namespace AuthApi.Sessions;
 
-/// <summary>The session that was started while answering this request.</summary>
-internal sealed record StartedSession(UserSession Session);
-
-/// <summary>What a controller may know of sessions.</summary>
+/// <summary>What a controller may ask of sessions.</summary>
 public static class HttpContextSession
 {
-    /// <summary>The session that this request was authenticated by, as its owner may see it.</summary>
-    /// <exception cref="InvalidOperationException">The request was not authenticated by a session.</exception>
-    public static SessionResponse GetSession(this HttpContext context)
+    /// <summary>Says how the token is to travel that <c>SignInManager</c> is about to have issued; without it, in the cookie.</summary>
+    public static void UseTransport(this HttpContext context, SessionTransport transport) => context.Features.Set(new SessionSignIn(transport));
+
+    /// <summary>The session that <c>SignInManager</c> has started while answering this request, and its token if it travels in the header.</summary>
+    /// <exception cref="InvalidOperationException">None was started.</exception>
+    public static (SessionResponse Session, string? Token) GetStartedSession(this HttpContext context)
     {
-        var current = CachedSession.Of(context.Features.Get<IAuthenticateResultFeature>()?.AuthenticateResult)
-            ?? throw new InvalidOperationException("The request was not authenticated by a session.");
-        return SessionResponse.From(current.Session, current.LastSeenAt, current.ExpiresAt, isCurrent: true);
+        var signIn = context.Features.Get<SessionSignIn>();
+        var session = signIn?.Session ?? throw new InvalidOperationException("No session was started while answering this request.");
+        return (SessionResponse.From(session, session.LastSeenAt, session.IdleExpiresAt, isCurrent: true), signIn.Token);
     }
 
-    /// <summary>The session that <c>SignInManager</c> started while answering this request.</summary>
-    /// <exception cref="InvalidOperationException">None was started.</exception>
-    public static SessionResponse GetStartedSession(this HttpContext context)
+    /// <summary>The session that this request was authenticated by.</summary>
+    /// <exception cref="InvalidOperationException">The request was not authenticated by a session.</exception>
+    public static CachedSession GetSession(this HttpContext context) =>
+        CachedSession.Of(context.Features.Get<IAuthenticateResultFeature>()?.AuthenticateResult)
+        ?? throw new InvalidOperationException("The request was not authenticated by a session.");
+
+    /// <summary>
+    /// Gives this request's session a new token, as after every proof of who one is (ASVS 7.2.4): by its cookie, or to be handed to
+    /// the client. The old token is dead when this returns.
+    /// </summary>
+    /// <returns>The session and its token if it travels in the header; <see langword="null"/> if the session has ended meanwhile.</returns>
+    public static async Task<(SessionResponse Session, string? Token)?> RenewSessionAsync(this HttpContext context, UserSessionManager sessions)
     {
-        var session = (context.Features.Get<StartedSession>()
-            ?? throw new InvalidOperationException("No session was started while answering this request.")).Session;
-        return SessionResponse.From(session, session.LastSeenAt, session.IdleExpiresAt, isCurrent: true);
+        var current = context.GetSession();
+        var token = SessionToken.Create();
+        if (await sessions.RenewAsync(current, token, ClientInfo.Of(context)) is not { } renewed)
+        {
+            return null;
+        }
+
+        var response = SessionResponse.From(renewed, current.LastSeenAt, current.ExpiresAt, isCurrent: true);
+        if (renewed.Transport == SessionTransport.Header)
+        {
+            return (response, token.Reveal());
+        }
+
+        SessionCookie.Append(context, token, renewed.RememberMe ? renewed.AbsoluteExpiresAt : null);
+        return (response, null);
     }
 }

@@ -1,22 +1,37 @@
+using System.Security.Claims;
 using AuthApi.Audit;
+using AuthApi.Storage;
 
 namespace AuthApi.Sessions;
 
 /// <summary>
-/// Where sessions are kept. What a method that writes reports is durable when it completes. Every method fails with an exception
-/// that <see cref="Storage.StoreUnavailableException.IsCauseOf"/> recognises when the store is out of reach.
+/// Where sessions are kept. What a method that writes reports is durable when it completes, and its audit entry is in the same
+/// transaction. Every method fails with an exception that <see cref="StoreUnavailableException.IsCauseOf"/> recognises when the
+/// store is out of reach.
 /// </summary>
 public interface IUserSessionStore
 {
-    /// <summary>The session with this token, expired or not; <see langword="null"/> when there is none.</summary>
-    Task<UserSession?> FindAsync(TokenHash tokenHash);
+    /// <summary>The session with this token, expired or not, and its user; <see langword="null"/> when there is none. One round trip.</summary>
+    Task<StoredSession?> FindAsync(TokenHash tokenHash);
 
-    /// <summary>Adds a session and ends the one it <paramref name="replaces"/>, in one transaction.</summary>
-    Task StartAsync(UserSession session, UserSession? replaces, AuditEntry started, AuditEntry? replaced);
+    /// <summary>All the sessions of a user, expired ones that are not cleaned up yet among them.</summary>
+    Task<IReadOnlyList<UserSession>> ListAsync(int userId);
 
-    /// <summary>Ends a session, and writes <paramref name="entry"/> in the same transaction if it was not ended before.</summary>
-    /// <returns>Whether this call ended it.</returns>
-    Task<bool> EndAsync(Guid sessionId, AuditEntry entry);
+    /// <summary>Adds a session. The one that its client had ends, and so do the least recently used of its user beyond the limit.</summary>
+    /// <returns>The sessions that ended.</returns>
+    Task<IReadOnlyList<UserSession>> StartAsync(UserSession session, SessionStart start, AuditEntry entry);
+
+    /// <summary>Ends one session, if it has not ended before.</summary>
+    /// <returns>The session that this call ended, or <see langword="null"/>. Its token may have been renewed meanwhile.</returns>
+    Task<UserSession?> EndAsync(Guid sessionId, AuditEntry entry);
+
+    /// <summary>Ends all the sessions of a user, but for <paramref name="except"/>.</summary>
+    /// <returns>The sessions that this call ended.</returns>
+    Task<IReadOnlyList<UserSession>> EndAllAsync(int userId, Guid? except, Func<UserSession, AuditEntry> entry);
+
+    /// <summary>Gives a session a new token and a new time of authentication, if it still has the token that it was read with.</summary>
+    /// <returns>Whether it had; if not, it has ended or has been renewed meanwhile.</returns>
+    Task<bool> RenewAsync(UserSession session, TokenHash tokenHash, DateTimeOffset authenticatedAt, AuditEntry entry);
 
     /// <summary>Moves the last use of sessions forward. A session that has ended meanwhile stays ended.</summary>
     Task WriteLastSeenAsync(IReadOnlyList<LastSeen> lastSeen);
@@ -25,6 +40,15 @@ public interface IUserSessionStore
     /// <returns>The tokens' hashes of those deleted.</returns>
     Task<IReadOnlyList<TokenHash>> DeleteExpiredAsync(DateTimeOffset now, int limit);
 }
+
+/// <summary>A session as it was found, with what its principal is built from.</summary>
+public sealed record StoredSession(UserSession Session, ApplicationUser User, IReadOnlyList<string> Roles, IReadOnlyList<Claim> Claims);
+
+/// <summary>What the start of a session does to others.</summary>
+/// <param name="Replaces">The session that the client had.</param>
+/// <param name="MaxPerUser">How many sessions the user may have, this one among them.</param>
+/// <param name="LastUse">The last use of a session that is known, which may be later than its row says.</param>
+public sealed record SessionStart(UserSession? Replaces, int MaxPerUser, Func<UserSession, DateTimeOffset> LastUse);
 
 /// <summary>A session's last use, and how long it lives from there.</summary>
 public readonly record struct LastSeen(Guid SessionId, DateTimeOffset At, DateTimeOffset IdleExpiresAt);

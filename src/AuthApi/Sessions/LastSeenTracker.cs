@@ -3,7 +3,7 @@ using System.Collections.Concurrent;
 namespace AuthApi.Sessions;
 
 /// <summary>The last uses that the store has not been told yet: at most one a session, however often it is used.</summary>
-internal sealed class LastSeenTracker(IUserSessionStore store)
+public sealed class LastSeenTracker(IUserSessionStore store)
 {
     private const int Batch = 500;
 
@@ -12,6 +12,11 @@ internal sealed class LastSeenTracker(IUserSessionStore store)
     public void Add(TokenHash tokenHash, LastSeen lastSeen) => _unwritten[tokenHash] = lastSeen;
 
     public LastSeen? Find(TokenHash tokenHash) => _unwritten.TryGetValue(tokenHash, out var lastSeen) ? lastSeen : null;
+
+    /// <summary>The last use of a session that is known: by the store, or here.</summary>
+    public DateTimeOffset LastUse(UserSession session) => Find(session.TokenHash) is { } unwritten && unwritten.At > session.LastSeenAt
+        ? unwritten.At
+        : session.LastSeenAt;
 
     public void Forget(TokenHash tokenHash) => _unwritten.TryRemove(tokenHash, out _);
 

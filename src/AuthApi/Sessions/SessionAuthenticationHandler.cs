@@ -31,13 +31,11 @@ internal sealed class SessionAuthenticationHandler(
     UrlEncoder encoder)
     : SignInAuthenticationHandler<SessionAuthenticationOptions>(options, logger, encoder)
 {
-    private const int LongestUserAgent = 512;
-
     private static readonly AuthenticateResult Dead = AuthenticateResult.Fail("The token belongs to no live session.");
 
     protected override Task<AuthenticateResult> HandleAuthenticateAsync()
     {
-        if (!TransportIsAllowed || !SessionCookie.TryRead(Request, out var text))
+        if (!TryReadToken(out var text, out _))
         {
             return Task.FromResult(AuthenticateResult.NoResult());
         }
@@ -48,11 +46,17 @@ internal sealed class SessionAuthenticationHandler(
     /// <summary>Starts a session with a new token, always, and ends the one the request came with (ASVS 7.2.4).</summary>
     protected override async Task HandleSignInAsync(ClaimsPrincipal user, AuthenticationProperties? properties)
     {
+        var signIn = Context.Features.Get<SessionSignIn>();
+        if (signIn is null)
+        {
+            Context.Features.Set(signIn = new SessionSignIn(SessionTransport.Cookie));
+        }
+
         var current = await AuthenticateSessionAsync();
         var rememberMe = properties?.IsPersistent ?? false;
         var token = SessionToken.Create();
+        var client = ClientInfo.Of(Context);
         var now = DateTimeOffset.FromUnixTimeMilliseconds(time.GetUtcNow().ToUnixTimeMilliseconds());
-        var absoluteExpiresAt = now + limits.Value.AbsoluteTimeoutOf(rememberMe);
         var session = new UserSession
         {
             Id = Guid.CreateVersion7(now),
@@ -61,18 +65,26 @@ internal sealed class SessionAuthenticationHandler(
             CreatedAt = now,
             LastSeenAt = now,
             IdleExpiresAt = now + limits.Value.IdleTimeoutOf(rememberMe),
-            AbsoluteExpiresAt = absoluteExpiresAt,
+            AbsoluteExpiresAt = now + limits.Value.AbsoluteTimeoutOf(rememberMe),
             AuthenticatedAt = now,
             AuthenticationMethods = [.. user.FindAll("amr").Select(claim => claim.Value)],
-            Transport = SessionTransport.Cookie,
+            Transport = signIn.Transport,
             RememberMe = rememberMe,
-            IpAddress = ClientAddress(),
-            UserAgent = ClientUserAgent(),
+            IpAddress = client.IpAddress,
+            UserAgent = client.UserAgent,
         };
 
         await sessions.StartAsync(session, replaces: current?.Session);
-        Context.Features.Set(new StartedSession(session));
-        SessionCookie.Append(Context, token, rememberMe ? absoluteExpiresAt : null);
+        if (session.Transport == SessionTransport.Header)
+        {
+            RemoveCookie();
+            signIn.Started(session, token.Reveal());
+        }
+        else
+        {
+            SessionCookie.Append(Context, token, rememberMe ? session.AbsoluteExpiresAt : null);
+            signIn.Started(session, token: null);
+        }
     }
 
     /// <summary>
@@ -83,7 +95,7 @@ internal sealed class SessionAuthenticationHandler(
     {
         if (await AuthenticateSessionAsync() is { } current)
         {
-            await sessions.EndAsync(current.Session, AuditEvent.SignedOut, ClientAddress(), ClientUserAgent());
+            await sessions.EndAsync(current.Session, AuditEvent.SignedOut, ClientInfo.Of(Context));
             if (limits.Value.ClearSiteData is { Length: > 0 } clear)
             {
                 Response.Headers["Clear-Site-Data"] = clear;
@@ -129,36 +141,30 @@ internal sealed class SessionAuthenticationHandler(
         return CachedSession.Of(result);
     }
 
-    private bool TransportIsAllowed => Request.IsHttps || Options.AllowPlainHttp;
+    // The header is alone in its say where it comes: a cookie beside it is neither read nor removed.
+    private bool TryReadToken(out ReadOnlySpan<char> token, out SessionTransport transport)
+    {
+        token = default;
+        transport = SessionTransport.Header;
+        if (!Request.IsHttps && !Options.AllowPlainHttp)
+        {
+            return false;
+        }
+
+        if (SessionHeader.TryRead(Request, out token))
+        {
+            return true;
+        }
+
+        transport = SessionTransport.Cookie;
+        return SessionCookie.TryRead(Request, out token);
+    }
 
     private void RemoveCookie()
     {
-        if (SessionCookie.TryRead(Request, out _))
+        if (TryReadToken(out _, out var transport) && transport == SessionTransport.Cookie)
         {
             SessionCookie.Remove(Context);
         }
-    }
-
-    private string? ClientAddress()
-    {
-        var address = Context.Connection.RemoteIpAddress;
-        return (address is { IsIPv4MappedToIPv6: true } ? address.MapToIPv4() : address)?.ToString();
-    }
-
-    private string? ClientUserAgent()
-    {
-        var text = Request.Headers.UserAgent.ToString();
-        if (text.Length == 0)
-        {
-            return null;
-        }
-
-        return string.Create(Math.Min(text.Length, LongestUserAgent), text, static (target, source) =>
-        {
-            for (var i = 0; i < target.Length; i++)
-            {
-                target[i] = char.IsControl(source[i]) ? ' ' : source[i];
-            }
-        });
     }
 }

@@ -13,7 +13,7 @@ namespace AuthApi.Sessions;
 /// clock can outlast it. Tokens and users share a fixed number of stripes. Two that share one make each other read
 /// the row again, and nothing worse, so the memory for remembering is constant.
 /// </remarks>
-internal sealed class SessionCache(IOptions<UserSessionOptions> options)
+public sealed class SessionCache(IOptions<UserSessionOptions> options)
 {
     private const int Stripes = 1024;
 

@@ -1,3 +1,5 @@
+using AuthApi.Http;
+
 namespace AuthApi.Sessions;
 
 /// <summary>A session as its owner may see it: never the token, nor its hash.</summary>
@@ -8,6 +10,7 @@ namespace AuthApi.Sessions;
 /// <param name="ExpiresAt">When it ends if it is not used again.</param>
 /// <param name="IpAddress" example="203.0.113.7">The client's address at sign-in.</param>
 /// <param name="UserAgent" example="Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0">The client's User-Agent at sign-in.</param>
+/// <param name="Device" example="Firefox on Linux">That client, in words.</param>
 /// <param name="Transport">How the token travels.</param>
 /// <param name="AuthenticationMethods" example="[&quot;pwd&quot;]">How the user proved who they are (RFC 8176).</param>
 public sealed record SessionResponse(
@@ -18,6 +21,7 @@ public sealed record SessionResponse(
     DateTimeOffset ExpiresAt,
     string? IpAddress,
     string? UserAgent,
+    string? Device,
     SessionTransport Transport,
     IReadOnlyList<string> AuthenticationMethods)
 {
@@ -29,6 +33,7 @@ public sealed record SessionResponse(
         expiresAt,
         session.IpAddress,
         session.UserAgent,
+        DeviceName.Of(session.UserAgent),
         session.Transport,
         session.AuthenticationMethods);
 }

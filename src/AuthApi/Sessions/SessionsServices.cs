@@ -17,6 +17,7 @@ public static class SessionsServices
         services.AddSingleton<LastSeenTracker>();
         services.AddSingleton<IUserSessionStore, UserSessionStore>();
         services.AddSingleton<UserSessionManager>();
+        services.AddScoped<LoadedUser>();
         services.AddSingleton<IInterceptor, UserChangeInterceptor>();
         services.AddHostedService<LastSeenWriter>();
         services.AddHostedService<ExpiredSessionCleanup>();

@@ -9,13 +9,16 @@ public enum SessionTransport
 {
     /// <summary>In the session cookie.</summary>
     Cookie,
+
+    /// <summary>In <c>Authorization: Session</c>, from a client without a cookie jar.</summary>
+    Header,
 }
 
 /// <summary>
 /// A session is this row, and the row decides: who has signed in, since when, from where and how. There is no mark for an
 /// ended session; an ended session has no row.
 /// </summary>
-public sealed class UserSession
+public sealed record UserSession
 {
     /// <summary>The session's public name. It is not the token and gives no access.</summary>
     public required Guid Id { get; init; }
@@ -51,6 +54,13 @@ public sealed class UserSession
 
     /// <summary>The client's <c>User-Agent</c> at sign-in, at most 512 characters, without control characters.</summary>
     public string? UserAgent { get; init; }
+
+    /// <summary>When the session ends if this was its last use: as long after it as the row's idle expiry is after the row's last use.</summary>
+    internal DateTimeOffset IdleExpiresAtFrom(DateTimeOffset lastSeenAt)
+    {
+        var idle = lastSeenAt + (IdleExpiresAt - LastSeenAt);
+        return idle < AbsoluteExpiresAt ? idle : AbsoluteExpiresAt;
+    }
 
     internal sealed class Mapping : IEntityTypeConfiguration<UserSession>
     {

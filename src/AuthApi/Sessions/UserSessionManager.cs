@@ -1,20 +1,23 @@
 using System.Globalization;
 using System.Security.Claims;
 using AuthApi.Audit;
+using AuthApi.Http;
 using AuthApi.Storage;
 using Microsoft.AspNetCore.Identity;
+using Microsoft.Extensions.Options;
 
 namespace AuthApi.Sessions;
 
 /// <summary>
-/// Starts, finds and ends sessions, with the store and the cache in the order that makes an end final: durable in the store,
-/// then forgotten by the cache, then told.
+/// Starts, finds, renews and ends sessions, with the store and the cache in the order that makes an end final: durable in the
+/// store, then forgotten by the cache, then told.
 /// </summary>
-internal sealed partial class UserSessionManager(
+public sealed partial class UserSessionManager(
     IUserSessionStore store,
     SessionCache cache,
     LastSeenTracker lastSeen,
     IServiceScopeFactory scopes,
+    IOptions<UserSessionOptions> options,
     TimeProvider time,
     ILogger<UserSessionManager> logger)
 {
@@ -45,45 +48,120 @@ internal sealed partial class UserSessionManager(
         return session;
     }
 
-    /// <summary>Makes a session durable, and ends the one it replaces in the same transaction.</summary>
+    /// <summary>The live sessions of a user, the last used first, with their last use as it is known here.</summary>
+    public async Task<IReadOnlyList<(UserSession Session, DateTimeOffset LastSeenAt, DateTimeOffset ExpiresAt)>> ListAsync(int userId)
+    {
+        var now = time.GetUtcNow();
+        return [.. (await store.ListAsync(userId))
+            .Select(session => (Session: session, LastSeenAt: lastSeen.LastUse(session)))
+            .Select(item => (item.Session, item.LastSeenAt, ExpiresAt: item.Session.IdleExpiresAtFrom(item.LastSeenAt)))
+            .Where(item => item.ExpiresAt > now)
+            .OrderByDescending(item => item.LastSeenAt)
+            .ThenByDescending(item => item.Session.CreatedAt)];
+    }
+
+    /// <summary>
+    /// Makes a session durable. In the same transaction the one that it replaces ends, and the least recently used of its user make room.
+    /// </summary>
     public Task StartAsync(UserSession session, UserSession? replaces)
     {
+        var client = new ClientInfo(session.IpAddress, session.UserAgent);
         return BoundAsync(StartCoreAsync());
 
         async Task<bool> StartCoreAsync()
         {
+            IReadOnlyList<UserSession> ended = [];
             try
             {
-                await store.StartAsync(
+                ended = await store.StartAsync(
                     session,
-                    replaces,
-                    Entry(AuditEvent.SignedIn, session, session.IpAddress, session.UserAgent),
-                    replaces is null ? null : Entry(AuditEvent.SessionReplaced, replaces, session.IpAddress, session.UserAgent));
+                    new SessionStart(replaces, options.Value.MaxPerUser, lastSeen.LastUse),
+                    Entry(AuditEvent.SignedIn, session, client));
                 return true;
             }
             finally
             {
-                Forget(replaces);
+                Forget(replaces is null ? ended : [replaces, .. ended]);
             }
         }
     }
 
     /// <summary>Ends a session durably. From then on its token is refused.</summary>
+    /// <param name="session">The session to end.</param>
+    /// <param name="what">How it ends.</param>
+    /// <param name="client">Who asked for it, if a client did.</param>
+    /// <param name="by">The session that asked for it, where it is another one.</param>
     /// <returns>Whether this call ended it, as opposed to one at the same time.</returns>
-    public Task<bool> EndAsync(UserSession session, AuditEvent reason, string? ipAddress, string? userAgent)
+    public Task<bool> EndAsync(UserSession session, AuditEvent what, ClientInfo client, UserSession? by = null)
     {
         return BoundAsync(EndCoreAsync());
 
         async Task<bool> EndCoreAsync()
         {
+            UserSession? ended = null;
             try
             {
-                return await store.EndAsync(session.Id, Entry(reason, session, ipAddress, userAgent));
+                ended = await store.EndAsync(session.Id, Entry(what, session, client) with { BySessionId = by?.Id });
+                return ended is not null;
             }
             finally
             {
-                // Even when the write failed: the row decides, and is read again.
-                Forget(session);
+                // Even when the write failed: the row decides, and is read again. Its token may have been renewed meanwhile.
+                Forget(ended is null ? [session] : [session, ended]);
+            }
+        }
+    }
+
+    /// <summary>Ends the sessions of a user durably: all, or all but <paramref name="current"/>.</summary>
+    /// <returns>How many.</returns>
+    public Task<int> EndAllAsync(UserSession current, bool exceptCurrent, string reason, ClientInfo client)
+    {
+        return BoundAsync(EndAllCoreAsync());
+
+        async Task<int> EndAllCoreAsync()
+        {
+            try
+            {
+                var ended = await store.EndAllAsync(current.UserId, exceptCurrent ? current.Id : null, session => session.Id == current.Id
+                    ? Entry(AuditEvent.SignedOut, session, client) with { Reason = reason }
+                    : Entry(AuditEvent.SessionRevoked, session, client) with { Reason = reason, BySessionId = current.Id });
+                Forget(ended);
+                return ended.Count;
+            }
+            finally
+            {
+                cache.ForgetUser(current.UserId);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Gives a session a new token, and the time of now as that of its authentication. The old token is dead when this returns.
+    /// The session's id and its limits stay.
+    /// </summary>
+    /// <returns>The session as it is now, or <see langword="null"/> when it has ended or been renewed meanwhile.</returns>
+    public Task<UserSession?> RenewAsync(CachedSession current, SessionToken token, ClientInfo client)
+    {
+        return BoundAsync(RenewCoreAsync());
+
+        async Task<UserSession?> RenewCoreAsync()
+        {
+            var session = current.Session;
+            var (now, tokenHash) = (time.GetUtcNow(), token.Hash);
+            try
+            {
+                if (!await store.RenewAsync(session, tokenHash, now, Entry(AuditEvent.Reauthenticated, session, client)))
+                {
+                    return null;
+                }
+
+                // What is known of its last use goes on under the new token.
+                lastSeen.Add(tokenHash, new LastSeen(session.Id, current.LastSeenAt, current.ExpiresAt));
+                return session with { TokenHash = tokenHash, AuthenticatedAt = now };
+            }
+            finally
+            {
+                Forget([session]);
             }
         }
     }
@@ -114,7 +192,7 @@ internal sealed partial class UserSessionManager(
         return total;
     }
 
-    private static async Task<bool> BoundAsync(Task<bool> write)
+    private static async Task<TResult> BoundAsync<TResult>(Task<TResult> write)
     {
         try
         {
@@ -131,14 +209,14 @@ internal sealed partial class UserSessionManager(
         // In this order: a use that is no longer unwritten when it is looked for is in the row when that is read.
         var readAt = cache.BeginRead();
         var unwritten = lastSeen.Find(tokenHash);
-        var session = await store.FindAsync(tokenHash);
-        if (session is null || await CreatePrincipalAsync(session) is not { } principal)
+        if (await store.FindAsync(tokenHash) is not { } stored)
         {
             return null;
         }
 
+        var session = stored.Session;
         var seenAt = unwritten?.At > session.LastSeenAt ? unwritten.Value.At : session.LastSeenAt;
-        var cached = new CachedSession(session, principal, seenAt, readAt);
+        var cached = new CachedSession(session, await CreatePrincipalAsync(stored), seenAt, readAt);
 
         // If it was forgotten while it was being read, this request still came before the end was told, and may pass;
         // the next one reads the row again.
@@ -147,23 +225,19 @@ internal sealed partial class UserSessionManager(
     }
 
     // In a scope of its own, so that the action does not find this user, and its changes, already tracked.
-    private async Task<ClaimsPrincipal?> CreatePrincipalAsync(UserSession session)
+    private async Task<ClaimsPrincipal> CreatePrincipalAsync(StoredSession stored)
     {
         await using var scope = scopes.CreateAsyncScope();
-        var users = scope.ServiceProvider.GetRequiredService<UserManager<ApplicationUser>>();
-        var user = await users.FindByIdAsync(session.UserId.ToString(CultureInfo.InvariantCulture));
-        if (user is null)
-        {
-            return null;
-        }
-
-        var principal = await scope.ServiceProvider.GetRequiredService<IUserClaimsPrincipalFactory<ApplicationUser>>().CreateAsync(user);
+        scope.ServiceProvider.GetRequiredService<LoadedUser>().Set(stored);
+        var principal = await scope.ServiceProvider.GetRequiredService<IUserClaimsPrincipalFactory<ApplicationUser>>().CreateAsync(stored.User);
         var identity = (ClaimsIdentity)principal.Identity!;
-        foreach (var method in session.AuthenticationMethods)
+        foreach (var method in stored.Session.AuthenticationMethods)
         {
             identity.AddClaim(new Claim("amr", method));
         }
 
+        identity.AddClaim(new Claim(
+            "auth_time", stored.Session.AuthenticatedAt.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture), ClaimValueTypes.Integer64));
         return principal;
     }
 
@@ -172,7 +246,7 @@ internal sealed partial class UserSessionManager(
         try
         {
             // Written down, so that a clock that goes back does not revive what has once been seen expired.
-            await EndAsync(session, AuditEvent.SessionExpired, null, null);
+            await EndAsync(session, AuditEvent.SessionExpired, client: default);
         }
         catch (Exception exception) when (StoreUnavailableException.IsCauseOf(exception))
         {
@@ -180,23 +254,23 @@ internal sealed partial class UserSessionManager(
         }
     }
 
-    private void Forget(UserSession? session)
+    private void Forget(IReadOnlyList<UserSession> sessions)
     {
-        if (session is not null)
+        foreach (var session in sessions)
         {
             cache.Forget(session.TokenHash);
             lastSeen.Forget(session.TokenHash);
         }
     }
 
-    private AuditEntry Entry(AuditEvent what, UserSession session, string? ipAddress, string? userAgent) => new()
+    private AuditEntry Entry(AuditEvent what, UserSession session, ClientInfo client) => new()
     {
         At = time.GetUtcNow(),
         Event = what,
         UserId = session.UserId,
         SessionId = session.Id,
-        IpAddress = ipAddress,
-        UserAgent = userAgent,
+        IpAddress = client.IpAddress,
+        UserAgent = client.UserAgent,
     };
 
     private static partial class Log

@@ -19,6 +19,9 @@ public sealed class UserSessionOptions : IValidatableObject
     /// <summary><see cref="AbsoluteTimeout"/> where the user asked to be remembered.</summary>
     public TimeSpan RememberMeAbsoluteTimeout { get; set; } = TimeSpan.FromDays(30);
 
+    /// <summary>How many live sessions a user may have. One more makes the least recently used end (ASVS 7.1.2).</summary>
+    public int MaxPerUser { get; set; } = 50;
+
     /// <summary>How many sessions the process keeps at hand. Others are read from the store when they are used.</summary>
     public int CacheSize { get; set; } = 50_000;
 
@@ -53,6 +56,11 @@ public sealed class UserSessionOptions : IValidatableObject
         if (RememberMeIdleTimeout > RememberMeAbsoluteTimeout)
         {
             yield return new ValidationResult($"{Section}:RememberMeIdleTimeout must not be longer than {Section}:RememberMeAbsoluteTimeout.");
+        }
+
+        if (MaxPerUser is < 1 or > 10_000)
+        {
+            yield return new ValidationResult($"{Section}:MaxPerUser must be between 1 and 10000, not {MaxPerUser}.");
         }
 
         if (CacheSize is < 100 or > 10_000_000)

@@ -1,3 +1,4 @@
+using System.Security.Claims;
 using AuthApi.Audit;
 using AuthApi.Storage;
 using Microsoft.EntityFrameworkCore;
@@ -6,45 +7,111 @@ namespace AuthApi.Sessions;
 
 /// <summary>
 /// Sessions in the database, by EF Core. A session is never updated into being: a start inserts, an end deletes, and a last
-/// use updates a row that is there or does nothing.
+/// use or a renewal updates a row that is there or does nothing.
 /// </summary>
-/// <remarks>A write may run twice, so each run adds its own copy of an audit entry: the database numbers the one it is given.</remarks>
 internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts, GroupCommit commits) : IUserSessionStore
 {
-    private static readonly Func<AuthDbContext, TokenHash, Task<UserSession?>> ByTokenHash = EF.CompileAsyncQuery(
-        (AuthDbContext context, TokenHash tokenHash) =>
-            context.Set<UserSession>().AsNoTracking().SingleOrDefault(session => session.TokenHash == tokenHash));
+    private static readonly Func<AuthDbContext, TokenHash, Task<Found?>> ByTokenHash = EF.CompileAsyncQuery(
+        (AuthDbContext context, TokenHash tokenHash) => context.Set<UserSession>().AsNoTracking()
+            .Where(session => session.TokenHash == tokenHash)
+            .Join(context.Users, session => session.UserId, user => user.Id, (session, user) => new Found
+            {
+                Session = session,
+                User = user,
+                Roles = context.UserRoles.Where(membership => membership.UserId == session.UserId)
+                    .Join(context.Roles, membership => membership.RoleId, role => role.Id, (membership, role) => role.Name!)
+                    .ToList(),
+                UserClaims = context.UserClaims.Where(claim => claim.UserId == session.UserId)
+                    .Select(claim => new FoundClaim { Type = claim.ClaimType!, Value = claim.ClaimValue! })
+                    .ToList(),
+                RoleClaims = context.UserRoles.Where(membership => membership.UserId == session.UserId)
+                    .Join(context.RoleClaims, membership => membership.RoleId, claim => claim.RoleId,
+                        (membership, claim) => new FoundClaim { Type = claim.ClaimType!, Value = claim.ClaimValue! })
+                    .ToList(),
+            })
+            .SingleOrDefault());
 
     // Look-ups are not cancelled when a client hangs up: its logout would be lost with them.
-    public async Task<UserSession?> FindAsync(TokenHash tokenHash)
+    public async Task<StoredSession?> FindAsync(TokenHash tokenHash)
     {
         await using var context = await contexts.CreateDbContextAsync();
-        return await ByTokenHash(context, tokenHash);
+        return await ByTokenHash(context, tokenHash) is { } found
+            ? new StoredSession(found.Session, found.User, found.Roles, [.. found.UserClaims.Concat(found.RoleClaims).Select(claim => new Claim(claim.Type, claim.Value))])
+            : null;
     }
 
-    public Task StartAsync(UserSession session, UserSession? replaces, AuditEntry started, AuditEntry? replaced) =>
-        commits.WriteAsync(async context =>
+    public async Task<IReadOnlyList<UserSession>> ListAsync(int userId)
+    {
+        await using var context = await contexts.CreateDbContextAsync();
+        return await OfUser(context, userId).ToListAsync();
+    }
+
+    public Task<IReadOnlyList<UserSession>> StartAsync(UserSession session, SessionStart start, AuditEntry entry) =>
+        commits.WriteAsync<IReadOnlyList<UserSession>>(async context =>
         {
-            if (replaces is not null && await DeleteAsync(context, replaces.Id) && replaced is not null)
+            var ended = new List<UserSession>();
+            if (start.Replaces is { } replaces && await EndAsync(context, replaces.Id, entry with
             {
-                context.Add(replaced with { });
+                Event = AuditEvent.SessionReplaced,
+                UserId = replaces.UserId,
+                SessionId = replaces.Id,
+                BySessionId = session.Id,
+            }) is { } replaced)
+            {
+                ended.Add(replaced);
+            }
+
+            if (await context.Set<UserSession>().CountAsync(other => other.UserId == session.UserId) >= start.MaxPerUser)
+            {
+                var leastRecentlyUsed = (await OfUser(context, session.UserId).ToListAsync())
+                    .OrderByDescending(start.LastUse)
+                    .Skip(start.MaxPerUser - 1);
+                foreach (var other in leastRecentlyUsed)
+                {
+                    await EndAsync(context, other.Id, entry with
+                    {
+                        Event = AuditEvent.SessionEvicted,
+                        SessionId = other.Id,
+                        BySessionId = session.Id,
+                    });
+                    ended.Add(other);
+                }
             }
 
             context.Add(session);
-            context.Add(started with { });
-            return true;
+            AuditTrail.Add(context, entry);
+            return ended;
         });
 
-    public Task<bool> EndAsync(Guid sessionId, AuditEntry entry) =>
-        commits.WriteAsync(async context =>
+    public Task<UserSession?> EndAsync(Guid sessionId, AuditEntry entry) => commits.WriteAsync(context => EndAsync(context, sessionId, entry));
+
+    public Task<IReadOnlyList<UserSession>> EndAllAsync(int userId, Guid? except, Func<UserSession, AuditEntry> entry) =>
+        commits.WriteAsync<IReadOnlyList<UserSession>>(async context =>
         {
-            var ended = await DeleteAsync(context, sessionId);
-            if (ended)
+            var ended = await OfUser(context, userId).Where(session => session.Id != except).ToListAsync();
+            await context.Set<UserSession>().Where(session => session.UserId == userId && session.Id != except).ExecuteDeleteAsync();
+            foreach (var session in ended)
             {
-                context.Add(entry with { });
+                AuditTrail.Add(context, entry(session));
             }
 
             return ended;
+        });
+
+    public Task<bool> RenewAsync(UserSession session, TokenHash tokenHash, DateTimeOffset authenticatedAt, AuditEntry entry) =>
+        commits.WriteAsync(async context =>
+        {
+            var renewed = await context.Set<UserSession>()
+                .Where(stored => stored.Id == session.Id && stored.TokenHash == session.TokenHash)
+                .ExecuteUpdateAsync(update => update
+                    .SetProperty(stored => stored.TokenHash, tokenHash)
+                    .SetProperty(stored => stored.AuthenticatedAt, authenticatedAt)) == 1;
+            if (renewed)
+            {
+                AuditTrail.Add(context, entry);
+            }
+
+            return renewed;
         });
 
     public Task WriteLastSeenAsync(IReadOnlyList<LastSeen> lastSeen) =>
@@ -79,6 +146,41 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
             return [.. expired.Select(session => session.TokenHash)];
         });
 
-    private static async Task<bool> DeleteAsync(AuthDbContext context, Guid sessionId) =>
-        await context.Set<UserSession>().Where(session => session.Id == sessionId).ExecuteDeleteAsync() == 1;
+    private static IQueryable<UserSession> OfUser(AuthDbContext context, int userId) =>
+        context.Set<UserSession>().AsNoTracking().Where(session => session.UserId == userId);
+
+    // DELETE … RETURNING: one statement, so nobody else can have ended it in between, and it says which token the session had.
+    private static async Task<UserSession?> EndAsync(AuthDbContext context, Guid sessionId, AuditEntry entry)
+    {
+        var ended = (await context.Set<UserSession>()
+            .FromSql($"DELETE FROM \"UserSessions\" WHERE \"Id\" = {sessionId} RETURNING *")
+            .AsNoTracking()
+            .ToListAsync()).SingleOrDefault();
+        if (ended is not null)
+        {
+            AuditTrail.Add(context, entry);
+        }
+
+        return ended;
+    }
+
+    private sealed class Found
+    {
+        public required UserSession Session { get; init; }
+
+        public required ApplicationUser User { get; init; }
+
+        public required List<string> Roles { get; init; }
+
+        public required List<FoundClaim> UserClaims { get; init; }
+
+        public required List<FoundClaim> RoleClaims { get; init; }
+    }
+
+    private sealed class FoundClaim
+    {
+        public required string Type { get; init; }
+
+        public required string Value { get; init; }
+    }
 }

@@ -4,13 +4,17 @@ using System.Text;
 using AuthApi.Audit;
 using AuthApi.Sessions;
 using AuthApi.Tests.Harness;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Mvc.ApiExplorer;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace AuthApi.Tests.Accounts;
 
-/// <summary>The call that the product is for.</summary>
-internal sealed class LogoutTests
+/// <summary>The call that the product is for, by either way that a token travels.</summary>
+[TestFixture(SessionTransport.Cookie)]
+[TestFixture(SessionTransport.Header)]
+internal sealed class LogoutTests(SessionTransport transport)
 {
     private AuthApiApplication _application = null!;
     private Browser _browser = null!;
@@ -19,7 +23,7 @@ internal sealed class LogoutTests
     public async Task SetUp()
     {
         _application = new AuthApiApplication();
-        _browser = await _application.NewLoggedInBrowserAsync();
+        _browser = await _application.NewLoggedInBrowserAsync(transport: transport);
     }
 
     [TearDown]
@@ -41,8 +45,9 @@ internal sealed class LogoutTests
             Assert.That(response.Content.Headers.ContentType!.ToString(), Is.EqualTo("application/json; charset=utf-8"));
             Assert.That(response.Headers.CacheControl!.ToString(), Is.EqualTo("no-store"));
             Assert.That(response.Headers.GetValues("Clear-Site-Data").Single(), Is.EqualTo("\"storage\""));
-            Assert.That(response.SetCookies().Single(), Is.EqualTo(
-                "__Host-session=; expires=Thu, 01 Jan 1970 00:00:00 GMT; max-age=0; path=/; secure; samesite=strict; httponly"));
+            Assert.That(response.SetCookies(), Is.EqualTo(transport == SessionTransport.Cookie
+                ? new[] { "__Host-session=; expires=Thu, 01 Jan 1970 00:00:00 GMT; max-age=0; path=/; secure; samesite=strict; httponly" }
+                : []));
         }
     }
 
@@ -61,9 +66,9 @@ internal sealed class LogoutTests
         Assert.That(logout.StatusCode, Is.EqualTo(HttpStatusCode.OK));
         foreach (var call in protectedCalls)
         {
-            using var response = await thief.Copy().SendAsync(new HttpMethod(call.HttpMethod!), "/" + call.RelativePath);
+            using var response = await thief.Copy().SendAsync(new HttpMethod(call.HttpMethod!), "/" + call.RelativePath!.Replace("{id}", "x", StringComparison.Ordinal));
             await response.ShouldBeNotAuthenticatedAsync();
-            Assert.That(response.SetCookies().Single(), Does.StartWith("__Host-session=; "), "the dead cookie is removed");
+            Assert.That(response.SetCookies().Any(), Is.EqualTo(transport == SessionTransport.Cookie), "a dead cookie is removed");
         }
     }
 
@@ -83,7 +88,8 @@ internal sealed class LogoutTests
         using var first = await _browser.LogOutAsync();
 
         using var second = await copy.LogOutAsync();
-        using var withoutCookie = await _browser.LogOutAsync();
+        using var stranger = _application.NewBrowser();
+        using var withoutCookie = await stranger.LogOutAsync();
 
         await second.ShouldBeNotAuthenticatedAsync();
         await withoutCookie.ShouldBeNotAuthenticatedAsync();
@@ -93,9 +99,9 @@ internal sealed class LogoutTests
     [Test]
     public async Task AnotherDeviceAndAnotherUserAreUnaffected()
     {
-        using var phone = _application.NewBrowser();
+        using var phone = _application.NewBrowser(transport: transport);
         await phone.LogInAsync("ada@example.com");
-        using var bob = await _application.NewLoggedInBrowserAsync("bob@example.com");
+        using var bob = await _application.NewLoggedInBrowserAsync("bob@example.com", transport);
 
         using var response = await _browser.LogOutAsync();
 
@@ -106,7 +112,7 @@ internal sealed class LogoutTests
     [Test]
     public async Task ACallerCannotChooseWhomToLogOut()
     {
-        using var bob = _application.NewBrowser();
+        using var bob = _application.NewBrowser(transport: transport);
         var bobId = await bob.RegisterAsync("bob@example.com");
         var bobSession = await bob.LogInAsync("bob@example.com");
 
@@ -157,6 +163,8 @@ internal sealed class LogoutTests
     }
 
     [TestCase("scope=current", true)]
+    [TestCase("scope=others", true)]
+    [TestCase("scope=all", true)]
     [TestCase("scope=everything", false)]
     [TestCase("scope=CURRENT", false)]
     [TestCase("scope=0", false)]
@@ -207,17 +215,17 @@ internal sealed class LogoutTests
     public async Task ASlowRequestThatBeganBeforeTheLogoutDoesNotReviveTheSession()
     {
         // The slow request has read the session, and waits, when the logout comes.
-        var store = new InterruptedStore();
+        var store = new GatedStore();
         await using var application = new AuthApiApplication(store.Wrap);
-        using var browser = await application.NewLoggedInBrowserAsync();
+        using var browser = await application.NewLoggedInBrowserAsync(transport: transport);
         using var slow = browser.Copy();
         using var thief = browser.Copy();
-        store.PauseNextFind();
+        store.AfterFind.Close();
         var slowRequest = slow.MeAsync();
-        await store.Paused;
+        await store.AfterFind.Reached;
 
         using var logout = await browser.LogOutAsync();
-        store.Resume();
+        store.AfterFind.Open();
 
         Assert.That(logout.StatusCode, Is.EqualTo(HttpStatusCode.OK));
         Assert.That(await slowRequest, Is.EqualTo(HttpStatusCode.OK), "it came before the logout");
@@ -230,25 +238,47 @@ internal sealed class LogoutTests
     [Test]
     public async Task AClientThatHangsUpInTheMiddleIsLoggedOutAllTheSame()
     {
-        var store = new InterruptedStore();
-        await using var application = new AuthApiApplication(store.Wrap, kestrel: true);
-        using var browser = await application.NewLoggedInBrowserAsync();
-        store.PauseNextEnd();
+        var (store, hungUp) = (new GatedStore(), new TaskCompletionSource());
+        await using var application = new AuthApiApplication(
+            services =>
+            {
+                store.Wrap(services);
+                services.AddSingleton<IStartupFilter>(new OnAbort(hungUp));
+            },
+            kestrel: true);
+        using var browser = await application.NewLoggedInBrowserAsync(transport: transport);
+        store.BeforeEnd.Close();
 
         using (var socket = new TcpClient())
         {
+            var credential = transport == SessionTransport.Cookie ? $"Cookie: session={browser.Token}" : $"Authorization: Session {browser.Token}";
             await socket.ConnectAsync(IPAddress.Loopback, browser.Address.Port);
             await socket.GetStream().WriteAsync(Encoding.ASCII.GetBytes(
-                $"POST /logout/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nCookie: session={browser.Token}\r\n\r\n"));
-            await store.Paused;
+                $"POST /logout/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n{credential}\r\n\r\n"));
+            await store.BeforeEnd.Reached;
             socket.Client.Close(0); // a reset: the server is told at once
         }
 
-        await store.Aborted;
-        store.Resume();
-        await store.Ended;
+        await hungUp.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        store.BeforeEnd.Open();
+        await store.BeforeEnd.Passed;
 
         Assert.That(await browser.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
         Assert.That(await application.StoredSessionsAsync(), Is.Empty);
+    }
+
+    /// <summary>Tells when the server has noticed that the client of a logout has hung up.</summary>
+    private sealed class OnAbort(TaskCompletionSource hungUp) : IStartupFilter
+    {
+        public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
+        {
+            app.Use(async (context, following) =>
+            {
+                using var registration = context.RequestAborted.Register(
+                    () => _ = context.Request.Path.StartsWithSegments("/logout", StringComparison.Ordinal) && hungUp.TrySetResult());
+                await following(context);
+            });
+            next(app);
+        };
     }
 }

@@ -49,24 +49,26 @@ internal sealed class AuthApiApplication : WebApplicationFactory<Program>
 
     public string DatabaseFile => Path.Combine(_folder.Path, "data", "auth.db");
 
-    /// <summary>A browser that knows nothing of this application yet, over HTTPS unless told otherwise.</summary>
-    public Browser NewBrowser(string scheme = "https")
+    /// <summary>A client that knows nothing of this application yet, over HTTPS unless told otherwise.</summary>
+    public Browser NewBrowser(string scheme = "https", SessionTransport transport = SessionTransport.Cookie)
     {
         if (_kestrel)
         {
             StartServer();
-            return new Browser(new HttpClient(new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false }) { BaseAddress = ClientOptions.BaseAddress });
+            return new Browser(
+                new HttpClient(new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false }) { BaseAddress = ClientOptions.BaseAddress },
+                transport);
         }
 
         var client = Server.CreateClient();
         client.BaseAddress = new Uri($"{scheme}://localhost");
-        return new Browser(client);
+        return new Browser(client, transport);
     }
 
-    /// <summary>A browser in which a new user has registered and logged in.</summary>
-    public async Task<Browser> NewLoggedInBrowserAsync(string email = "ada@example.com")
+    /// <summary>A client in which a new user has registered and logged in.</summary>
+    public async Task<Browser> NewLoggedInBrowserAsync(string email = "ada@example.com", SessionTransport transport = SessionTransport.Cookie)
     {
-        var browser = NewBrowser(_kestrel ? "http" : "https");
+        var browser = NewBrowser(transport: transport);
         await browser.RegisterAsync(email);
         await browser.LogInAsync(email);
         return browser;

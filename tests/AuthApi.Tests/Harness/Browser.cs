@@ -2,29 +2,36 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json.Nodes;
+using AuthApi.Sessions;
 
 namespace AuthApi.Tests.Harness;
 
 /// <summary>
-/// A client with a cookie jar, as a browser has one. .NET's own jar is not used: it drops a <c>Secure</c> cookie over plain
-/// HTTP and compares names ignoring case.
+/// A client: one with a cookie jar, as a browser has one, or one that sends its token in the header, as a phone does. .NET's own
+/// jar is not used: it drops a <c>Secure</c> cookie over plain HTTP and compares names ignoring case.
 /// </summary>
-internal sealed class Browser(HttpClient client, bool isCopy = false) : IDisposable
+internal sealed class Browser(HttpClient client, SessionTransport transport = SessionTransport.Cookie, bool isCopy = false) : IDisposable
 {
     public const string Password = "correct horse battery staple";
+
+    private string? _headerToken;
 
     /// <summary>The cookies it would send, by name.</summary>
     public Dictionary<string, string> Cookies { get; } = new(StringComparer.Ordinal);
 
-    /// <summary>The session's token, as the cookie jar has it.</summary>
-    public string Token => Cookies.Values.Single();
+    /// <summary>The session's token, wherever this client keeps it.</summary>
+    public string Token
+    {
+        get => _headerToken ?? Cookies.Values.Single();
+        set => _headerToken = value;
+    }
 
     public Uri Address => client.BaseAddress!;
 
-    /// <summary>Another client with a copy of the cookies: what a thief of the jar has.</summary>
+    /// <summary>Another client with a copy of the token: what a thief of it has.</summary>
     public Browser Copy()
     {
-        var copy = new Browser(client, isCopy: true);
+        var copy = new Browser(client, transport, isCopy: true) { _headerToken = _headerToken };
         foreach (var (name, value) in Cookies)
         {
             copy.Cookies[name] = value;
@@ -34,6 +41,8 @@ internal sealed class Browser(HttpClient client, bool isCopy = false) : IDisposa
     }
 
     public Task<HttpResponseMessage> GetAsync(string path) => SendAsync(HttpMethod.Get, path);
+
+    public Task<HttpResponseMessage> DeleteAsync(string path) => SendAsync(HttpMethod.Delete, path);
 
     /// <summary>Posts an object as JSON, or nothing.</summary>
     public Task<HttpResponseMessage> PostAsync(string path, object? body = null) =>
@@ -52,6 +61,11 @@ internal sealed class Browser(HttpClient client, bool isCopy = false) : IDisposa
             request.Headers.TryAddWithoutValidation("Cookie", string.Join("; ", Cookies.Select(cookie => $"{cookie.Key}={cookie.Value}")));
         }
 
+        if (_headerToken is not null)
+        {
+            request.Headers.TryAddWithoutValidation("Authorization", $"Session {_headerToken}");
+        }
+
         change?.Invoke(request);
         var response = await client.SendAsync(request, cancellationToken);
         Keep(response.SetCookies());
@@ -68,12 +82,20 @@ internal sealed class Browser(HttpClient client, bool isCopy = false) : IDisposa
     /// <summary>Logs in and returns the session, as the API tells it.</summary>
     public async Task<JsonNode> LogInAsync(string email = "ada@example.com", string password = Password, bool rememberMe = false)
     {
-        using var response = await PostAsync("/login/", new { email, password, rememberMe });
+        using var response = await PostAsync("/login/", new { email, password, rememberMe, transport = transport.ToString().ToLowerInvariant() });
         Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK), await response.Content.ReadAsStringAsync());
-        return (await response.JsonAsync())["session"]!;
+        return await KeepTokenAsync(response);
     }
 
-    public Task<HttpResponseMessage> LogOutAsync() => PostAsync("/logout/");
+    /// <summary>Reauthenticates and returns the session, as the API tells it.</summary>
+    public async Task<JsonNode> ReauthenticateAsync()
+    {
+        using var response = await PostAsync("/reauthenticate/", new { password = Password });
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK), await response.Content.ReadAsStringAsync());
+        return await KeepTokenAsync(response);
+    }
+
+    public Task<HttpResponseMessage> LogOutAsync(string? scope = null) => PostAsync(scope is null ? "/logout/" : $"/logout/?scope={scope}");
 
     /// <summary>The status of <c>GET /me/</c>: 200 where the session lives, 401 where it does not.</summary>
     public async Task<HttpStatusCode> MeAsync()
@@ -89,6 +111,14 @@ internal sealed class Browser(HttpClient client, bool isCopy = false) : IDisposa
         {
             client.Dispose();
         }
+    }
+
+    private async Task<JsonNode> KeepTokenAsync(HttpResponseMessage response)
+    {
+        var json = await response.JsonAsync();
+        Assert.That(json["sessionToken"] is not null, Is.EqualTo(transport == SessionTransport.Header), "a token in the body");
+        _headerToken = json["sessionToken"]?.GetValue<string>();
+        return json["session"]!;
     }
 
     private void Keep(IEnumerable<string> setCookies)

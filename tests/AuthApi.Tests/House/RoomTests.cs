@@ -10,9 +10,9 @@ internal sealed partial class RoomTests
     // Arrows point down this list: a room uses what stands beside it, and what is not here uses nothing.
     private static readonly Dictionary<string, string[]> MayUse = new(StringComparer.Ordinal)
     {
-        ["Accounts"] = ["Sessions", "Audit", "Storage", "Http", "Hosting"],
-        ["Sessions"] = ["Audit", "Storage", "Http", "Hosting"],
-        ["Audit"] = ["Storage", "Http", "Hosting"],
+        ["Accounts"] = ["Sessions", "Audit", "Security", "Storage", "Http", "Hosting"],
+        ["Sessions"] = ["Audit", "Security", "Storage", "Http", "Hosting"],
+        ["Audit"] = ["Security", "Storage", "Http", "Hosting"],
         ["Storage"] = ["Http", "Hosting"],
         ["Security"] = ["Http", "Hosting"],
         ["Observability"] = ["Http", "Hosting"],

@@ -14,6 +14,8 @@ namespace AuthApi.Tests.Sessions;
 /// <summary>The handler in the real pipeline, with a store that misbehaves on cue.</summary>
 internal sealed class SessionAuthenticationHandlerTests
 {
+    private static readonly ApplicationUser Ada = new() { Id = 1, Email = "ada@example.com", UserName = "ada@example.com" };
+
     private static readonly StoreUnavailableException OutOfReach = new("The store is out of reach.");
 
     private Mock<IUserSessionStore> _store = null!;
@@ -26,11 +28,11 @@ internal sealed class SessionAuthenticationHandlerTests
     {
         _session = null;
         _store = new Mock<IUserSessionStore>();
-        _store.Setup(store => store.StartAsync(It.IsAny<UserSession>(), It.IsAny<UserSession?>(), It.IsAny<AuditEntry>(), It.IsAny<AuditEntry?>()))
-            .Callback((UserSession session, UserSession? _, AuditEntry _, AuditEntry? _) => _session = session)
-            .Returns(Task.CompletedTask);
+        _store.Setup(store => store.StartAsync(It.IsAny<UserSession>(), It.IsAny<SessionStart>(), It.IsAny<AuditEntry>()))
+            .Callback((UserSession session, SessionStart _, AuditEntry _) => _session = session)
+            .ReturnsAsync([]);
         _store.Setup(store => store.FindAsync(It.IsAny<TokenHash>()))
-            .ReturnsAsync((TokenHash hash) => _session?.TokenHash == hash ? _session : null);
+            .ReturnsAsync((TokenHash hash) => _session?.TokenHash == hash ? new StoredSession(_session, Ada, [], []) : null);
         _application = new AuthApiApplication(services => services.Replace(ServiceDescriptor.Singleton(_store.Object)));
         _browser = await _application.NewLoggedInBrowserAsync();
     }
@@ -98,13 +100,13 @@ internal sealed class SessionAuthenticationHandlerTests
 
         await response.ShouldBeProblemAsync(HttpStatusCode.ServiceUnavailable, "store_unavailable");
         _store.Verify(
-            store => store.StartAsync(It.IsAny<UserSession>(), It.IsAny<UserSession?>(), It.IsAny<AuditEntry>(), It.IsAny<AuditEntry?>()), Times.Once);
+            store => store.StartAsync(It.IsAny<UserSession>(), It.IsAny<SessionStart>(), It.IsAny<AuditEntry>()), Times.Once);
     }
 
     [Test]
     public async Task ALoginThatTheStoreDidNotTakeGivesNoToken()
     {
-        _store.Setup(store => store.StartAsync(It.IsAny<UserSession>(), It.IsAny<UserSession?>(), It.IsAny<AuditEntry>(), It.IsAny<AuditEntry?>()))
+        _store.Setup(store => store.StartAsync(It.IsAny<UserSession>(), It.IsAny<SessionStart>(), It.IsAny<AuditEntry>()))
             .ThrowsAsync(OutOfReach);
         using var other = _application.NewBrowser();
 

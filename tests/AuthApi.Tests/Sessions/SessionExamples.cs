@@ -23,6 +23,9 @@ internal static class SessionExamples
         UserAgent = "tests",
     };
 
+    public static SessionStart Start(UserSession? replaces = null, int maxPerUser = int.MaxValue) =>
+        new(replaces, maxPerUser, session => session.LastSeenAt);
+
     public static AuditEntry Entry(UserSession session, AuditEvent what, DateTimeOffset at) =>
         new() { At = at, Event = what, UserId = session.UserId, SessionId = session.Id };
 }

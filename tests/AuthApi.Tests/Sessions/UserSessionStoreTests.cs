@@ -35,7 +35,8 @@ internal sealed class UserSessionStoreTests
 
         var found = await _store.FindAsync(session.TokenHash);
 
-        Assert.That(found, Is.EqualTo(session).UsingPropertiesComparer());
+        Assert.That(found!.Session, Is.EqualTo(session).UsingPropertiesComparer());
+        Assert.That(found.User.Email, Is.EqualTo("ada@example.com"));
     }
 
     [Test]
@@ -51,7 +52,7 @@ internal sealed class UserSessionStoreTests
     {
         var session = await StartAsync();
 
-        Assert.That(await _store.EndAsync(session.Id, SessionExamples.Entry(session, AuditEvent.SignedOut, Now)), Is.True);
+        Assert.That(await _store.EndAsync(session.Id, SessionExamples.Entry(session, AuditEvent.SignedOut, Now)), Is.EqualTo(session).UsingPropertiesComparer());
 
         Assert.That(await _store.FindAsync(session.TokenHash), Is.Null);
         Assert.That(await _application.EventsAsync(_userId), Is.EqualTo(new[] { AuditEvent.SignedIn, AuditEvent.SignedOut }));
@@ -65,7 +66,7 @@ internal sealed class UserSessionStoreTests
         var ended = await Task.WhenAll(Enumerable.Range(0, 100).Select(_ =>
             _store.EndAsync(session.Id, SessionExamples.Entry(session, AuditEvent.SignedOut, Now))));
 
-        Assert.That(ended.Count(first => first), Is.EqualTo(1));
+        Assert.That(ended.Count(first => first is not null), Is.EqualTo(1));
         Assert.That(await _application.EventsAsync(_userId), Is.EqualTo(new[] { AuditEvent.SignedIn, AuditEvent.SignedOut }));
     }
 
@@ -86,7 +87,7 @@ internal sealed class UserSessionStoreTests
         var ofNobody = SessionExamples.New(userId: 999, Now);
 
         Assert.That(
-            () => _store.StartAsync(ofNobody, first, SessionExamples.Entry(ofNobody, AuditEvent.SignedIn, Now), SessionExamples.Entry(first, AuditEvent.SessionReplaced, Now)),
+            () => _store.StartAsync(ofNobody, SessionExamples.Start(first), SessionExamples.Entry(ofNobody, AuditEvent.SignedIn, Now)),
             Throws.InstanceOf<DbUpdateException>());
 
         Assert.That(await _store.FindAsync(first.TokenHash), Is.Not.Null);
@@ -101,7 +102,7 @@ internal sealed class UserSessionStoreTests
         await _store.WriteLastSeenAsync([new LastSeen(session.Id, Now.AddMinutes(5), Now.AddMinutes(35))]);
         await _store.WriteLastSeenAsync([new LastSeen(session.Id, Now.AddMinutes(4), Now.AddMinutes(34))]);
 
-        var found = (await _store.FindAsync(session.TokenHash))!;
+        var found = (await _store.FindAsync(session.TokenHash))!.Session;
         Assert.That(found.LastSeenAt, Is.EqualTo(Now.AddMinutes(5)));
         Assert.That(found.IdleExpiresAt, Is.EqualTo(Now.AddMinutes(35)));
     }
@@ -180,11 +181,7 @@ internal sealed class UserSessionStoreTests
     private async Task<UserSession> StartAsync(UserSession? replaces = null, DateTimeOffset? at = null)
     {
         var session = SessionExamples.New(_userId, at ?? Now);
-        await _store.StartAsync(
-            session,
-            replaces,
-            SessionExamples.Entry(session, AuditEvent.SignedIn, Now),
-            replaces is null ? null : SessionExamples.Entry(replaces, AuditEvent.SessionReplaced, Now));
+        await _store.StartAsync(session, SessionExamples.Start(replaces), SessionExamples.Entry(session, AuditEvent.SignedIn, Now));
         return session;
     }
 }

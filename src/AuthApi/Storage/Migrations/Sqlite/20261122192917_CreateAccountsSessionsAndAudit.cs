@@ -63,6 +63,8 @@ namespace AuthApi.Storage.Migrations.Sqlite
                     Event = table.Column<string>(type: "TEXT", maxLength: 64, nullable: false),
                     UserId = table.Column<int>(type: "INTEGER", nullable: true),
                     SessionId = table.Column<Guid>(type: "TEXT", nullable: true),
+                    BySessionId = table.Column<Guid>(type: "TEXT", nullable: true),
+                    Reason = table.Column<string>(type: "TEXT", maxLength: 64, nullable: true),
                     IpAddress = table.Column<string>(type: "TEXT", maxLength: 45, nullable: true),
                     UserAgent = table.Column<string>(type: "TEXT", maxLength: 512, nullable: true)
                 },
@@ -267,6 +269,11 @@ namespace AuthApi.Storage.Migrations.Sqlite
                 table: "AspNetUsers",
                 column: "NormalizedUserName",
                 unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "IX_AuditEntries_At",
+                table: "AuditEntries",
+                column: "At");
 
             migrationBuilder.CreateIndex(
                 name: "IX_AuditEntries_UserId_Id",

@@ -11,7 +11,7 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 namespace AuthApi.Storage.Migrations.Sqlite
 {
     [DbContext(typeof(AuthDbContext))]
-    [Migration("20261122185328_CreateAccountsSessionsAndAudit")]
+    [Migration("20261122192917_CreateAccountsSessionsAndAudit")]
     partial class CreateAccountsSessionsAndAudit
     {
         /// <inheritdoc />
@@ -29,6 +29,9 @@ namespace AuthApi.Storage.Migrations.Sqlite
                     b.Property<long>("At")
                         .HasColumnType("INTEGER");
 
+                    b.Property<Guid?>("BySessionId")
+                        .HasColumnType("TEXT");
+
                     b.Property<string>("Event")
                         .IsRequired()
                         .HasMaxLength(64)
@@ -36,6 +39,10 @@ namespace AuthApi.Storage.Migrations.Sqlite
 
                     b.Property<string>("IpAddress")
                         .HasMaxLength(45)
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Reason")
+                        .HasMaxLength(64)
                         .HasColumnType("TEXT");
 
                     b.Property<Guid?>("SessionId")
@@ -49,6 +56,8 @@ namespace AuthApi.Storage.Migrations.Sqlite
                         .HasColumnType("INTEGER");
 
                     b.HasKey("Id");
+
+                    b.HasIndex("At");
 
                     b.HasIndex("UserId", "Id");
 

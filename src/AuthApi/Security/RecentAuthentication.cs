@@ -1,0 +1,79 @@
+using System.ComponentModel.DataAnnotations;
+using System.Globalization;
+using System.Security.Claims;
+using AuthApi.Http;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Authorization.Policy;
+using Microsoft.Extensions.Options;
+
+namespace AuthApi.Security;
+
+/// <summary>
+/// Asks that the user has proved who they are a short while ago (ASVS 7.5.1). Where they have not, the answer is 403
+/// <c>reauthentication_required</c>. On an action it holds for every call of it; by
+/// <c>IAuthorizationService.AuthorizeAsync(user, RequireRecentAuthenticationAttribute.PolicyName)</c> it can be asked for within one.
+/// </summary>
+[AttributeUsage(AttributeTargets.Class | AttributeTargets.Method)]
+public sealed class RequireRecentAuthenticationAttribute() : AuthorizeAttribute(PolicyName)
+{
+    public const string PolicyName = "RecentAuthentication";
+}
+
+/// <summary>The key <c>Sessions:RecentAuthentication</c>.</summary>
+public sealed class RecentAuthenticationOptions : IValidatableObject
+{
+    public const string Section = "Sessions";
+
+    /// <summary>How long a proof of who one is counts as recent.</summary>
+    public TimeSpan RecentAuthentication { get; set; } = TimeSpan.FromMinutes(10);
+
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        if (RecentAuthentication < TimeSpan.FromSeconds(1) || RecentAuthentication > TimeSpan.FromDays(1))
+        {
+            yield return new ValidationResult($"{Section}:{nameof(RecentAuthentication)} must be between one second and one day, not {RecentAuthentication:c}.");
+        }
+    }
+}
+
+internal static class RecentAuthentication
+{
+    public static IServiceCollection AddRecentAuthentication(this IServiceCollection services)
+    {
+        services.AddOptions<RecentAuthenticationOptions>().BindConfiguration(RecentAuthenticationOptions.Section)
+            .ValidateDataAnnotations().ValidateOnStart();
+        services.AddSingleton<IAuthorizationHandler, Handler>();
+        services.AddSingleton<IAuthorizationMiddlewareResultHandler, ResultHandler>();
+        services.AddAuthorizationBuilder().AddPolicy(
+            RequireRecentAuthenticationAttribute.PolicyName,
+            policy => policy.RequireAuthenticatedUser().AddRequirements(new Requirement()));
+        return services;
+    }
+
+    private sealed class Requirement : IAuthorizationRequirement;
+
+    // By the claim auth_time (OpenID Connect Core, 2), which is seconds since 1970.
+    private sealed class Handler(IOptions<RecentAuthenticationOptions> options, TimeProvider time) : AuthorizationHandler<Requirement>
+    {
+        protected override Task HandleRequirementAsync(AuthorizationHandlerContext context, Requirement requirement)
+        {
+            if (long.TryParse(context.User.FindFirstValue("auth_time"), CultureInfo.InvariantCulture, out var seconds)
+                && time.GetUtcNow() - DateTimeOffset.FromUnixTimeSeconds(seconds) <= options.Value.RecentAuthentication)
+            {
+                context.Succeed(requirement);
+            }
+
+            return Task.CompletedTask;
+        }
+    }
+
+    private sealed class ResultHandler : IAuthorizationMiddlewareResultHandler
+    {
+        private readonly AuthorizationMiddlewareResultHandler _default = new();
+
+        public Task HandleAsync(RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult authorizeResult) =>
+            authorizeResult.Forbidden && authorizeResult.AuthorizationFailure!.FailedRequirements.All(failed => failed is Requirement)
+                ? ApiProblem.ReauthenticationRequired.WriteAsync(context)
+                : _default.HandleAsync(next, context, policy, authorizeResult);
+    }
+}

@@ -1,0 +1,71 @@
+using AuthApi.Audit;
+using AuthApi.Http;
+using AuthApi.Security;
+using AuthApi.Storage;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Identity;
+using Microsoft.AspNetCore.Mvc;
+
+namespace AuthApi.Sessions;
+
+/// <summary>That you are here: the devices you are signed in on.</summary>
+[ApiController]
+[Produces("application/json")]
+[Tags("Sessions")]
+public sealed class SessionsController(
+    UserSessionManager sessions, SignInManager<ApplicationUser> signInManager, IAuthorizationService authorization) : ControllerBase
+{
+    /// <summary>Where am I signed in</summary>
+    /// <remarks>All the live sessions of the account, the last used first. Never a token.</remarks>
+    /// <response code="200">The sessions.</response>
+    [HttpGet("/sessions/", Name = "listSessions")]
+    [Authorize]
+    [ProducesResponseType<SessionsResponse>(StatusCodes.Status200OK)]
+    public async Task<ActionResult<SessionsResponse>> List()
+    {
+        var current = HttpContext.GetSession().Session;
+        return new SessionsResponse([.. (await sessions.ListAsync(current.UserId))
+            .Select(item => SessionResponse.From(item.Session, item.LastSeenAt, item.ExpiresAt, item.Session.Id == current.Id))]);
+    }
+
+    /// <summary>End one of my sessions</summary>
+    /// <remarks>
+    /// The session is dead as after its own logout. Ending the current one removes its cookie; ending another takes a recent authentication.
+    /// </remarks>
+    /// <param name="id" example="01998c5e-6c1f-7d0a-8a53-2f9c1d4b7e60">The session's id, from the list.</param>
+    /// <response code="204">The session has ended.</response>
+    [HttpDelete("/sessions/{id}/", Name = "endSession")]
+    [Authorize]
+    [ProducesResponseType(StatusCodes.Status204NoContent)]
+    [ProducesProblem(StatusCodes.Status403Forbidden, "`reauthentication_required`: ending another session takes a recent authentication.")]
+    [ProducesProblem(StatusCodes.Status404NotFound, "`not_found`: the account has no live session of this id.")]
+    public async Task<ActionResult> End(string id)
+    {
+        var current = HttpContext.GetSession().Session;
+        if (id == current.Id.ToString())
+        {
+            await signInManager.SignOutAsync();
+            return NoContent();
+        }
+
+        // Another user's session is as unknown as one that never was.
+        var session = (await sessions.ListAsync(current.UserId)).Select(item => item.Session).FirstOrDefault(session => session.Id.ToString() == id);
+        if (session is null)
+        {
+            return new ProblemResult(ApiProblem.NotFound);
+        }
+
+        if (!(await authorization.AuthorizeAsync(User, RequireRecentAuthenticationAttribute.PolicyName)).Succeeded)
+        {
+            return new ProblemResult(ApiProblem.ReauthenticationRequired);
+        }
+
+        return await sessions.EndAsync(session, AuditEvent.SessionRevoked, ClientInfo.Of(HttpContext), by: current)
+            ? NoContent()
+            : new ProblemResult(ApiProblem.NotFound);
+    }
+}
+
+/// <summary>The live sessions of an account.</summary>
+/// <param name="Items">The last used first.</param>
+public sealed record SessionsResponse(IReadOnlyList<SessionResponse> Items);

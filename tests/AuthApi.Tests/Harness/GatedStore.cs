@@ -1,0 +1,69 @@
+using AuthApi.Audit;
+using AuthApi.Sessions;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace AuthApi.Tests.Harness;
+
+/// <summary>The product's own store, with gates before and after what it does.</summary>
+internal sealed class GatedStore : IUserSessionStore
+{
+    private IUserSessionStore _store = null!;
+
+    /// <summary>A session has been read, and is not yet in the cache.</summary>
+    public Gate AfterFind { get; } = new();
+
+    /// <summary>A session is about to be ended.</summary>
+    public Gate BeforeEnd { get; } = new();
+
+    /// <summary>A session has been ended durably, and the cache does not know it yet.</summary>
+    public Gate AfterEnd { get; } = new();
+
+    /// <summary>A token is about to be renewed.</summary>
+    public Gate BeforeRenew { get; } = new();
+
+    /// <summary>Last uses are about to be written.</summary>
+    public Gate BeforeLastSeen { get; } = new();
+
+    /// <summary>Puts this in the place of the product's store, and the product's behind this.</summary>
+    public void Wrap(IServiceCollection services)
+    {
+        var product = services.Last(service => service.ServiceType == typeof(IUserSessionStore)).ImplementationType!;
+        services.Replace(ServiceDescriptor.Singleton<IUserSessionStore>(provider =>
+        {
+            _store = (IUserSessionStore)ActivatorUtilities.CreateInstance(provider, product);
+            return this;
+        }));
+    }
+
+    public async Task<StoredSession?> FindAsync(TokenHash tokenHash)
+    {
+        var found = await _store.FindAsync(tokenHash);
+        return await AfterFind.PassAsync(() => Task.FromResult(found));
+    }
+
+    public async Task<UserSession?> EndAsync(Guid sessionId, AuditEntry entry)
+    {
+        var ended = await BeforeEnd.PassAsync(() => _store.EndAsync(sessionId, entry));
+        return await AfterEnd.PassAsync(() => Task.FromResult(ended));
+    }
+
+    public Task<bool> RenewAsync(UserSession session, TokenHash tokenHash, DateTimeOffset authenticatedAt, AuditEntry entry) =>
+        BeforeRenew.PassAsync(() => _store.RenewAsync(session, tokenHash, authenticatedAt, entry));
+
+    public Task WriteLastSeenAsync(IReadOnlyList<LastSeen> lastSeen) => BeforeLastSeen.PassAsync(async () =>
+    {
+        await _store.WriteLastSeenAsync(lastSeen);
+        return true;
+    });
+
+    public Task<IReadOnlyList<UserSession>> ListAsync(int userId) => _store.ListAsync(userId);
+
+    public Task<IReadOnlyList<UserSession>> StartAsync(UserSession session, SessionStart start, AuditEntry entry) =>
+        _store.StartAsync(session, start, entry);
+
+    public Task<IReadOnlyList<UserSession>> EndAllAsync(int userId, Guid? except, Func<UserSession, AuditEntry> entry) =>
+        _store.EndAllAsync(userId, except, entry);
+
+    public Task<IReadOnlyList<TokenHash>> DeleteExpiredAsync(DateTimeOffset now, int limit) => _store.DeleteExpiredAsync(now, limit);
+}
