@@ -7,27 +7,33 @@ using AuthApi.Security;
 using AuthApi.Sessions;
 using AuthApi.Storage;
 
-// The settings lie beside the program, wherever it is started from.
-var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
+return await ClearStart.RunAsync(async () =>
+{
+    // The settings lie beside the program, wherever it is started from.
+    var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
 
-builder.Services
-    .AddHttpConventions()
-    .AddSecurity()
-    .AddStorage()
-    .AddAudit()
-    .AddSessions()
-    .AddAccounts()
-    .AddOpenApiDocument();
+    builder.Services
+        .AddHttpConventions()
+        .AddSecurity()
+        .AddStorage()
+        .AddAudit()
+        .AddSessions()
+        .AddAccounts()
+        .AddObservability();
 
-var app = builder.Build();
+    await using var app = builder.Build();
 
-app.UseNoStore();
-app.UseKnownProxies();
-app.UseProblems();
-app.UseHttpsOnly();
-app.UseOpenApiDocument();
-app.UseAuthentication();
-app.UseAuthorization();
-app.MapControllers();
+    app.UseNoStore();
+    app.UseKnownProxies();
+    app.UseProblems();
+    app.UseHeaderLimit();
+    app.UseHttpsOnly();
+    app.UseOpenApi();
+    app.UseAuthentication();
+    app.UseAuthorization();
+    app.MapControllers();
 
-return await app.RunAsync(prepare: StorageServices.PrepareStorageAsync);
+    app.ValidateConfiguration();
+    await app.PrepareStorageAsync();
+    await app.RunAsync();
+});

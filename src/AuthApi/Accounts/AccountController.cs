@@ -1,6 +1,5 @@
 using System.ComponentModel.DataAnnotations;
 using System.Globalization;
-using System.Security.Claims;
 using System.Text.Json.Serialization;
 using AuthApi.Audit;
 using AuthApi.Http;
@@ -46,8 +45,13 @@ public sealed partial class AccountController(
     public async Task<ActionResult<LogoutResponse>> Logout(
         [FromQuery, AllowedValues(null, "current", "others", "all", ErrorMessage = "This must be current, others or all.")] string? scope)
     {
+        if (scope is null && Request.Query.ContainsKey("scope"))
+        {
+            return ProblemResult.Invalid("scope", "This must be current, others or all.");
+        }
+
         // Who is leaving is read first; afterwards there is nobody to ask.
-        var userId = UserId(User);
+        var userId = User.GetUserId();
         if (scope is "others" or "all")
         {
             if (!(await authorization.AuthorizeAsync(User, RequireRecentAuthenticationAttribute.PolicyName)).Succeeded)
@@ -120,7 +124,7 @@ public sealed partial class AccountController(
     public async Task<ActionResult<ReauthenticateResponse>> Reauthenticate(ReauthenticateRequest request)
     {
         var user = await userManager.GetUserAsync(User);
-        var failure = Failure(AuditEvent.ReauthenticationFailed, UserId(User)) with { SessionId = HttpContext.GetSession().Session.Id };
+        var failure = Failure(AuditEvent.ReauthenticationFailed, User.GetUserId()) with { SessionId = HttpContext.GetSession().Session.Id };
 
         // Not a 401: a client that gets one throws its token away, and the session is alive.
         var refused = new ProblemResult(ApiProblem.InvalidCredentials with { Status = StatusCodes.Status403Forbidden });
@@ -183,20 +187,6 @@ public sealed partial class AccountController(
                 .ToDictionary(field => field.Key, field => field.Select(error => error.Description).ToArray()));
     }
 
-    /// <summary>Who am I</summary>
-    /// <response code="200">The account and the session of this request.</response>
-    [HttpGet("/me/", Name = "me")]
-    [Authorize]
-    [ProducesResponseType<MeResponse>(StatusCodes.Status200OK)]
-    public ActionResult<MeResponse> Me() => new MeResponse(
-        UserId(User),
-        User.FindFirstValue(ClaimTypes.Email)!,
-        ApplicationClaimsPrincipalFactory.IsTrue(User, ApplicationClaimsPrincipalFactory.EmailVerified),
-        User.FindFirstValue(ClaimTypes.Name)!,
-        [.. User.FindAll(ClaimTypes.Role).Select(role => role.Value)],
-        ApplicationClaimsPrincipalFactory.IsTrue(User, ApplicationClaimsPrincipalFactory.TwoFactorEnabled),
-        HttpContext.GetSession().ToResponse());
-
     // Where the password cannot be tried, it is hashed all the same, so that the time does not tell (ASVS 6.3.8).
     private async Task<bool> CanTryPasswordAsync(ApplicationUser? user, string password)
     {
@@ -232,9 +222,6 @@ public sealed partial class AccountController(
         var client = ClientInfo.Of(HttpContext);
         return new AuditEntry { At = time.GetUtcNow(), Event = what, UserId = userId, SessionId = null, IpAddress = client.IpAddress, UserAgent = client.UserAgent };
     }
-
-    private static int UserId(ClaimsPrincipal user) =>
-        int.Parse(user.FindFirstValue(ClaimTypes.NameIdentifier)!, CultureInfo.InvariantCulture);
 
     private static string FieldOf(string identityErrorCode) => identityErrorCode switch
     {
@@ -274,6 +261,9 @@ public sealed record RegisterRequest
     // No "@": nobody can take another's address as their name.
     [RegularExpression("[A-Za-z0-9._-]{1,64}", ErrorMessage = "This must have 1 to 64 letters (a-z), digits, dots, hyphens or underscores.")]
     public string? UserName { get; init; }
+
+    // MVC logs what an action is given, at Trace.
+    public override string ToString() => nameof(RegisterRequest);
 }
 
 /// <summary>What <c>POST /login/</c> takes: a password, and an address or a user name.</summary>
@@ -300,6 +290,9 @@ public sealed record LoginRequest : IValidatableObject
     /// <summary>How the token will travel: in a <c>cookie</c>, or in a <c>header</c> for clients without a cookie jar.</summary>
     /// <example>cookie</example>
     public SessionTransport Transport { get; init; }
+
+    // MVC logs what an action is given, at Trace.
+    public override string ToString() => nameof(LoginRequest);
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
@@ -328,7 +321,10 @@ public sealed record UserResponse(int Id, string Email, string UserName)
 public sealed record LoginResponse(
     UserResponse User,
     SessionResponse Session,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? SessionToken);
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? SessionToken)
+{
+    public override string ToString() => nameof(LoginResponse);
+}
 
 /// <summary>What <c>POST /reauthenticate/</c> takes.</summary>
 public sealed record ReauthenticateRequest
@@ -337,6 +333,9 @@ public sealed record ReauthenticateRequest
     /// <example>correct horse battery staple</example>
     [Required(ErrorMessage = "This is required."), MaxLength(1024, ErrorMessage = "This must have at most 1024 characters.")]
     public string Password { get; init; } = "";
+
+    // MVC logs what an action is given, at Trace.
+    public override string ToString() => nameof(ReauthenticateRequest);
 }
 
 /// <summary>What a renewal of the session answers.</summary>
@@ -344,19 +343,11 @@ public sealed record ReauthenticateRequest
 /// <param name="SessionToken" example="3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA">The new token, where it travels in the header.</param>
 public sealed record ReauthenticateResponse(
     SessionResponse Session,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? SessionToken);
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? SessionToken)
+{
+    public override string ToString() => nameof(ReauthenticateResponse);
+}
 
 /// <summary>What a logout answers.</summary>
 /// <param name="Message" example="Logout successful. User id: 42">Says whose session ended.</param>
 public sealed record LogoutResponse(string Message);
-
-/// <summary>An account, as its owner sees it.</summary>
-/// <param name="Id" example="42">The user's id.</param>
-/// <param name="Email" example="ada@example.com">The account's address.</param>
-/// <param name="EmailConfirmed">Whether the address was confirmed.</param>
-/// <param name="UserName" example="ada">The account's user name.</param>
-/// <param name="Roles">The account's roles.</param>
-/// <param name="TwoFactorEnabled">Whether a login takes a second factor.</param>
-/// <param name="Session">The session of this request.</param>
-public sealed record MeResponse(
-    int Id, string Email, bool EmailConfirmed, string UserName, IReadOnlyList<string> Roles, bool TwoFactorEnabled, SessionResponse Session);

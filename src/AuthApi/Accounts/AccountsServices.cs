@@ -1,3 +1,4 @@
+using AuthApi.Hosting;
 using AuthApi.Storage;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.Extensions.Options;
@@ -12,7 +13,7 @@ public static class AccountsServices
 
     public static IServiceCollection AddAccounts(this IServiceCollection services)
     {
-        services.AddOptions<AccountPasswordOptions>().BindConfiguration(AccountPasswordOptions.Section).ValidateDataAnnotations().ValidateOnStart();
+        services.AddValidatedOptions<AccountPasswordOptions>(AccountPasswordOptions.Section);
         services.Configure<PasswordHasherOptions>(options => options.IterationCount = PasswordHashIterations);
 
         // AddIdentityCore, as AddIdentity would bring the cookie handlers along.

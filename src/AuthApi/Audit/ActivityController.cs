@@ -1,6 +1,5 @@
 using System.ComponentModel.DataAnnotations;
 using System.Globalization;
-using System.Security.Claims;
 using System.Text.Json;
 using AuthApi.Http;
 using Microsoft.AspNetCore.Authorization;
@@ -26,11 +25,10 @@ public sealed class ActivityController(AuditTrail trail) : ControllerBase
         [FromQuery, RegularExpression("[0-9]{1,18}", ErrorMessage = "This must be the next of a page before.")] string? before,
         [FromQuery, Range(1, 100, ErrorMessage = "This must be between 1 and 100.")] int limit = 20)
     {
-        var userId = int.Parse(User.FindFirstValue(ClaimTypes.NameIdentifier)!, CultureInfo.InvariantCulture);
         var from = before is null ? long.MaxValue : long.Parse(before, CultureInfo.InvariantCulture);
 
         // One more than asked for tells whether there is another page.
-        var entries = await trail.ListAsync(userId, from, limit + 1);
+        var entries = await trail.ListAsync(User.GetUserId(), from, limit + 1);
         var page = entries.Take(limit).Select(ActivityItem.From).ToList();
         return new ActivityResponse(page, entries.Count > limit ? page[^1].Id : null);
     }

@@ -1,3 +1,5 @@
+using AuthApi.Hosting;
+
 namespace AuthApi.Audit;
 
 /// <summary>Registers the audit trail.</summary>
@@ -5,7 +7,7 @@ public static class AuditServices
 {
     public static IServiceCollection AddAudit(this IServiceCollection services)
     {
-        services.AddOptions<AuditOptions>().BindConfiguration(AuditOptions.Section).ValidateDataAnnotations().ValidateOnStart();
+        services.AddValidatedOptions<AuditOptions>(AuditOptions.Section);
         services.AddSingleton<AuditTrail>();
         services.AddHostedService<AuditRetention>();
         return services;

@@ -5,7 +5,7 @@ namespace AuthApi.Audit;
 
 /// <summary>
 /// What happened, in the order in which it was written. Where an entry reports a change to the store it is added in that change's
-/// transaction (<see cref="Add"/>); where there is no change, as when a stranger guesses, it is written by itself.
+/// transaction (<see cref="Add"/>, <see cref="InsertAsync"/>); where there is no change, as when a stranger guesses, it is written by itself.
 /// </summary>
 public sealed class AuditTrail(IDbContextFactory<AuthDbContext> contexts, GroupCommit commits)
 {
@@ -13,11 +13,26 @@ public sealed class AuditTrail(IDbContextFactory<AuthDbContext> contexts, GroupC
     // A copy, as a write may run twice, and the database numbers the instance it is given.
     public static void Add(AuthDbContext context, AuditEntry entry) => context.Add(entry with { });
 
+    /// <summary>Writes an entry now, in the transaction that <paramref name="context"/> is in; what every logout does.</summary>
+    public static Task InsertAsync(AuthDbContext context, AuditEntry entry) => context.Prepare(
+        """
+        INSERT INTO "AuditEntries" ("At", "Event", "UserId", "SessionId", "BySessionId", "Reason", "IpAddress", "UserAgent")
+        VALUES (@p0, @p1, @p2, @p3, @p4, @p5, @p6, @p7)
+        """,
+        entry.At.ToUnixTimeMilliseconds(),
+        entry.Event.ToString(),
+        entry.UserId,
+        entry.SessionId,
+        entry.BySessionId,
+        entry.Reason,
+        entry.IpAddress,
+        entry.UserAgent).ExecuteNonQueryAsync();
+
     /// <summary>Writes an entry that reports no change, durably.</summary>
-    public Task WriteAsync(AuditEntry entry) => commits.WriteAsync(context =>
+    public Task WriteAsync(AuditEntry entry) => commits.WriteAsync(async context =>
     {
-        Add(context, entry);
-        return Task.FromResult(true);
+        await InsertAsync(context, entry);
+        return true;
     });
 
     /// <summary>A user's entries, the latest first.</summary>

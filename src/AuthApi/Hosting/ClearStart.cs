@@ -2,30 +2,29 @@ using Microsoft.Extensions.Options;
 
 namespace AuthApi.Hosting;
 
-/// <summary>Starts the program, or says in one line why it does not start.</summary>
+/// <summary>Runs the program, or says in one line why it does not start.</summary>
 public static class ClearStart
 {
     /// <summary>
-    /// Reads every option, runs <paramref name="prepare"/>, serves until told to stop, and returns the exit code: 0, or 1
-    /// when the configuration does not allow a start, with one line on standard error that names the key.
+    /// Runs <paramref name="program"/> and returns the exit code: 0, or 1 when the configuration does not allow a start, with one
+    /// line on standard error that names the key where there is one.
     /// </summary>
-    public static async Task<int> RunAsync(this WebApplication app, Func<WebApplication, Task> prepare)
+    public static async Task<int> RunAsync(Func<Task> program)
     {
         try
         {
-            app.Services.GetRequiredService<IStartupValidator>().Validate();
-            await prepare(app);
+            await program();
+            return 0;
         }
         catch (Exception exception) when (Explain(exception) is { } line)
         {
-            await Console.Error.WriteLineAsync($"AuthApi does not start: {line}");
-            await app.DisposeAsync();
+            await Console.Error.WriteLineAsync($"AuthApi does not start: {line.ReplaceLineEndings(" ")}");
             return 1;
         }
-
-        await app.RunAsync();
-        return 0;
     }
+
+    /// <summary>Reads every option now, so that a wrong one stops the start before anything is touched.</summary>
+    public static void ValidateConfiguration(this WebApplication app) => app.Services.GetRequiredService<IStartupValidator>().Validate();
 
     private static string? Explain(Exception exception) => exception switch
     {
@@ -34,6 +33,16 @@ public static class ClearStart
 
         // What the configuration binder throws on a value it cannot convert; the message names the key.
         InvalidOperationException { InnerException: FormatException or ArgumentException or OverflowException } => exception.Message,
+
+        // The same of a log level, without the key.
+        InvalidOperationException { Source: "Microsoft.Extensions.Logging.Configuration" } => $"Logging:LogLevel: {exception.Message}",
+
+        // appsettings.json is not JSON; the inner message says where.
+        InvalidDataException { InnerException: FormatException } => $"{exception.Message} {exception.InnerException.Message}",
+
+        // An address in "urls" that is none, or that another program listens on.
+        FormatException => $"urls: {exception.Message}",
+        IOException { InnerException: Microsoft.AspNetCore.Connections.AddressInUseException } => $"urls: {exception.Message}",
         _ => null,
     };
 }

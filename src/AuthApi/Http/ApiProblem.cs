@@ -21,12 +21,12 @@ public sealed partial record ApiProblem(int Status, string Code, string Title)
     public static readonly ApiProblem TwoFactorRequired = new(401, "two_factor_required", "A second factor is needed to log in.");
     public static readonly ApiProblem Forbidden = new(403, "forbidden", "This session may not do that.");
     public static readonly ApiProblem ReauthenticationRequired = new(403, "reauthentication_required", "This call needs a recent authentication: reauthenticate and try again.");
-    public static readonly ApiProblem EmailNotConfirmed = new(403, "email_not_confirmed", "The e-mail address must be confirmed first.");
     public static readonly ApiProblem NotFound = new(404, "not_found", "There is nothing at this address.");
     public static readonly ApiProblem MethodNotAllowed = new(405, "method_not_allowed", "This address does not take that method.");
     public static readonly ApiProblem EmailTaken = new(409, "email_taken", "There is an account with this e-mail address already.");
     public static readonly ApiProblem PayloadTooLarge = new(413, "payload_too_large", "The body is larger than 16 KB.");
     public static readonly ApiProblem UnsupportedMediaType = new(415, "unsupported_media_type", "The body must be application/json.");
+    public static readonly ApiProblem HeadersTooLarge = new(431, "headers_too_large", "The Cookie or Authorization header is larger than 16 KB.");
     public static readonly ApiProblem InternalError = new(500, "internal_error", "Something went wrong on our side.");
     public static readonly ApiProblem StoreUnavailable = new(503, "store_unavailable", "The store is out of reach. Nothing is lost; try again.");
 
@@ -39,6 +39,7 @@ public sealed partial record ApiProblem(int Status, string Code, string Title)
         405 => MethodNotAllowed,
         413 => PayloadTooLarge,
         415 => UnsupportedMediaType,
+        431 => HeadersTooLarge,
         503 => StoreUnavailable,
         >= 400 and < 500 => BadRequest with { Status = status },
         _ => InternalError with { Status = status },

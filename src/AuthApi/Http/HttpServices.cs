@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Mvc.Formatters;
 using Microsoft.AspNetCore.Mvc.ModelBinding;
 using Microsoft.AspNetCore.Mvc.ModelBinding.Metadata;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Primitives;
 
 namespace AuthApi.Http;
 
@@ -12,6 +13,9 @@ public static class HttpServices
 {
     /// <summary>The largest body that is read, in bytes.</summary>
     public const int LargestBody = 16 * 1024;
+
+    /// <summary>The largest <c>Cookie</c> or <c>Authorization</c> header that is looked at, in bytes.</summary>
+    public const int LargestCredential = 16 * 1024;
 
     public static IServiceCollection AddHttpConventions(this IServiceCollection services)
     {
@@ -55,6 +59,9 @@ public static class HttpServices
         {
             options.AddServerHeader = false;
             options.Limits.MaxRequestBodySize = LargestBody;
+
+            // Beyond this the server refuses by itself, without a body. Up to it, UseHeaderLimit says what is wrong.
+            options.Limits.MaxRequestHeadersTotalSize = 128 * 1024;
         });
         return services;
     }
@@ -74,6 +81,23 @@ public static class HttpServices
         return next(context);
     });
 
+    /// <summary>Refuses a request whose <c>Cookie</c> or <c>Authorization</c> header is too large to be one of ours, with 431.</summary>
+    public static IApplicationBuilder UseHeaderLimit(this IApplicationBuilder app) => app.Use(static (context, next) =>
+        Length(context.Request.Headers.Cookie) > LargestCredential || Length(context.Request.Headers.Authorization) > LargestCredential
+            ? ApiProblem.HeadersTooLarge.WriteAsync(context)
+            : next(context));
+
     /// <summary>Gives every error a problem as its body: what a call threw, and what ended with a bare status.</summary>
     public static IApplicationBuilder UseProblems(this IApplicationBuilder app) => app.UseExceptionHandler().UseStatusCodePages();
+
+    private static int Length(StringValues header)
+    {
+        var length = 0;
+        foreach (var value in header)
+        {
+            length += value?.Length ?? 0;
+        }
+
+        return length;
+    }
 }

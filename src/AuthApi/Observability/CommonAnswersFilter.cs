@@ -26,8 +26,8 @@ internal sealed class CommonAnswersFilter : IOperationFilter
             Add(ApiProblem.NotAuthenticated, "no session came, or a dead one; a session cookie that came is removed.");
             operation.Security =
             [
-                new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(OpenApiServices.CookieScheme, context.Document)] = [] },
-                new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(OpenApiServices.HeaderScheme, context.Document)] = [] },
+                new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(ObservabilityServices.CookieScheme, context.Document)] = [] },
+                new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(ObservabilityServices.HeaderScheme, context.Document)] = [] },
             ];
         }
 

@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Security.Claims;
+using AuthApi.Hosting;
 using AuthApi.Http;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Authorization.Policy;
@@ -40,8 +41,7 @@ internal static class RecentAuthentication
 {
     public static IServiceCollection AddRecentAuthentication(this IServiceCollection services)
     {
-        services.AddOptions<RecentAuthenticationOptions>().BindConfiguration(RecentAuthenticationOptions.Section)
-            .ValidateDataAnnotations().ValidateOnStart();
+        services.AddValidatedOptions<RecentAuthenticationOptions>(RecentAuthenticationOptions.Section);
         services.AddSingleton<IAuthorizationHandler, Handler>();
         services.AddSingleton<IAuthorizationMiddlewareResultHandler, ResultHandler>();
         services.AddAuthorizationBuilder().AddPolicy(

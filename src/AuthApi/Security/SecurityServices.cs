@@ -14,6 +14,12 @@ public static class SecurityServices
     {
         services.AddOptions<ForwardedHeadersOptions>().Configure<IConfiguration>((options, configuration) =>
         {
+            // The framework's own switch believes everybody.
+            if (configuration.GetValue<bool>("ForwardedHeaders_Enabled"))
+            {
+                throw new ConfigurationException("ForwardedHeaders_Enabled", $"(ASPNETCORE_FORWARDEDHEADERS_ENABLED) would believe any client; name the proxies in {KnownProxies} instead.");
+            }
+
             options.ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto;
 
             // Only the proxies that are named; the framework's default believes any process on this machine.

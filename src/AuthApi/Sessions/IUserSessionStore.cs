@@ -18,16 +18,16 @@ public interface IUserSessionStore
     Task<IReadOnlyList<UserSession>> ListAsync(int userId);
 
     /// <summary>Adds a session. The one that its client had ends, and so do the least recently used of its user beyond the limit.</summary>
-    /// <returns>The sessions that ended.</returns>
-    Task<IReadOnlyList<UserSession>> StartAsync(UserSession session, SessionStart start, AuditEntry entry);
+    /// <returns>The tokens' hashes of the sessions that ended.</returns>
+    Task<IReadOnlyList<TokenHash>> StartAsync(UserSession session, SessionStart start, AuditEntry entry);
 
     /// <summary>Ends one session, if it has not ended before.</summary>
-    /// <returns>The session that this call ended, or <see langword="null"/>. Its token may have been renewed meanwhile.</returns>
-    Task<UserSession?> EndAsync(Guid sessionId, AuditEntry entry);
+    /// <returns>The hash of the token that the session had, which may have been renewed since it was read; <see langword="null"/> if it had ended.</returns>
+    Task<TokenHash?> EndAsync(Guid sessionId, AuditEntry entry);
 
     /// <summary>Ends all the sessions of a user, but for <paramref name="except"/>.</summary>
-    /// <returns>The sessions that this call ended.</returns>
-    Task<IReadOnlyList<UserSession>> EndAllAsync(int userId, Guid? except, Func<UserSession, AuditEntry> entry);
+    /// <returns>The tokens' hashes of the sessions that this call ended.</returns>
+    Task<IReadOnlyList<TokenHash>> EndAllAsync(int userId, Guid? except, Func<Guid, AuditEntry> entry);
 
     /// <summary>Gives a session a new token and a new time of authentication, if it still has the token that it was read with.</summary>
     /// <returns>Whether it had; if not, it has ended or has been renewed meanwhile.</returns>

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Runtime.ExceptionServices;
 using System.Security.Claims;
 using System.Text.Encodings.Web;
@@ -60,7 +59,7 @@ internal sealed class SessionAuthenticationHandler(
         var session = new UserSession
         {
             Id = Guid.CreateVersion7(now),
-            UserId = int.Parse(user.FindFirstValue(ClaimTypes.NameIdentifier)!, CultureInfo.InvariantCulture),
+            UserId = user.GetUserId(),
             TokenHash = token.Hash,
             CreatedAt = now,
             LastSeenAt = now,

@@ -1,3 +1,4 @@
+using AuthApi.Hosting;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore.Diagnostics;
@@ -10,7 +11,7 @@ public static class SessionsServices
 {
     public static IServiceCollection AddSessions(this IServiceCollection services)
     {
-        services.AddOptions<UserSessionOptions>().BindConfiguration(UserSessionOptions.Section).ValidateDataAnnotations().ValidateOnStart();
+        services.AddValidatedOptions<UserSessionOptions>(UserSessionOptions.Section);
 
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<SessionCache>();

@@ -36,7 +36,8 @@ public sealed partial class UserSessionManager(
         var now = time.GetUtcNow();
         if (session.IsExpired(now))
         {
-            await ExpireAsync(session.Session, now);
+            // Nobody waits for it to be written: whatever comes of that, this request has no session.
+            _ = ExpireAsync(session.Session, now);
             return null;
         }
 
@@ -70,7 +71,7 @@ public sealed partial class UserSessionManager(
 
         async Task<bool> StartCoreAsync()
         {
-            IReadOnlyList<UserSession> ended = [];
+            IReadOnlyList<TokenHash> ended = [];
             try
             {
                 ended = await store.StartAsync(
@@ -81,7 +82,7 @@ public sealed partial class UserSessionManager(
             }
             finally
             {
-                Forget(replaces is null ? ended : [replaces, .. ended]);
+                Forget(replaces is null ? ended : [replaces.TokenHash, .. ended]);
             }
         }
     }
@@ -98,7 +99,7 @@ public sealed partial class UserSessionManager(
 
         async Task<bool> EndCoreAsync()
         {
-            UserSession? ended = null;
+            TokenHash? ended = null;
             try
             {
                 ended = await store.EndAsync(session.Id, Entry(what, session, client) with { BySessionId = by?.Id });
@@ -107,7 +108,7 @@ public sealed partial class UserSessionManager(
             finally
             {
                 // Even when the write failed: the row decides, and is read again. Its token may have been renewed meanwhile.
-                Forget(ended is null ? [session] : [session, ended]);
+                Forget(ended is { } tokenHash && tokenHash != session.TokenHash ? [session.TokenHash, tokenHash] : [session.TokenHash]);
             }
         }
     }
@@ -122,9 +123,9 @@ public sealed partial class UserSessionManager(
         {
             try
             {
-                var ended = await store.EndAllAsync(current.UserId, exceptCurrent ? current.Id : null, session => session.Id == current.Id
-                    ? Entry(AuditEvent.SignedOut, session, client) with { Reason = reason }
-                    : Entry(AuditEvent.SessionRevoked, session, client) with { Reason = reason, BySessionId = current.Id });
+                var ended = await store.EndAllAsync(current.UserId, exceptCurrent ? current.Id : null, id => id == current.Id
+                    ? Entry(AuditEvent.SignedOut, current, client) with { Reason = reason }
+                    : Entry(AuditEvent.SessionRevoked, current, client) with { SessionId = id, Reason = reason, BySessionId = current.Id });
                 Forget(ended);
                 return ended.Count;
             }
@@ -161,7 +162,7 @@ public sealed partial class UserSessionManager(
             }
             finally
             {
-                Forget([session]);
+                Forget([session.TokenHash]);
             }
         }
     }
@@ -180,11 +181,7 @@ public sealed partial class UserSessionManager(
         do
         {
             var expired = await store.DeleteExpiredAsync(now, batch);
-            foreach (var tokenHash in expired)
-            {
-                cache.Forget(tokenHash);
-            }
-
+            Forget(expired);
             count = expired.Count;
             total += count;
         }
@@ -248,18 +245,18 @@ public sealed partial class UserSessionManager(
             // Written down, so that a clock that goes back does not revive what has once been seen expired.
             await EndAsync(session, AuditEvent.SessionExpired, client: default);
         }
-        catch (Exception exception) when (StoreUnavailableException.IsCauseOf(exception))
+        catch (Exception exception)
         {
             Log.ExpiryNotWritten(logger, session.Id, now, exception);
         }
     }
 
-    private void Forget(IReadOnlyList<UserSession> sessions)
+    private void Forget(IReadOnlyList<TokenHash> ended)
     {
-        foreach (var session in sessions)
+        foreach (var tokenHash in ended)
         {
-            cache.Forget(session.TokenHash);
-            lastSeen.Forget(session.TokenHash);
+            cache.Forget(tokenHash);
+            lastSeen.Forget(tokenHash);
         }
     }
 

@@ -58,6 +58,11 @@ public sealed class UserSessionOptions : IValidatableObject
             yield return new ValidationResult($"{Section}:RememberMeIdleTimeout must not be longer than {Section}:RememberMeAbsoluteTimeout.");
         }
 
+        if (ClearSiteData.Any(character => character is < ' ' or > '~'))
+        {
+            yield return new ValidationResult($"{Section}:{nameof(ClearSiteData)} must be printable ASCII, as \"storage\", quotes and all.");
+        }
+
         if (MaxPerUser is < 1 or > 10_000)
         {
             yield return new ValidationResult($"{Section}:MaxPerUser must be between 1 and 10000, not {MaxPerUser}.");
@@ -75,5 +80,5 @@ public sealed class UserSessionOptions : IValidatableObject
 
     /// <summary>How often last uses are written: once a minute, and more often where a minute is much of the idle timeout.</summary>
     internal TimeSpan LastSeenInterval =>
-        TimeSpan.FromTicks(Math.Clamp(IdleTimeout.Ticks / 30, TimeSpan.TicksPerSecond, TimeSpan.TicksPerMinute));
+        TimeSpan.FromTicks(Math.Clamp(Math.Min(IdleTimeout.Ticks, RememberMeIdleTimeout.Ticks) / 30, TimeSpan.TicksPerSecond, TimeSpan.TicksPerMinute));
 }

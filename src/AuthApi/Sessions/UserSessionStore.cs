@@ -46,19 +46,13 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
         return await OfUser(context, userId).ToListAsync();
     }
 
-    public Task<IReadOnlyList<UserSession>> StartAsync(UserSession session, SessionStart start, AuditEntry entry) =>
-        commits.WriteAsync<IReadOnlyList<UserSession>>(async context =>
+    public Task<IReadOnlyList<TokenHash>> StartAsync(UserSession session, SessionStart start, AuditEntry entry) =>
+        commits.WriteAsync<IReadOnlyList<TokenHash>>(async context =>
         {
-            var ended = new List<UserSession>();
-            if (start.Replaces is { } replaces && await EndAsync(context, replaces.Id, entry with
+            var ended = new List<TokenHash>();
+            if (start.Replaces is { } replaces)
             {
-                Event = AuditEvent.SessionReplaced,
-                UserId = replaces.UserId,
-                SessionId = replaces.Id,
-                BySessionId = session.Id,
-            }) is { } replaced)
-            {
-                ended.Add(replaced);
+                await EndAsync(context, replaces.Id, AuditEvent.SessionReplaced, replaces.UserId);
             }
 
             if (await context.Set<UserSession>().CountAsync(other => other.UserId == session.UserId) >= start.MaxPerUser)
@@ -68,31 +62,38 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
                     .Skip(start.MaxPerUser - 1);
                 foreach (var other in leastRecentlyUsed)
                 {
-                    await EndAsync(context, other.Id, entry with
-                    {
-                        Event = AuditEvent.SessionEvicted,
-                        SessionId = other.Id,
-                        BySessionId = session.Id,
-                    });
-                    ended.Add(other);
+                    await EndAsync(context, other.Id, AuditEvent.SessionEvicted, other.UserId);
                 }
             }
 
+            // Saved at once: the next start in this batch must count it.
             context.Add(session);
-            AuditTrail.Add(context, entry);
+            await context.SaveChangesAsync();
+            await AuditTrail.InsertAsync(context, entry);
             return ended;
+
+            async Task EndAsync(AuthDbContext context, Guid id, AuditEvent what, int userId)
+            {
+                var end = entry with { Event = what, UserId = userId, SessionId = id, BySessionId = session.Id };
+                if (await DeleteAsync(context, id, end) is { } tokenHash)
+                {
+                    ended.Add(tokenHash);
+                }
+            }
         });
 
-    public Task<UserSession?> EndAsync(Guid sessionId, AuditEntry entry) => commits.WriteAsync(context => EndAsync(context, sessionId, entry));
+    public Task<TokenHash?> EndAsync(Guid sessionId, AuditEntry entry) => commits.WriteAsync(context => DeleteAsync(context, sessionId, entry));
 
-    public Task<IReadOnlyList<UserSession>> EndAllAsync(int userId, Guid? except, Func<UserSession, AuditEntry> entry) =>
-        commits.WriteAsync<IReadOnlyList<UserSession>>(async context =>
+    public Task<IReadOnlyList<TokenHash>> EndAllAsync(int userId, Guid? except, Func<Guid, AuditEntry> entry) =>
+        commits.WriteAsync<IReadOnlyList<TokenHash>>(async context =>
         {
-            var ended = await OfUser(context, userId).Where(session => session.Id != except).ToListAsync();
-            await context.Set<UserSession>().Where(session => session.UserId == userId && session.Id != except).ExecuteDeleteAsync();
-            foreach (var session in ended)
+            var ended = new List<TokenHash>();
+            foreach (var id in await OfUser(context, userId).Where(session => session.Id != except).Select(session => session.Id).ToListAsync())
             {
-                AuditTrail.Add(context, entry(session));
+                if (await DeleteAsync(context, id, entry(id)) is { } tokenHash)
+                {
+                    ended.Add(tokenHash);
+                }
             }
 
             return ended;
@@ -108,7 +109,7 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
                     .SetProperty(stored => stored.AuthenticatedAt, authenticatedAt)) == 1;
             if (renewed)
             {
-                AuditTrail.Add(context, entry);
+                await AuditTrail.InsertAsync(context, entry);
             }
 
             return renewed;
@@ -132,36 +133,39 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
     public Task<IReadOnlyList<TokenHash>> DeleteExpiredAsync(DateTimeOffset now, int limit) =>
         commits.WriteAsync<IReadOnlyList<TokenHash>>(async context =>
         {
+            var ended = new List<TokenHash>();
             var expired = await context.Set<UserSession>().AsNoTracking()
                 .Where(session => session.IdleExpiresAt <= now)
                 .OrderBy(session => session.IdleExpiresAt)
                 .Take(limit)
-                .Select(session => new { session.Id, session.UserId, session.TokenHash })
+                .Select(session => new { session.Id, session.UserId })
                 .ToListAsync();
+            foreach (var session in expired)
+            {
+                var entry = new AuditEntry { At = now, Event = AuditEvent.SessionExpired, UserId = session.UserId, SessionId = session.Id };
+                if (await DeleteAsync(context, session.Id, entry) is { } tokenHash)
+                {
+                    ended.Add(tokenHash);
+                }
+            }
 
-            var ids = expired.Select(session => session.Id).ToList();
-            await context.Set<UserSession>().Where(session => ids.Contains(session.Id)).ExecuteDeleteAsync();
-            context.AddRange(expired.Select(session =>
-                new AuditEntry { At = now, Event = AuditEvent.SessionExpired, UserId = session.UserId, SessionId = session.Id }));
-            return [.. expired.Select(session => session.TokenHash)];
+            return ended;
         });
 
     private static IQueryable<UserSession> OfUser(AuthDbContext context, int userId) =>
         context.Set<UserSession>().AsNoTracking().Where(session => session.UserId == userId);
 
-    // DELETE … RETURNING: one statement, so nobody else can have ended it in between, and it says which token the session had.
-    private static async Task<UserSession?> EndAsync(AuthDbContext context, Guid sessionId, AuditEntry entry)
+    // One statement, so nobody else can have ended it in between, and it says which token the session had.
+    private static async Task<TokenHash?> DeleteAsync(AuthDbContext context, Guid sessionId, AuditEntry entry)
     {
-        var ended = (await context.Set<UserSession>()
-            .FromSql($"DELETE FROM \"UserSessions\" WHERE \"Id\" = {sessionId} RETURNING *")
-            .AsNoTracking()
-            .ToListAsync()).SingleOrDefault();
-        if (ended is not null)
+        var command = context.Prepare("""DELETE FROM "UserSessions" WHERE "Id" = @p0 RETURNING "TokenHash" """, sessionId);
+        if (await command.ExecuteScalarAsync() is not byte[] tokenHash)
         {
-            AuditTrail.Add(context, entry);
+            return null;
         }
 
-        return ended;
+        await AuditTrail.InsertAsync(context, entry);
+        return new TokenHash(tokenHash);
     }
 
     private sealed class Found

@@ -19,6 +19,7 @@ public sealed partial class GroupCommit(IDbContextFactory<AuthDbContext> context
 
     private readonly Channel<Write> _waiting = Channel.CreateUnbounded<Write>(new() { SingleReader = true });
     private Task _writer = Task.CompletedTask;
+    private AuthDbContext? _context;
 
     /// <summary>Runs <paramref name="write"/> and completes with its result when that is durable.</summary>
     /// <exception cref="StoreUnavailableException">The writer has stopped, because the program is ending.</exception>
@@ -57,6 +58,8 @@ public sealed partial class GroupCommit(IDbContextFactory<AuthDbContext> context
 
             await CommitAsync(batch);
         }
+
+        await CloseAsync();
     }
 
     private async Task CommitAsync(List<Write> batch)
@@ -67,7 +70,7 @@ public sealed partial class GroupCommit(IDbContextFactory<AuthDbContext> context
         }
         catch (Exception exception) when (StoreUnavailableException.IsCauseOf(exception))
         {
-            Log.BatchFailed(logger, batch.Count, exception);
+            Log.BatchFailed(logger, batch.Count, exception.Message);
             Fail(batch, exception);
 
             // Whoever came while this batch waited for the store has waited long enough to be told the same.
@@ -93,11 +96,12 @@ public sealed partial class GroupCommit(IDbContextFactory<AuthDbContext> context
 
     private async Task CommitOnceAsync(List<Write> batch)
     {
-        await using (var context = await contexts.CreateDbContextAsync())
+        try
         {
+            var context = await OpenAsync();
+
             // The write lock is taken here, at the start, so that no write in the batch can find it gone half-way.
             await using var transaction = await context.Database.BeginTransactionAsync();
-            context.Database.AutoSavepointsEnabled = false;
             foreach (var write in batch)
             {
                 await write.RunAsync(context);
@@ -105,11 +109,41 @@ public sealed partial class GroupCommit(IDbContextFactory<AuthDbContext> context
 
             await context.SaveChangesAsync();
             await transaction.CommitAsync();
+            context.ChangeTracker.Clear();
+        }
+        catch
+        {
+            await CloseAsync();
+            throw;
         }
 
         foreach (var write in batch)
         {
             write.Complete();
+        }
+    }
+
+    // One connection, kept open, so that its statements stay prepared. After a failure the next batch starts with another.
+    private async Task<AuthDbContext> OpenAsync()
+    {
+        if (_context is not null)
+        {
+            SqliteConnectionPreparation.EnsureFileExists(_context.Database.GetDbConnection());
+            return _context;
+        }
+
+        _context = await contexts.CreateDbContextAsync();
+        _context.Database.AutoSavepointsEnabled = false;
+        await _context.Database.OpenConnectionAsync();
+        return _context;
+    }
+
+    private async Task CloseAsync()
+    {
+        if (_context is { } context)
+        {
+            _context = null;
+            await context.DisposeAsync();
         }
     }
 
@@ -147,8 +181,8 @@ public sealed partial class GroupCommit(IDbContextFactory<AuthDbContext> context
 
     private static partial class Log
     {
-        [LoggerMessage(101, LogLevel.Error, "The store is out of reach; {Count} writes were not made.")]
-        public static partial void BatchFailed(ILogger logger, int count, Exception exception);
+        [LoggerMessage(101, LogLevel.Error, "The store is out of reach, and {Count} writes were not made: {Message}")]
+        public static partial void BatchFailed(ILogger logger, int count, string message);
 
         [LoggerMessage(102, LogLevel.Debug, "One of {Count} writes was refused; each is made alone.")]
         public static partial void BatchSplit(ILogger logger, int count, Exception exception);

@@ -25,10 +25,22 @@ internal sealed class SqliteConnectionPreparation : DbConnectionInterceptor
         return Task.CompletedTask;
     }
 
+    /// <exception cref="StoreUnavailableException">The file is gone, and what is written would go with the last handle to it.</exception>
     internal static void Prepare(DbConnection connection)
     {
+        EnsureFileExists(connection);
         using var command = ((SqliteConnection)connection).CreateCommand();
         command.CommandText = Pragmas;
         command.ExecuteNonQuery();
+    }
+
+    /// <summary>Refuses a pooled connection to a file that has been deleted: the system would let us go on writing to nothing.</summary>
+    /// <exception cref="StoreUnavailableException">The file is gone.</exception>
+    internal static void EnsureFileExists(DbConnection connection)
+    {
+        if (!File.Exists(connection.DataSource))
+        {
+            throw new StoreUnavailableException("The database file is gone.");
+        }
     }
 }

@@ -12,15 +12,19 @@ namespace AuthApi.Storage;
 /// One process serves one file. A second one's cache would not hear that a session had ended in the first, so a second
 /// one does not start. The lock is the operating system's and goes with the process, however it ends.
 /// </remarks>
-internal sealed class SqliteDatabase(SqliteConnectionStringBuilder connectionString) : IDisposable
+internal sealed partial class SqliteDatabase(SqliteConnectionStringBuilder connectionString, ILogger<SqliteDatabase> logger) : IDisposable
 {
+    private const string Key = "ConnectionStrings:Auth";
+
     private FileStream? _served;
 
     private string Path => connectionString.DataSource;
 
+    private string LockPath => Path + ".lock";
+
     /// <summary>Reads <c>ConnectionStrings:Auth</c>, and adds what every connection of ours must have.</summary>
     /// <exception cref="ConfigurationException">It cannot be read, or names no file.</exception>
-    public static SqliteDatabase FromConnectionString(string? text)
+    public static SqliteDatabase FromConnectionString(string? text, ILogger<SqliteDatabase> logger)
     {
         SqliteConnectionStringBuilder builder;
         try
@@ -29,27 +33,29 @@ internal sealed class SqliteDatabase(SqliteConnectionStringBuilder connectionStr
         }
         catch (ArgumentException exception)
         {
-            throw new ConfigurationException("ConnectionStrings:Auth", $"is not an SQLite connection string: {exception.Message}");
+            throw new ConfigurationException(Key, $"is not an SQLite connection string: {exception.Message}");
         }
 
         if (builder.DataSource is "" || builder.Mode == SqliteOpenMode.Memory || builder.DataSource.Contains(":memory:", StringComparison.Ordinal)
             || builder.DataSource.StartsWith("file:", StringComparison.OrdinalIgnoreCase))
         {
-            throw new ConfigurationException("ConnectionStrings:Auth", "must name a database file (Data Source=path): sessions have to outlive the program");
+            throw new ConfigurationException(Key, "must name a database file (Data Source=path): sessions have to outlive the program");
         }
 
         if (builder.Mode == SqliteOpenMode.ReadOnly)
         {
-            throw new ConfigurationException("ConnectionStrings:Auth", "must not be read-only: a logout is written");
+            throw new ConfigurationException(Key, "must not be read-only: a logout is written");
         }
 
-        builder.DataSource = System.IO.Path.GetFullPath(builder.DataSource);
+        // The file itself, whatever links lead to it: they must not lead past its lock.
+        var path = System.IO.Path.GetFullPath(builder.DataSource);
+        builder.DataSource = (File.Exists(path) ? File.ResolveLinkTarget(path, returnFinalTarget: true) : null)?.FullName ?? path;
         builder.DefaultTimeout = SqliteConnectionPreparation.BusyTimeoutSeconds;
         builder.ForeignKeys = true;
 
         // Never create the file on the way: one that vanished while we run is a store out of reach, not an empty store.
         builder.Mode = SqliteOpenMode.ReadWrite;
-        return new SqliteDatabase(builder);
+        return new SqliteDatabase(builder, logger);
     }
 
     public string ConnectionString => connectionString.ConnectionString;
@@ -60,37 +66,74 @@ internal sealed class SqliteDatabase(SqliteConnectionStringBuilder connectionStr
     {
         try
         {
+            CreateFolder();
+            Serve();
             CreateFile();
-            _served = OpenForOwner(Path + ".lock", FileShare.None);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new ConfigurationException("ConnectionStrings:Auth", $"cannot be used: {exception.Message} One process at a time serves an SQLite file.");
+            throw new ConfigurationException(Key, $"cannot be used: {exception.Message}");
         }
 
-        await UseWriteAheadLogAsync(cancellationToken);
-        await ForgetDeadMigratorAsync(cancellationToken);
-        await context.Database.MigrateAsync(cancellationToken);
+        try
+        {
+            await UseWriteAheadLogAsync(cancellationToken);
+            await ForgetDeadMigratorAsync(cancellationToken);
+            await context.Database.MigrateAsync(cancellationToken);
+        }
+        catch (SqliteException exception)
+        {
+            throw new ConfigurationException(Key, $"cannot be used: {exception.Message} ({Path})");
+        }
     }
 
     public void Dispose() => _served?.Dispose();
 
-    private void CreateFile()
+    private void CreateFolder()
     {
-        if (System.IO.Path.GetDirectoryName(Path) is { Length: > 0 } folder && !Directory.Exists(folder))
+        var folder = System.IO.Path.GetDirectoryName(Path)!;
+        if (Directory.Exists(folder))
         {
-            if (OperatingSystem.IsWindows())
-            {
-                Directory.CreateDirectory(folder);
-            }
-            else
-            {
-                Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-            }
+            return;
         }
 
+        if (OperatingSystem.IsWindows())
+        {
+            Directory.CreateDirectory(folder);
+        }
+        else
+        {
+            Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
+    }
+
+    private void Serve()
+    {
+        var isNew = !File.Exists(LockPath);
+        try
+        {
+            _served = OpenForOwner(LockPath, FileShare.None);
+        }
+        catch (IOException) when (!isNew)
+        {
+            throw new ConfigurationException(Key, $"names a file that another process serves: {Path}. One process at a time serves an SQLite file.");
+        }
+
+        // The lock stays when the program ends. Where it is and the file is not, the file was lost, and with it every account.
+        if (!isNew && !File.Exists(Path))
+        {
+            throw new ConfigurationException(Key, $"names a file that has been served before and is gone: {Path}. Restore it, or delete {LockPath} to begin with an empty one.");
+        }
+    }
+
+    private void CreateFile()
+    {
         // SQLite gives its -wal and -shm files the mode of the database file.
         OpenForOwner(Path, FileShare.ReadWrite | FileShare.Delete).Dispose();
+        if (!OperatingSystem.IsWindows() && (File.GetUnixFileMode(Path) & ~(UnixFileMode.UserRead | UnixFileMode.UserWrite)) != 0)
+        {
+            Log.FileIsOpenToOthers(logger, Path);
+        }
     }
 
     private static FileStream OpenForOwner(string path, FileShare share)
@@ -114,7 +157,7 @@ internal sealed class SqliteDatabase(SqliteConnectionStringBuilder connectionStr
         var mode = (string?)await command.ExecuteScalarAsync(cancellationToken);
         if (mode != "wal")
         {
-            throw new ConfigurationException("ConnectionStrings:Auth", $"names a file on a file system without write-ahead logging (journal mode '{mode}'); use a local disk");
+            throw new ConfigurationException(Key, $"names a file on a file system without write-ahead logging (journal mode '{mode}'); use a local disk");
         }
     }
 
@@ -132,5 +175,11 @@ internal sealed class SqliteDatabase(SqliteConnectionStringBuilder connectionStr
             command.CommandText = "DELETE FROM __EFMigrationsLock";
             await command.ExecuteNonQueryAsync(cancellationToken);
         }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(104, LogLevel.Warning, "{Path} is readable by others than its owner; it should have mode 0600.")]
+        public static partial void FileIsOpenToOthers(ILogger logger, string path);
     }
 }

@@ -9,12 +9,10 @@ public static class StorageServices
 {
     public static IServiceCollection AddStorage(this IServiceCollection services)
     {
-        services.AddOptions<DatabaseOptions>().BindConfiguration(DatabaseOptions.Section)
-            .Validate(options => options.Provider == "Sqlite", "Database:Provider is unknown; this version has Sqlite.")
-            .ValidateOnStart();
+        services.AddValidatedOptions<DatabaseOptions>(DatabaseOptions.Section);
 
         services.AddSingleton(provider => SqliteDatabase.FromConnectionString(
-            provider.GetRequiredService<IConfiguration>().GetConnectionString("Auth")));
+            provider.GetRequiredService<IConfiguration>().GetConnectionString("Auth"), provider.GetRequiredService<ILogger<SqliteDatabase>>()));
         services.AddSingleton<IInterceptor, SqliteConnectionPreparation>();
 
         // A room that must know of changes to users registers an interceptor of its own.

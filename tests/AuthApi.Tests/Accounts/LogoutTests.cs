@@ -167,6 +167,7 @@ internal sealed class LogoutTests(SessionTransport transport)
     [TestCase("scope=all", true)]
     [TestCase("scope=everything", false)]
     [TestCase("scope=CURRENT", false)]
+    [TestCase("scope=", false)]
     [TestCase("scope=0", false)]
     public async Task AScopeThatIsUnknownIsRefusedAndChangesNothing(string query, bool known)
     {

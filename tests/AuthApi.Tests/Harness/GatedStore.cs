@@ -42,7 +42,7 @@ internal sealed class GatedStore : IUserSessionStore
         return await AfterFind.PassAsync(() => Task.FromResult(found));
     }
 
-    public async Task<UserSession?> EndAsync(Guid sessionId, AuditEntry entry)
+    public async Task<TokenHash?> EndAsync(Guid sessionId, AuditEntry entry)
     {
         var ended = await BeforeEnd.PassAsync(() => _store.EndAsync(sessionId, entry));
         return await AfterEnd.PassAsync(() => Task.FromResult(ended));
@@ -59,10 +59,10 @@ internal sealed class GatedStore : IUserSessionStore
 
     public Task<IReadOnlyList<UserSession>> ListAsync(int userId) => _store.ListAsync(userId);
 
-    public Task<IReadOnlyList<UserSession>> StartAsync(UserSession session, SessionStart start, AuditEntry entry) =>
+    public Task<IReadOnlyList<TokenHash>> StartAsync(UserSession session, SessionStart start, AuditEntry entry) =>
         _store.StartAsync(session, start, entry);
 
-    public Task<IReadOnlyList<UserSession>> EndAllAsync(int userId, Guid? except, Func<UserSession, AuditEntry> entry) =>
+    public Task<IReadOnlyList<TokenHash>> EndAllAsync(int userId, Guid? except, Func<Guid, AuditEntry> entry) =>
         _store.EndAllAsync(userId, except, entry);
 
     public Task<IReadOnlyList<TokenHash>> DeleteExpiredAsync(DateTimeOffset now, int limit) => _store.DeleteExpiredAsync(now, limit);

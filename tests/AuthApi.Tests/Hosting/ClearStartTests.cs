@@ -16,6 +16,13 @@ internal sealed class ClearStartTests
     [TestCase("--Sessions:IdleTimeout=13:00:00", "Sessions:IdleTimeout")]
     [TestCase("--Sessions:CacheSize=0", "Sessions:CacheSize")]
     [TestCase("--Passwords:MinimumLength=3", "Passwords:MinimumLength")]
+    [TestCase("--Sessions:MaxPerUser=0", "Sessions:MaxPerUser")]
+    [TestCase("--Sessions:RecentAuthentication=2.00:00:00", "Sessions:RecentAuthentication")]
+    [TestCase("--Sessions:ClearSiteData=störage", "Sessions:ClearSiteData")]
+    [TestCase("--Audit:Retention=00:00:01", "Audit:Retention")]
+    [TestCase("--Logging:LogLevel:Default=loud", "Logging:LogLevel")]
+    [TestCase("--urls=nonsense", "urls")]
+    [TestCase("--ForwardedHeaders_Enabled=true", "ForwardedHeaders:KnownProxies")]
     [TestCase("--Swagger:Enabled=perhaps", "Swagger:Enabled")]
     [TestCase("--ForwardedHeaders:KnownProxies=everybody", "ForwardedHeaders:KnownProxies")]
     [TestCase("--ConnectionStrings:Auth=Data Source=:memory:", "ConnectionStrings:Auth")]
@@ -28,6 +35,35 @@ internal sealed class ClearStartTests
         Assert.That(exitCode, Is.EqualTo(1), error);
         Assert.That(error.TrimEnd().Split('\n'), Has.Length.EqualTo(1), error);
         Assert.That(error, Does.StartWith("AuthApi does not start: ").And.Contain(key));
+        Assert.That(error, Does.Not.Contain("DataAnnotation"));
+    }
+
+    [Test]
+    public async Task AFileThatIsNoDatabaseStopsTheStart()
+    {
+        await File.WriteAllTextAsync(Path.Combine(_folder.Path, "novel.txt"), new string('x', 8_192));
+
+        var (exitCode, error) = await RunningProgram.RunToEndAsync(_folder.Path, "--ConnectionStrings:Auth=Data Source=novel.txt");
+
+        Assert.That(exitCode, Is.EqualTo(1), error);
+        Assert.That(error, Does.StartWith("AuthApi does not start: ConnectionStrings:Auth").And.Contain("not a database"));
+    }
+
+    [Test]
+    public async Task AFileThatWasServedAndIsGoneIsNotReplacedByAnEmptyOne()
+    {
+        await using (var first = await RunningProgram.StartAsync(_folder.Path, "--ConnectionStrings:Auth=Data Source=lost.db"))
+        {
+            await first.KillAsync();
+        }
+
+        File.Delete(Path.Combine(_folder.Path, "lost.db"));
+
+        var (exitCode, error) = await RunningProgram.RunToEndAsync(_folder.Path, "--ConnectionStrings:Auth=Data Source=lost.db");
+
+        Assert.That(exitCode, Is.EqualTo(1), error);
+        Assert.That(error, Does.Contain("ConnectionStrings:Auth").And.Contain("is gone"));
+        Assert.That(File.Exists(Path.Combine(_folder.Path, "lost.db")), Is.False);
     }
 
     [Test]
@@ -35,9 +71,13 @@ internal sealed class ClearStartTests
     {
         await using var first = await RunningProgram.StartAsync(_folder.Path);
 
-        var (exitCode, error) = await RunningProgram.RunToEndAsync(_folder.Path);
+        File.CreateSymbolicLink(Path.Combine(_folder.Path, "link.db"), Path.Combine("data", "auth.db"));
+        foreach (var file in new[] { "data/auth.db", "link.db" })
+        {
+            var (exitCode, error) = await RunningProgram.RunToEndAsync(_folder.Path, $"--ConnectionStrings:Auth=Data Source={file}");
 
-        Assert.That(exitCode, Is.EqualTo(1), error);
-        Assert.That(error, Does.Contain("ConnectionStrings:Auth").And.Contain("One process at a time"));
+            Assert.That(exitCode, Is.EqualTo(1), error);
+            Assert.That(error, Does.Contain("ConnectionStrings:Auth").And.Contain("One process at a time"));
+        }
     }
 }

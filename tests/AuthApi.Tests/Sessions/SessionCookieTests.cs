@@ -73,8 +73,9 @@ internal sealed class SessionCookieTests
         Assert.That(me.StatusCode, Is.EqualTo(HttpStatusCode.OK));
     }
 
+    [TestCase(44)]
     [TestCase(4_096)]
-    [TestCase(65_536)]
+    [TestCase(16_000)]
     public async Task GarbageOfAnyLengthIsNoSession(int length)
     {
         using var response = await SendAsync("__Host-session=" + new string('x', length));

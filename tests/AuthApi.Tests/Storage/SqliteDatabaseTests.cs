@@ -121,15 +121,15 @@ internal sealed class SqliteDatabaseTests
     public async Task AFileThatVanishedIsA503AndNoEmptyOneTakesItsPlace()
     {
         using var browser = await _application.NewLoggedInBrowserAsync();
-        SqliteConnection.ClearAllPools();
         foreach (var suffix in new[] { "", "-wal", "-shm" })
         {
             File.Delete(_application.DatabaseFile + suffix);
         }
 
-        using var response = await browser.GetAsync("/me/");
+        using var response = await browser.LogOutAsync();
 
         await response.ShouldBeProblemAsync(HttpStatusCode.ServiceUnavailable, "store_unavailable");
+        Assert.That(response.SetCookies(), Is.Empty);
         Assert.That(File.Exists(_application.DatabaseFile), Is.False);
     }
 

@@ -1,4 +1,5 @@
 using System.Reflection;
+using AuthApi.Hosting;
 using Microsoft.OpenApi;
 
 namespace AuthApi.Observability;
@@ -12,8 +13,8 @@ public sealed class SwaggerOptions
     public bool? Enabled { get; set; }
 }
 
-/// <summary>Registers the OpenAPI document and Swagger UI.</summary>
-public static class OpenApiServices
+/// <summary>Registers what shows: the OpenAPI document and Swagger UI.</summary>
+public static class ObservabilityServices
 {
     /// <summary>The document's name, as in <c>/swagger/v1/swagger.json</c>.</summary>
     public const string DocumentName = "v1";
@@ -45,9 +46,9 @@ public static class OpenApiServices
         Errors are `application/problem+json` (RFC 9457) with a `code` to switch on. No response may be cached.
         """;
 
-    public static IServiceCollection AddOpenApiDocument(this IServiceCollection services)
+    public static IServiceCollection AddObservability(this IServiceCollection services)
     {
-        services.AddOptions<SwaggerOptions>().BindConfiguration(SwaggerOptions.Section).ValidateOnStart();
+        services.AddValidatedOptions<SwaggerOptions>(SwaggerOptions.Section);
         services.AddSwaggerGen(options =>
         {
             options.SwaggerDoc(DocumentName, new OpenApiInfo
@@ -82,21 +83,25 @@ public static class OpenApiServices
         return services;
     }
 
-    public static WebApplication UseOpenApiDocument(this WebApplication app)
+    public static WebApplication UseOpenApi(this WebApplication app)
     {
         // A value that is neither is reported when the options are validated.
         var isSet = bool.TryParse(app.Configuration[$"{SwaggerOptions.Section}:{nameof(SwaggerOptions.Enabled)}"], out var enabled);
         if (isSet ? enabled : app.Environment.IsDevelopment())
         {
-            app.UseSwagger(options => options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_0);
-            app.UseSwaggerUI(options =>
+            // In a branch of their own, or each would look at every request's path.
+            app.UseWhen(context => context.Request.Path.StartsWithSegments("/swagger", StringComparison.OrdinalIgnoreCase), branch =>
             {
-                options.DocumentTitle = "AuthApi";
-                options.SwaggerEndpoint($"/swagger/{DocumentName}/swagger.json", "AuthApi");
-                options.DisplayOperationId();
-                options.DisplayRequestDuration();
-                options.EnableTryItOutByDefault();
-                options.UseRequestInterceptor(AddSchemeName.ReplaceLineEndings(" "));
+                branch.UseSwagger(options => options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_0);
+                branch.UseSwaggerUI(options =>
+                {
+                    options.DocumentTitle = "AuthApi";
+                    options.SwaggerEndpoint($"/swagger/{DocumentName}/swagger.json", "AuthApi");
+                    options.DisplayOperationId();
+                    options.DisplayRequestDuration();
+                    options.EnableTryItOutByDefault();
+                    options.UseRequestInterceptor(AddSchemeName.ReplaceLineEndings(" "));
+                });
             });
         }
 

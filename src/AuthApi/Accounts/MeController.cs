@@ -1,0 +1,42 @@
+using System.Security.Claims;
+using AuthApi.Http;
+using AuthApi.Sessions;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Mvc;
+
+namespace AuthApi.Accounts;
+
+/// <summary>
+/// What is yours. It stands apart from <see cref="AccountController"/>, whose managers and database context it does not need: every
+/// request would make them, and this one is answered from memory.
+/// </summary>
+[ApiController]
+[Produces("application/json")]
+[Tags("Accounts")]
+public sealed class MeController : ControllerBase
+{
+    /// <summary>Who am I</summary>
+    /// <response code="200">The account and the session of this request.</response>
+    [HttpGet("/me/", Name = "me")]
+    [Authorize]
+    [ProducesResponseType<MeResponse>(StatusCodes.Status200OK)]
+    public ActionResult<MeResponse> Me() => new MeResponse(
+        User.GetUserId(),
+        User.FindFirstValue(ClaimTypes.Email)!,
+        ApplicationClaimsPrincipalFactory.IsTrue(User, ApplicationClaimsPrincipalFactory.EmailVerified),
+        User.FindFirstValue(ClaimTypes.Name)!,
+        [.. User.FindAll(ClaimTypes.Role).Select(role => role.Value)],
+        ApplicationClaimsPrincipalFactory.IsTrue(User, ApplicationClaimsPrincipalFactory.TwoFactorEnabled),
+        HttpContext.GetSession().ToResponse());
+}
+
+/// <summary>An account, as its owner sees it.</summary>
+/// <param name="Id" example="42">The user's id.</param>
+/// <param name="Email" example="ada@example.com">The account's address.</param>
+/// <param name="EmailConfirmed">Whether the address was confirmed.</param>
+/// <param name="UserName" example="ada">The account's user name.</param>
+/// <param name="Roles">The account's roles.</param>
+/// <param name="TwoFactorEnabled">Whether a login takes a second factor.</param>
+/// <param name="Session">The session of this request.</param>
+public sealed record MeResponse(
+    int Id, string Email, bool EmailConfirmed, string UserName, IReadOnlyList<string> Roles, bool TwoFactorEnabled, SessionResponse Session);

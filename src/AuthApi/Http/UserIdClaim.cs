@@ -1,0 +1,14 @@
+using System.Globalization;
+using System.Security.Claims;
+
+namespace AuthApi.Http;
+
+/// <summary>Reads from a principal whose it is.</summary>
+public static class UserIdClaim
+{
+    /// <summary>The user's id.</summary>
+    /// <exception cref="InvalidOperationException">The principal is nobody's: the call asks for no session, or was not authenticated.</exception>
+    public static int GetUserId(this ClaimsPrincipal user) => int.Parse(
+        user.FindFirstValue(ClaimTypes.NameIdentifier) ?? throw new InvalidOperationException("The principal has no user id."),
+        CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,158 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
+using AuthApi.Audit;
+using AuthApi.Tests.Harness;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace AuthApi.Tests.Audit;
+
+internal sealed class ActivityTests
+{
+    private AuthApiApplication _application = null!;
+    private Browser _browser = null!;
+
+    [SetUp]
+    public async Task SetUp()
+    {
+        _application = new AuthApiApplication();
+        _browser = await _application.NewLoggedInBrowserAsync();
+    }
+
+    [TearDown]
+    public async Task TearDown()
+    {
+        _browser.Dispose();
+        await _application.DisposeAsync();
+    }
+
+    [Test]
+    public async Task TheOwnerSeesWhatHappenedTheLatestFirst()
+    {
+        using var stranger = _application.NewBrowser();
+        using var guess = await stranger.PostAsync("/login/", new { email = "ada@example.com", password = "a guess" });
+        using var phone = _application.NewBrowser();
+        await phone.LogInAsync();
+        await _browser.ReauthenticateAsync();
+        using var others = await _browser.LogOutAsync("others");
+
+        var items = (await PageAsync(""))["items"]!.AsArray();
+
+        Assert.That(items.Select(item => item!["event"]!.GetValue<string>()), Is.EqualTo(new[]
+        {
+            "session_revoked", "reauthenticated", "signed_in", "sign_in_failed", "signed_in",
+        }));
+        Assert.That(items[0]!["reason"]!.GetValue<string>(), Is.EqualTo("logout_others"));
+        Assert.That(items[0]!["bySessionId"]!.GetValue<string>(), Is.EqualTo(items[1]!["sessionId"]!.GetValue<string>()));
+        Assert.That(items[3]!["at"]!.GetValue<DateTimeOffset>(), Is.EqualTo(_application.Time.GetUtcNow()));
+    }
+
+    [Test]
+    public async Task EachEntryTellsTheAddressAndTheDevice()
+    {
+        using var login = await _application.NewBrowser().SendAsync(
+            HttpMethod.Post, "/login/", JsonContent.Create(new { email = "ada@example.com", password = "a guess" }),
+            request => request.Headers.TryAddWithoutValidation("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"));
+
+        var item = (await PageAsync("?limit=1"))["items"]![0]!;
+
+        Assert.That(item["device"]!.GetValue<string>(), Is.EqualTo("Firefox on Linux"));
+        Assert.That(item["userAgent"]!.GetValue<string>(), Does.StartWith("Mozilla/5.0"));
+        Assert.That(item.AsObject().ContainsKey("ipAddress"), Is.True);
+    }
+
+    [Test]
+    public async Task PagesFollowOneAnotherWithoutGapOrOverlap()
+    {
+        for (var i = 0; i < 6; i++)
+        {
+            await _browser.ReauthenticateAsync();
+        }
+
+        var (ids, next, pages) = (new List<string>(), "", 0);
+        do
+        {
+            var page = await PageAsync("?limit=3" + (next.Length > 0 ? "&before=" + next : ""));
+            ids.AddRange(page["items"]!.AsArray().Select(item => item!["id"]!.GetValue<string>()));
+            next = page["next"]?.GetValue<string>() ?? "";
+            pages++;
+        }
+        while (next.Length > 0);
+
+        Assert.That(pages, Is.EqualTo(3));
+        Assert.That(ids, Has.Count.EqualTo(7).And.Unique);
+        Assert.That(ids.Select(long.Parse), Is.Ordered.Descending);
+    }
+
+    [Test]
+    public async Task NobodySeesAnothersActivity()
+    {
+        using var bob = await _application.NewLoggedInBrowserAsync("bob@example.com");
+
+        using var response = await bob.GetAsync("/me/activity/");
+
+        Assert.That((await response.JsonAsync())["items"]!.AsArray(), Has.Count.EqualTo(1));
+    }
+
+    [TestCase("limit=0", "limit")]
+    [TestCase("limit=101", "limit")]
+    [TestCase("limit=many", "limit")]
+    [TestCase("before=x", "before")]
+    [TestCase("before=-1", "before")]
+    [TestCase("before=99999999999999999999", "before")]
+    public async Task AQueryThatDoesNotFitIsRefused(string query, string field)
+    {
+        using var response = await _browser.GetAsync("/me/activity/?" + query);
+
+        await response.ShouldBeInvalidAsync(field);
+    }
+
+    [Test]
+    public async Task AGuessAtAnUnknownUserIsWrittenWithoutOne()
+    {
+        using var guess = await _application.NewBrowser().PostAsync("/login/", new { email = "nobody@example.com", password = "a guess" });
+
+        var entries = await _application.QueryAsync(context => context.Set<AuditEntry>().Where(entry => entry.UserId == null).ToListAsync());
+        Assert.That(entries.Single().Event, Is.EqualTo(AuditEvent.SignInFailed));
+    }
+
+    [Test]
+    public async Task NoSecretAndNoForgedLineIsInTheTrail()
+    {
+        const string forged = "Mozilla\u001b[31m evil";
+        using var guess = await _application.NewBrowser().SendAsync(
+            HttpMethod.Post, "/login/", JsonContent.Create(new { email = "ada@example.com\r\nsigned_in", password = "a guess" }),
+            request => request.Headers.TryAddWithoutValidation("User-Agent", forged));
+        await _browser.ReauthenticateAsync();
+
+        var entries = await _application.QueryAsync(context => context.Set<AuditEntry>().AsNoTracking().ToListAsync());
+
+        var text = string.Join("; ", entries.Select(entry => entry.ToString()));
+        Assert.That(entries.Select(entry => entry.UserAgent), Has.Some.EqualTo("Mozilla [31m evil"));
+        foreach (var secret in new[] { Browser.Password, "a guess", _browser.Token, "\u001b", "\r" })
+        {
+            Assert.That(text, Does.Not.Contain(secret));
+        }
+    }
+
+    [Test]
+    public async Task EntriesAreDeletedWhenTheyAreOlderThanTheyAreToBeKept()
+    {
+        var trail = _application.Services.GetRequiredService<AuditTrail>();
+        await trail.WriteAsync(new AuditEntry { At = _application.Time.GetUtcNow().AddDays(-179), Event = AuditEvent.SignInFailed, UserId = 1, SessionId = null });
+        await trail.WriteAsync(new AuditEntry { At = _application.Time.GetUtcNow().AddDays(-181), Event = AuditEvent.SignInFailed, UserId = 1, SessionId = null });
+
+        _application.Time.Advance(TimeSpan.FromHours(1));
+
+        Assert.That(
+            () => _application.EventsAsync(1).Result.Count(what => what == AuditEvent.SignInFailed), Is.EqualTo(1).After(10_000, 20));
+    }
+
+    private async Task<JsonNode> PageAsync(string query)
+    {
+        using var response = await _browser.GetAsync("/me/activity/" + query);
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK), await response.Content.ReadAsStringAsync());
+        return await response.JsonAsync();
+    }
+}

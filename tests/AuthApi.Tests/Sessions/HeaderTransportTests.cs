@@ -1,0 +1,176 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using AuthApi.Sessions;
+using AuthApi.Tests.Harness;
+
+namespace AuthApi.Tests.Sessions;
+
+/// <summary>What is peculiar to the token in a header; the stories that hold for both ways run for both.</summary>
+internal sealed class HeaderTransportTests
+{
+    private AuthApiApplication _application = null!;
+    private Browser _phone = null!;
+
+    [SetUp]
+    public async Task SetUp()
+    {
+        _application = new AuthApiApplication();
+        _phone = await _application.NewLoggedInBrowserAsync(transport: SessionTransport.Header);
+    }
+
+    [TearDown]
+    public async Task TearDown()
+    {
+        _phone.Dispose();
+        await _application.DisposeAsync();
+    }
+
+    [Test]
+    public async Task ALoginForTheHeaderAnswersTheTokenAndSetsNoCookie()
+    {
+        using var phone = _application.NewBrowser();
+
+        using var response = await phone.PostAsync("/login/", new { email = "ada@example.com", password = Browser.Password, transport = "header" });
+
+        var json = await response.JsonAsync();
+        Assert.That(json["sessionToken"]!.GetValue<string>(), Does.Match("^[A-Za-z0-9_-]{43}$"));
+        Assert.That(json["session"]!["transport"]!.GetValue<string>(), Is.EqualTo("header"));
+        Assert.That(response.SetCookies(), Is.Empty);
+    }
+
+    [Test]
+    public async Task AHeaderSessionIsNeverGivenACookie()
+    {
+        foreach (var (method, path) in new[]
+        {
+            (HttpMethod.Get, "/me/"), (HttpMethod.Get, "/sessions/"), (HttpMethod.Get, "/me/activity/"), (HttpMethod.Post, "/logout/?scope=others"),
+        })
+        {
+            using var response = await _phone.SendAsync(method, path);
+            Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+            Assert.That(response.SetCookies(), Is.Empty, path);
+        }
+
+        await _phone.ReauthenticateAsync();
+        using var logout = await _phone.LogOutAsync();
+        Assert.That(logout.SetCookies(), Is.Empty);
+        Assert.That(_phone.Cookies, Is.Empty);
+    }
+
+    [TestCase("Session T", HttpStatusCode.OK)]
+    [TestCase("session T", HttpStatusCode.OK)]
+    [TestCase("SESSION T", HttpStatusCode.OK)]
+    [TestCase("SessionT", HttpStatusCode.Unauthorized)]
+    [TestCase("Session T,", HttpStatusCode.Unauthorized)]
+    [TestCase("Session T=", HttpStatusCode.Unauthorized)]
+    [TestCase("Session \"T\"", HttpStatusCode.Unauthorized)]
+    [TestCase("Session T T", HttpStatusCode.Unauthorized)]
+    [TestCase("Session", HttpStatusCode.Unauthorized)]
+    [TestCase("Session ", HttpStatusCode.Unauthorized)]
+    [TestCase("T", HttpStatusCode.Unauthorized)]
+    [TestCase("Bearer T", HttpStatusCode.Unauthorized)]
+    [TestCase("Basic T", HttpStatusCode.Unauthorized)]
+    [TestCase("Sessions T", HttpStatusCode.Unauthorized)]
+    public async Task TheSchemesNameMayBeInAnyCaseAndTheTokenIsExact(string header, HttpStatusCode status)
+    {
+        using var client = _application.NewBrowser();
+
+        using var response = await client.SendAsync(
+            HttpMethod.Get, "/me/",
+            change: request => request.Headers.TryAddWithoutValidation("Authorization", header.Replace("T", _phone.Token, StringComparison.Ordinal)));
+
+        Assert.That(response.StatusCode, Is.EqualTo(status));
+        if (status == HttpStatusCode.Unauthorized)
+        {
+            await response.ShouldBeNotAuthenticatedAsync();
+        }
+    }
+
+    [TestCase("Session T", "200")]
+    [TestCase("Session  T", "401", Description = "two spaces")]
+    [TestCase("Session\tT", "401", Description = "a tab")]
+    [TestCase("Session \u00e9\u00ff", "400", Description = "bytes that are no text")]
+    public async Task NothingButOneSpaceStandsBetweenThem(string header, string status)
+    {
+        // Over a raw socket: the client's own library would tidy the header up.
+        await using var application = new AuthApiApplication(kestrel: true);
+        using var phone = await application.NewLoggedInBrowserAsync(transport: SessionTransport.Header);
+        using var socket = new TcpClient();
+        await socket.ConnectAsync(IPAddress.Loopback, phone.Address.Port);
+        await socket.GetStream().WriteAsync(Encoding.Latin1.GetBytes(
+            $"GET /me/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: {header.Replace("T", phone.Token, StringComparison.Ordinal)}\r\n\r\n"));
+
+        using var reader = new StreamReader(socket.GetStream());
+        Assert.That(await reader.ReadLineAsync(), Does.StartWith($"HTTP/1.1 {status} "));
+    }
+
+    [Test]
+    public async Task TwoHeadersAreNoSession()
+    {
+        using var client = _application.NewBrowser();
+
+        using var response = await client.SendAsync(HttpMethod.Get, "/me/", change: request =>
+            request.Headers.TryAddWithoutValidation("Authorization", [$"Session {_phone.Token}", $"Session {_phone.Token}"]));
+
+        await response.ShouldBeNotAuthenticatedAsync();
+    }
+
+    [Test]
+    public async Task TheHeaderIsAloneInItsSayWhereACookieComesToo()
+    {
+        using var browser = await _application.NewLoggedInBrowserAsync("bob@example.com");
+
+        using var me = await browser.SendAsync(HttpMethod.Get, "/me/", change: Authorize(_phone.Token));
+        using var dead = await browser.SendAsync(HttpMethod.Get, "/me/", change: Authorize(SessionToken.Create().Reveal()));
+        using var logout = await browser.SendAsync(HttpMethod.Post, "/logout/", change: Authorize(_phone.Token));
+
+        Assert.That((await me.JsonAsync())["email"]!.GetValue<string>(), Is.EqualTo("ada@example.com"));
+        await dead.ShouldBeNotAuthenticatedAsync();
+        Assert.That((await logout.JsonAsync())["message"]!.GetValue<string>(), Is.EqualTo("Logout successful. User id: 1"));
+        foreach (var response in new[] { me, dead, logout })
+        {
+            Assert.That(response.SetCookies(), Is.Empty, "the cookie is another session's, and stays");
+        }
+
+        Assert.That(await browser.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(await _phone.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
+    }
+
+    [Test]
+    public async Task AnotherSchemeInTheHeaderLeavesTheCookieItsSay()
+    {
+        using var browser = await _application.NewLoggedInBrowserAsync("bob@example.com");
+
+        using var response = await browser.SendAsync(
+            HttpMethod.Get, "/me/", change: request => request.Headers.TryAddWithoutValidation("Authorization", "Basic c3RhZ2luZzpzdGFnaW5n"));
+
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [Test]
+    public async Task ADeadTokenIsRefusedWhicheverWayItComes()
+    {
+        using var thief = _application.NewBrowser();
+        thief.Cookies["__Host-session"] = _phone.Token;
+        using var logout = await _phone.LogOutAsync();
+
+        Assert.That(await thief.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
+        Assert.That(await _phone.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
+    }
+
+    [Test]
+    public async Task ALoginForTheHeaderEndsTheCookieSessionItCameWithAndRemovesItsCookie()
+    {
+        using var browser = await _application.NewLoggedInBrowserAsync("bob@example.com");
+        using var before = browser.Copy();
+
+        using var response = await browser.PostAsync("/login/", new { email = "bob@example.com", password = Browser.Password, transport = "header" });
+
+        Assert.That(response.SetCookies().Single(), Does.StartWith("__Host-session=; "));
+        Assert.That(await before.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
+    }
+
+    private static Action<HttpRequestMessage> Authorize(string token) =>
+        request => request.Headers.TryAddWithoutValidation("Authorization", $"Session {token}");
+}
