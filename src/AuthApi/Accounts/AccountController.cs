@@ -142,7 +142,7 @@ public sealed partial class AccountController(
 
         return await HttpContext.RenewSessionAsync(sessions) is var (session, token)
             ? new ReauthenticateResponse(session, token)
-            : new ProblemResult(ApiProblem.NotAuthenticated);
+            : Challenge(); // ended while the password was being checked
     }
 
     /// <summary>Make an account</summary>

@@ -12,6 +12,7 @@ public sealed class CachedSession
 {
     private static readonly string Parameter = typeof(CachedSession).FullName!;
 
+    private readonly SessionResponse _response;
     private readonly long _idleTimeout;
     private readonly long _absoluteExpiresAt;
     private long _lastSeenAt;
@@ -24,6 +25,7 @@ public sealed class CachedSession
     {
         Session = session;
         ReadAt = readAt;
+        _response = SessionResponse.From(session, lastSeenAt, session.IdleExpiresAt, isCurrent: true);
         _lastSeenAt = lastSeenAt.ToUnixTimeMilliseconds();
         _idleTimeout = (long)(session.IdleExpiresAt - session.LastSeenAt).TotalMilliseconds;
         _absoluteExpiresAt = session.AbsoluteExpiresAt.ToUnixTimeMilliseconds();
@@ -44,7 +46,7 @@ public sealed class CachedSession
     public DateTimeOffset ExpiresAt => DateTimeOffset.FromUnixTimeMilliseconds(IdleExpiresAt(Volatile.Read(ref _lastSeenAt)));
 
     /// <summary>The session as its owner may see it, in a request of its own.</summary>
-    public SessionResponse ToResponse() => SessionResponse.From(Session, LastSeenAt, ExpiresAt, isCurrent: true);
+    public SessionResponse ToResponse() => _response with { LastSeenAt = LastSeenAt, ExpiresAt = ExpiresAt };
 
     internal AuthenticateResult Result { get; }
 

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using AuthApi.Tests.Harness;
 
@@ -40,5 +41,78 @@ internal sealed class RestartTests
                 Assert.That(await client.MeAsync(), Is.EqualTo(status));
             }
         }
+    }
+
+    [Test]
+    [CancelAfter(300_000)]
+    public async Task WhatWasAnsweredBeforeAKillIsTrueAfterIt()
+    {
+        // Ten times: logins and logouts under load, kill -9 in the middle, start again, and hold every answer against the store.
+        using var folder = new TemporaryFolder();
+        var (alive, ended) = (new ConcurrentDictionary<string, bool>(), new ConcurrentDictionary<string, bool>());
+        await using (var first = await RunningProgram.StartAsync(folder.Path))
+        {
+            using var browser = first.NewBrowser();
+            for (var user = 0; user < 4; user++)
+            {
+                await browser.RegisterAsync($"user{user}@example.com");
+            }
+        }
+
+        for (var round = 0; round < 10; round++)
+        {
+            await using (var program = await RunningProgram.StartAsync(folder.Path))
+            {
+                var answered = 0;
+                var enough = new TaskCompletionSource();
+                var clients = Enumerable.Range(0, 4).Select(user => Task.Run(async () =>
+                {
+                    try
+                    {
+                        for (var i = 0; ; i++)
+                        {
+                            using var browser = program.NewBrowser();
+                            await browser.LogInAsync($"user{user}@example.com");
+                            var token = browser.Token;
+                            alive[token] = true;
+                            if (i % 3 != 0)
+                            {
+                                alive.TryRemove(token, out _); // not acknowledged yet: may be either
+                                using var logout = await browser.LogOutAsync();
+                                ended[token] = logout.StatusCode == HttpStatusCode.OK;
+                            }
+
+                            if (Interlocked.Increment(ref answered) == 12)
+                            {
+                                enough.SetResult();
+                            }
+                        }
+                    }
+                    catch (Exception exception) when (exception is HttpRequestException or IOException)
+                    {
+                        // Killed in the middle of a call: nothing was answered, so nothing is promised.
+                    }
+                })).ToList();
+
+                await enough.Task;
+                await program.KillAsync();
+                await Task.WhenAll(clients);
+            }
+
+            await using var restarted = await RunningProgram.StartAsync(folder.Path);
+            using var probe = restarted.NewBrowser();
+            foreach (var (tokens, status) in new[] { (alive, HttpStatusCode.OK), (ended, HttpStatusCode.Unauthorized) })
+            {
+                foreach (var token in tokens.Keys)
+                {
+                    probe.Cookies["session"] = token;
+                    Assert.That(await probe.MeAsync(), Is.EqualTo(status), $"round {round}");
+                }
+            }
+        }
+
+        Assert.That(ended.Values, Is.All.True);
+        Assert.That(alive, Is.Not.Empty);
+        Assert.That(ended, Is.Not.Empty);
     }
 }

@@ -1,0 +1,67 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+
+namespace AuthApi.Benchmarks;
+
+/// <summary>
+/// One connection that sends a request and reads its whole answer, again and again. It blocks: on a thread of its own that
+/// costs less than asynchronous reading, and the load generator shares its machine with the server that is measured.
+/// </summary>
+internal sealed class KeepAliveConnection : IDisposable
+{
+    private const int LongestAnswer = 16 * 1024;
+    private const int TimeoutMilliseconds = 30_000;
+
+    private readonly Socket _socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp)
+    {
+        NoDelay = true,
+        ReceiveTimeout = TimeoutMilliseconds,
+        SendTimeout = TimeoutMilliseconds,
+    };
+
+    private readonly byte[] _received = new byte[LongestAnswer];
+
+    public KeepAliveConnection(IPEndPoint server) => _socket.Connect(server);
+
+    /// <summary>Sends a request and reads its answer.</summary>
+    /// <exception cref="InvalidDataException">The answer is not HTTP, ends early, or has another status.</exception>
+    public void Exchange(ReadOnlySpan<byte> request, int expectedStatus)
+    {
+        // A blocking socket takes all there is before it returns.
+        _socket.Send(request);
+
+        var length = 0;
+        int status, answerLength;
+        do
+        {
+            var read = _socket.Receive(_received.AsSpan(length));
+            if (read == 0)
+            {
+                throw Unexpected(length == LongestAnswer ? "longer than is possible here" : "cut off", request, length);
+            }
+
+            length += read;
+        }
+        while (!HttpAnswer.TryRead(_received.AsSpan(0, length), out status, out answerLength));
+
+        if (answerLength != length)
+        {
+            throw Unexpected("followed by more than was asked for", request, length);
+        }
+
+        if (status != expectedStatus)
+        {
+            throw Unexpected($"not the {expectedStatus} expected", request, length);
+        }
+    }
+
+    public void Dispose() => _socket.Dispose();
+
+    private InvalidDataException Unexpected(string what, ReadOnlySpan<byte> request, int length)
+    {
+        // Not the whole request: it holds a cookie.
+        var call = Encoding.ASCII.GetString(request[..request.IndexOf("\r\n"u8)]);
+        return new InvalidDataException($"The answer to {call} was {what}:\n{Encoding.UTF8.GetString(_received, 0, length)}");
+    }
+}

@@ -1,0 +1,23 @@
+using AuthApi.Benchmarks;
+
+// With no command: the comparison. The commands are how it starts what it compares, each in a process of its own.
+return args switch
+{
+    ["serve", "authapi", var folder] => Servers.RunAuthApi(folder),
+    ["serve", "stock", var folder] => await Servers.RunStockAsync(folder),
+    ["seed", var folder, var count] when int.TryParse(count, out var sessions) => await Seeding.RunAsync(folder, sessions),
+    [] => await Comparison.RunAsync(Plan.Full),
+    ["--quick"] => await Comparison.RunAsync(Plan.Quick),
+    _ => Usage(),
+};
+
+static int Usage()
+{
+    Console.Error.WriteLine("""
+        Compares AuthApi with ASP.NET Core Identity's own cookie, over HTTP on this machine, and prints a table:
+            [--quick]                  the whole comparison; --quick has shorter and fewer rounds
+            seed FOLDER COUNT          a database with COUNT live sessions, and their tokens beside it
+            serve authapi|stock FOLDER one of the servers, until its standard input ends
+        """);
+    return 2;
+}

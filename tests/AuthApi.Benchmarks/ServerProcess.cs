@@ -1,0 +1,78 @@
+using System.Diagnostics;
+using System.Net;
+
+namespace AuthApi.Benchmarks;
+
+/// <summary>A server in a process of its own, ready to be asked.</summary>
+internal sealed class ServerProcess : IDisposable
+{
+    private const string Listening = "Now listening on: ";
+    private static readonly TimeSpan LongestStart = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan LongestEnd = TimeSpan.FromSeconds(10);
+
+    private readonly Process _process;
+
+    private ServerProcess(Process process, Uri address)
+    {
+        _process = process;
+        Address = address;
+        EndPoint = IPEndPoint.Parse(address.Authority);
+    }
+
+    public Uri Address { get; }
+
+    public IPEndPoint EndPoint { get; }
+
+    /// <summary>What all the process's threads have used so far.</summary>
+    public TimeSpan CpuTime => _process.TotalProcessorTime;
+
+    /// <summary>Starts a server and completes when it says where it listens.</summary>
+    /// <exception cref="InvalidOperationException">It ended instead.</exception>
+    public static async Task<ServerProcess> StartAsync(string application, string folder)
+    {
+        var process = ChildProcess.Start("serve", application, folder);
+        try
+        {
+            var address = await ReadAddressAsync(process.StandardOutput);
+
+            // What it logs is not read, but must be taken, or it would wait for that.
+            _ = process.StandardOutput.BaseStream.CopyToAsync(Stream.Null);
+            return new ServerProcess(process, address);
+        }
+        catch
+        {
+            End(process);
+            throw;
+        }
+    }
+
+    public void Dispose() => End(_process);
+
+    private static async Task<Uri> ReadAddressAsync(StreamReader output)
+    {
+        using var limit = new CancellationTokenSource(LongestStart);
+        var lines = new List<string>();
+        while (await output.ReadLineAsync(limit.Token) is { } line)
+        {
+            lines.Add(line);
+            var at = line.IndexOf(Listening, StringComparison.Ordinal);
+            if (at >= 0)
+            {
+                return new Uri(line[(at + Listening.Length)..]);
+            }
+        }
+
+        throw new InvalidOperationException($"The server did not start. It said: {string.Join(Environment.NewLine, lines)}");
+    }
+
+    private static void End(Process process)
+    {
+        process.StandardInput.Close();
+        if (!process.WaitForExit(LongestEnd))
+        {
+            process.Kill();
+        }
+
+        process.Dispose();
+    }
+}

@@ -1,0 +1,38 @@
+using AuthApi.Storage;
+
+namespace AuthApi.Benchmarks;
+
+/// <summary>The servers, each of which is the whole of its process.</summary>
+internal static class Servers
+{
+    /// <summary>AuthApi as shipped: its own entry point with its own settings, and a database of this run.</summary>
+    public static int RunAuthApi(string folder)
+    {
+        EndWithParent();
+        var entryPoint = typeof(AuthDbContext).Assembly.EntryPoint!;
+        return (int)entryPoint.Invoke(null, [Settings(DataFolder.AuthApiDatabase(folder), applicationName: "AuthApi")])!;
+    }
+
+    public static async Task<int> RunStockAsync(string folder)
+    {
+        EndWithParent();
+        await StockApplication.RunAsync(Settings(DataFolder.StockDatabase(folder), applicationName: "AuthApi.Benchmarks"), folder);
+        return 0;
+    }
+
+    // Development, as only there does AuthApi serve plain HTTP; for both, as the environment changes what the framework does.
+    private static string[] Settings(string database, string applicationName) =>
+    [
+        "--applicationName", applicationName,
+        "--environment", "Development",
+        "--urls", "http://127.0.0.1:0",
+        "--ConnectionStrings:Auth", $"Data Source={database}",
+    ];
+
+    // The parent never writes to this process; its end of the pipe closes when it is done, or killed.
+    private static void EndWithParent() => new Thread(static () =>
+    {
+        Console.In.ReadToEnd();
+        Environment.Exit(0);
+    }) { IsBackground = true }.Start();
+}
