@@ -60,7 +60,7 @@ internal sealed class Comparison
         comparison.Measure();
     }
 
-    private static async Task SeedAsync(string folder, int sessions)
+    internal static async Task SeedAsync(string folder, int sessions)
     {
         Progress($"making {sessions:N0} sessions");
         using var seeding = ChildProcess.Start("seed", folder, $"{sessions}");

@@ -6,6 +6,7 @@ return args switch
     ["serve", "authapi", var folder] => Servers.RunAuthApi(folder),
     ["serve", "stock", var folder] => await Servers.RunStockAsync(folder),
     ["seed", var folder, var count] when int.TryParse(count, out var sessions) => await Seeding.RunAsync(folder, sessions),
+    ["memory", var count] when int.TryParse(count, out var sessions) => await Memory.RunAsync(sessions),
     [] => await Comparison.RunAsync(Plan.Full),
     ["--quick"] => await Comparison.RunAsync(Plan.Quick),
     _ => Usage(),
@@ -16,6 +17,7 @@ static int Usage()
     Console.Error.WriteLine("""
         Compares AuthApi with ASP.NET Core Identity's own cookie, over HTTP on this machine, and prints a table:
             [--quick]                  the whole comparison; --quick has shorter and fewer rounds
+            memory COUNT               what COUNT live sessions, each used, add to the memory of a server that was idle
             seed FOLDER COUNT          a database with COUNT live sessions, and their tokens beside it
             serve authapi|stock FOLDER one of the servers, until its standard input ends
         """);

@@ -26,6 +26,16 @@ internal sealed class ServerProcess : IDisposable
     /// <summary>What all the process's threads have used so far.</summary>
     public TimeSpan CpuTime => _process.TotalProcessorTime;
 
+    /// <summary>What the process holds in memory now, in bytes.</summary>
+    public long ResidentMemory
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.WorkingSet64;
+        }
+    }
+
     /// <summary>Starts a server and completes when it says where it listens.</summary>
     /// <exception cref="InvalidOperationException">It ended instead.</exception>
     public static async Task<ServerProcess> StartAsync(string application, string folder)

@@ -34,5 +34,6 @@ internal static class Servers
     {
         Console.In.ReadToEnd();
         Environment.Exit(0);
-    }) { IsBackground = true }.Start();
+    })
+    { IsBackground = true }.Start();
 }

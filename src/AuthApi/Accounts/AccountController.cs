@@ -9,6 +9,7 @@ using AuthApi.Storage;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.AspNetCore.Mvc;
+using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 
 namespace AuthApi.Accounts;
@@ -19,10 +20,9 @@ namespace AuthApi.Accounts;
 [Tags("Accounts")]
 public sealed partial class AccountController(
     SignInManager<ApplicationUser> signInManager,
-    UserManager<ApplicationUser> userManager,
+    ApplicationUserManager userManager,
     UserSessionManager sessions,
     AuditTrail audit,
-    AuthDbContext database,
     IAuthorizationService authorization,
     TimeProvider time,
     ILogger<AccountController> logger) : ControllerBase
@@ -102,7 +102,7 @@ public sealed partial class AccountController(
 
         if (!result.Succeeded)
         {
-            await CountFailureAsync(user!, Failure(AuditEvent.SignInFailed, user!.Id));
+            await userManager.CountFailureAsync(user!, Failure(AuditEvent.SignInFailed, user!.Id));
             return new ProblemResult(ApiProblem.InvalidCredentials);
         }
 
@@ -136,7 +136,7 @@ public sealed partial class AccountController(
 
         if (!(await signInManager.CheckPasswordSignInAsync(user!, request.Password, lockoutOnFailure: false)).Succeeded)
         {
-            await CountFailureAsync(user!, failure);
+            await userManager.CountFailureAsync(user!, failure);
             return refused;
         }
 
@@ -166,7 +166,7 @@ public sealed partial class AccountController(
         {
             result = await userManager.CreateAsync(user, request.Password);
         }
-        catch (DbUpdateException exception) when (!StoreUnavailableException.IsCauseOf(exception))
+        catch (DbUpdateException exception) when (exception.InnerException is SqliteException { SqliteErrorCode: SQLitePCL.raw.SQLITE_CONSTRAINT })
         {
             // Somebody else took the address or the name between Identity's look and the insert.
             return await userManager.FindByEmailAsync(request.Email) is not null
@@ -187,7 +187,7 @@ public sealed partial class AccountController(
                 .ToDictionary(field => field.Key, field => field.Select(error => error.Description).ToArray()));
     }
 
-    // Where the password cannot be tried, it is hashed all the same, so that the time does not tell (ASVS 6.3.8).
+    // Where the password cannot be tried, it is hashed all the same, so that the time does not tell.
     private async Task<bool> CanTryPasswordAsync(ApplicationUser? user, string password)
     {
         if (user is not null && !await userManager.IsLockedOutAsync(user))
@@ -195,26 +195,8 @@ public sealed partial class AccountController(
             return true;
         }
 
-        userManager.PasswordHasher.HashPassword(user ?? new ApplicationUser(), password);
+        await userManager.SpendPasswordHashAsync(password);
         return false;
-    }
-
-    // Counts towards lockout and tells the account's owner, in one transaction. Guesses at the same time trip over each other's row
-    // version; each is counted all the same, or many at once would get more tries.
-    private async Task CountFailureAsync(ApplicationUser user, AuditEntry failure)
-    {
-        AuditTrail.Add(database, failure);
-        while (!(await userManager.AccessFailedAsync(user)).Succeeded)
-        {
-            database.ChangeTracker.Clear();
-            if (await userManager.FindByIdAsync(user.Id.ToString(CultureInfo.InvariantCulture)) is not { } current)
-            {
-                return;
-            }
-
-            user = current;
-            AuditTrail.Add(database, failure);
-        }
     }
 
     private AuditEntry Failure(AuditEvent what, int? userId)
@@ -259,7 +241,7 @@ public sealed record RegisterRequest
     /// <summary>A name to log in with beside the address: 1 to 64 letters, digits, dots, hyphens and underscores. The address when left out.</summary>
     /// <example>ada</example>
     // No "@": nobody can take another's address as their name.
-    [RegularExpression("[A-Za-z0-9._-]{1,64}", ErrorMessage = "This must have 1 to 64 letters (a-z), digits, dots, hyphens or underscores.")]
+    [RegularExpression("^[A-Za-z0-9._-]{1,64}$", ErrorMessage = "This must have 1 to 64 letters (a-z), digits, dots, hyphens or underscores.")]
     public string? UserName { get; init; }
 
     // MVC logs what an action is given, at Trace.

@@ -16,6 +16,8 @@ public static class AccountsServices
         services.AddValidatedOptions<AccountPasswordOptions>(AccountPasswordOptions.Section);
         services.Configure<PasswordHasherOptions>(options => options.IterationCount = PasswordHashIterations);
 
+        services.AddSingleton<PasswordHashGate>();
+
         // AddIdentityCore, as AddIdentity would bring the cookie handlers along.
         services.AddIdentityCore<ApplicationUser>(options =>
             {
@@ -30,6 +32,7 @@ public static class AccountsServices
                 options.Password.RequireUppercase = false;
                 options.Password.RequiredUniqueChars = 1;
             })
+            .AddUserManager<ApplicationUserManager>()
             .AddRoles<IdentityRole<int>>()
             .AddEntityFrameworkStores<AuthDbContext>()
             .AddClaimsPrincipalFactory<ApplicationClaimsPrincipalFactory>()

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using System.Globalization;
 using System.Net.Mail;
 
 namespace AuthApi.Accounts;
@@ -10,7 +11,7 @@ internal sealed class EmailAddressFormatAttribute() : ValidationAttribute("This 
     public override bool IsValid(object? value) =>
         value is null
         || (value is string { Length: > 0 and <= 254 } text
-            && !text.Any(character => char.IsControl(character) || char.IsWhiteSpace(character) || character == '\uFFFD')
+            && !text.Any(character => char.IsControl(character) || char.IsWhiteSpace(character) || char.GetUnicodeCategory(character) == UnicodeCategory.Format || character == '\uFFFD')
             && MailAddress.TryCreate(text, out var address)
             && address.Address == text);
 }

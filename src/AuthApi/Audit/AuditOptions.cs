@@ -12,9 +12,9 @@ public sealed class AuditOptions : IValidatableObject
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
-        if (Retention < TimeSpan.FromDays(1))
+        if (Retention < TimeSpan.FromDays(1) || Retention > TimeSpan.FromDays(36_500))
         {
-            yield return new ValidationResult($"{Section}:{nameof(Retention)} must be at least one day, not {Retention:c}.");
+            yield return new ValidationResult($"{Section}:{nameof(Retention)} must be between one and 36500 days, not {Retention:c}.");
         }
     }
 }

@@ -31,6 +31,8 @@ public static class ClearStart
         ConfigurationException => exception.Message,
         OptionsValidationException validation => string.Join(" ", validation.Failures),
 
+        AggregateException { InnerExceptions: var several } when several.All(one => Explain(one) is not null) => string.Join(" ", several.Select(Explain)),
+
         // What the configuration binder throws on a value it cannot convert; the message names the key.
         InvalidOperationException { InnerException: FormatException or ArgumentException or OverflowException } => exception.Message,
 

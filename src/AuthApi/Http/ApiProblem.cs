@@ -28,7 +28,8 @@ public sealed partial record ApiProblem(int Status, string Code, string Title)
     public static readonly ApiProblem UnsupportedMediaType = new(415, "unsupported_media_type", "The body must be application/json.");
     public static readonly ApiProblem HeadersTooLarge = new(431, "headers_too_large", "The Cookie or Authorization header is larger than 16 KB.");
     public static readonly ApiProblem InternalError = new(500, "internal_error", "Something went wrong on our side.");
-    public static readonly ApiProblem StoreUnavailable = new(503, "store_unavailable", "The store is out of reach. Nothing is lost; try again.");
+    public static readonly ApiProblem StoreUnavailable = new(503, "store_unavailable", "The store is out of reach. Try again.");
+    public static readonly ApiProblem ServerBusy = new(503, "server_busy", "Too much is going on at once. Try again.");
 
     /// <summary>The problem to answer where only a status is known.</summary>
     public static ApiProblem ForStatus(int status) => status switch

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Mvc.Formatters;
@@ -22,6 +23,7 @@ public static class HttpServices
         services.AddSingleton<IProblemDetailsWriter, ProblemWriter>();
         services.AddProblemDetails();
         services.AddExceptionHandler<BadRequestExceptionHandler>();
+        services.AddExceptionHandler<ServerBusyException.Handler>();
 
         services.AddControllers(options =>
             {
@@ -36,6 +38,10 @@ public static class HttpServices
                 var json = options.InputFormatters.OfType<SystemTextJsonInputFormatter>().Single();
                 json.SupportedMediaTypes.Clear();
                 json.SupportedMediaTypes.Add("application/json");
+
+                // JSON is UTF-8 (RFC 8259); UTF-16 cut in the middle of a character would be our mistake, a 500.
+                json.SupportedEncodings.Clear();
+                json.SupportedEncodings.Add(new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true));
             })
             .ConfigureApiBehaviorOptions(options =>
             {

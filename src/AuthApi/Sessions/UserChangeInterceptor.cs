@@ -9,7 +9,8 @@ namespace AuthApi.Sessions;
 
 /// <summary>
 /// Makes the cache forget the principals of users who change: their row, roles or claims. It listens to the database
-/// context, so it hears of every change, whichever manager, controller or later feature made it.
+/// context, so it hears of every change that is saved, whichever manager, controller or later feature made it; not of
+/// <c>ExecuteUpdate</c> and <c>ExecuteDelete</c>, after which <see cref="SessionCache"/> is to be told.
 /// </summary>
 internal sealed class UserChangeInterceptor(SessionCache cache) : SaveChangesInterceptor, IDbTransactionInterceptor
 {
@@ -48,6 +49,23 @@ internal sealed class UserChangeInterceptor(SessionCache cache) : SaveChangesInt
     public override Task SaveChangesFailedAsync(DbContextErrorEventData eventData, CancellationToken cancellationToken = default)
     {
         Forget(eventData.Context!);
+        return Task.CompletedTask;
+    }
+
+    public override void SaveChangesCanceled(DbContextEventData eventData) => Forget(eventData.Context);
+
+    public override Task SaveChangesCanceledAsync(DbContextEventData eventData, CancellationToken cancellationToken = default)
+    {
+        Forget(eventData.Context);
+        return Task.CompletedTask;
+    }
+
+    // Whether a failed commit was made is not known; the row is.
+    public void TransactionFailed(DbTransaction transaction, TransactionErrorEventData eventData) => Forget(eventData.Context);
+
+    public Task TransactionFailedAsync(DbTransaction transaction, TransactionErrorEventData eventData, CancellationToken cancellationToken = default)
+    {
+        Forget(eventData.Context);
         return Task.CompletedTask;
     }
 

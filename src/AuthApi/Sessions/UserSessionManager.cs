@@ -228,6 +228,13 @@ public sealed partial class UserSessionManager(
         scope.ServiceProvider.GetRequiredService<LoadedUser>().Set(stored);
         var principal = await scope.ServiceProvider.GetRequiredService<IUserClaimsPrincipalFactory<ApplicationUser>>().CreateAsync(stored.User);
         var identity = (ClaimsIdentity)principal.Identity!;
+
+        // These are the session's to say, whatever claims the user was given.
+        foreach (var claim in identity.FindAll(claim => claim.Type is "amr" or "auth_time").ToList())
+        {
+            identity.RemoveClaim(claim);
+        }
+
         foreach (var method in stored.Session.AuthenticationMethods)
         {
             identity.AddClaim(new Claim("amr", method));

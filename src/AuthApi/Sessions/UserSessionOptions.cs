@@ -48,6 +48,11 @@ public sealed class UserSessionOptions : IValidatableObject
             }
         }
 
+        if (CleanupInterval > TimeSpan.FromDays(1))
+        {
+            yield return new ValidationResult($"{Section}:{nameof(CleanupInterval)} must be at most one day, not {CleanupInterval:c}.");
+        }
+
         if (IdleTimeout > AbsoluteTimeout)
         {
             yield return new ValidationResult($"{Section}:IdleTimeout must not be longer than {Section}:AbsoluteTimeout.");

@@ -57,12 +57,17 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
 
             if (await context.Set<UserSession>().CountAsync(other => other.UserId == session.UserId) >= start.MaxPerUser)
             {
-                var leastRecentlyUsed = (await OfUser(context, session.UserId).ToListAsync())
-                    .OrderByDescending(start.LastUse)
-                    .Skip(start.MaxPerUser - 1);
-                foreach (var other in leastRecentlyUsed)
+                // What time has ended already does not take the room of what lives.
+                var others = (await OfUser(context, session.UserId).ToListAsync())
+                    .ToLookup(other => other.IdleExpiresAtFrom(start.LastUse(other)) > session.CreatedAt);
+                foreach (var expired in others[false])
                 {
-                    await EndAsync(context, other.Id, AuditEvent.SessionEvicted, other.UserId);
+                    await EndAsync(context, expired.Id, AuditEvent.SessionExpired, expired.UserId);
+                }
+
+                foreach (var leastRecentlyUsed in others[true].OrderByDescending(start.LastUse).Skip(start.MaxPerUser - 1))
+                {
+                    await EndAsync(context, leastRecentlyUsed.Id, AuditEvent.SessionEvicted, leastRecentlyUsed.UserId);
                 }
             }
 

@@ -34,7 +34,8 @@ public sealed partial class GroupCommit(IDbContextFactory<AuthDbContext> context
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        _writer = Task.Run(RunAsync, CancellationToken.None);
+        // A thread of its own: SQLite blocks the one it runs on, and the pool's are for requests.
+        _writer = Task.Factory.StartNew(Run, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         return Task.CompletedTask;
     }
 
@@ -45,10 +46,10 @@ public sealed partial class GroupCommit(IDbContextFactory<AuthDbContext> context
         return _writer.WaitAsync(cancellationToken);
     }
 
-    private async Task RunAsync()
+    private void Run()
     {
         var batch = new List<Write>(LargestBatch);
-        while (await _waiting.Reader.WaitToReadAsync())
+        while (_waiting.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
         {
             batch.Clear();
             while (batch.Count < LargestBatch && _waiting.Reader.TryRead(out var write))
@@ -56,13 +57,14 @@ public sealed partial class GroupCommit(IDbContextFactory<AuthDbContext> context
                 batch.Add(write);
             }
 
-            await CommitAsync(batch);
+            CommitAsync(batch).GetAwaiter().GetResult();
         }
 
-        await CloseAsync();
+        CloseAsync().GetAwaiter().GetResult();
     }
 
-    private async Task CommitAsync(List<Write> batch)
+    /// <returns>Whether the store is in reach.</returns>
+    private async Task<bool> CommitAsync(List<Write> batch)
     {
         try
         {
@@ -78,20 +80,28 @@ public sealed partial class GroupCommit(IDbContextFactory<AuthDbContext> context
             {
                 write.Fail(exception);
             }
+
+            return false;
         }
         catch (Exception exception) when (batch.Count > 1)
         {
             // One write was refused and took the others down with it: each for itself.
             Log.BatchSplit(logger, batch.Count, exception);
-            foreach (var write in batch)
+            for (var i = 0; i < batch.Count; i++)
             {
-                await CommitAsync([write]);
+                if (!await CommitAsync([batch[i]]))
+                {
+                    Fail(batch[i..], new StoreUnavailableException("The store went out of reach."));
+                    return false;
+                }
             }
         }
         catch (Exception exception)
         {
             Fail(batch, exception);
         }
+
+        return true;
     }
 
     private async Task CommitOnceAsync(List<Write> batch)
@@ -143,6 +153,7 @@ public sealed partial class GroupCommit(IDbContextFactory<AuthDbContext> context
         if (_context is { } context)
         {
             _context = null;
+            PreparedStatement.Forget(context.Database.GetDbConnection());
             await context.DisposeAsync();
         }
     }

@@ -13,6 +13,22 @@ internal static class PreparedStatement
 {
     private static readonly ConditionalWeakTable<DbConnection, Dictionary<string, DbCommand>> Commands = [];
 
+    /// <summary>
+    /// Disposes the statements of a connection that is about to be closed. It would go back to its pool, and they would hold on to a handle
+    /// that is another's by then.
+    /// </summary>
+    public static void Forget(DbConnection connection)
+    {
+        if (Commands.TryGetValue(connection, out var prepared))
+        {
+            Commands.Remove(connection);
+            foreach (var command in prepared.Values)
+            {
+                command.Dispose();
+            }
+        }
+    }
+
     /// <summary>The statement, ready to run in the context's transaction, with <c>@p0</c>, <c>@p1</c>, … set to the values.</summary>
     public static DbCommand Prepare(this AuthDbContext context, string sql, params ReadOnlySpan<object?> values)
     {

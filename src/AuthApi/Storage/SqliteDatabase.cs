@@ -42,6 +42,11 @@ internal sealed partial class SqliteDatabase(SqliteConnectionStringBuilder conne
             throw new ConfigurationException(Key, "must name a database file (Data Source=path): sessions have to outlive the program");
         }
 
+        if (builder.Password.Length > 0)
+        {
+            throw new ConfigurationException(Key, "has a Password, and this SQLite does not encrypt");
+        }
+
         if (builder.Mode == SqliteOpenMode.ReadOnly)
         {
             throw new ConfigurationException(Key, "must not be read-only: a logout is written");
@@ -52,6 +57,9 @@ internal sealed partial class SqliteDatabase(SqliteConnectionStringBuilder conne
         builder.DataSource = (File.Exists(path) ? File.ResolveLinkTarget(path, returnFinalTarget: true) : null)?.FullName ?? path;
         builder.DefaultTimeout = SqliteConnectionPreparation.BusyTimeoutSeconds;
         builder.ForeignKeys = true;
+
+        // The locks of a shared cache do not wait, whatever the busy limit.
+        builder.Cache = SqliteCacheMode.Default;
 
         // Never create the file on the way: one that vanished while we run is a store out of reach, not an empty store.
         builder.Mode = SqliteOpenMode.ReadWrite;

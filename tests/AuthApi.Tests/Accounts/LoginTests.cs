@@ -110,6 +110,34 @@ internal sealed class LoginTests
     }
 
     [Test]
+    public async Task RightPasswordsAtTheSameTimeAsAWrongOneAreAllRight()
+    {
+        using var wrong = await _browser.PostAsync("/login/", new { email = "ada@example.com", password = "wrong" });
+
+        var logins = await Task.WhenAll(Enumerable.Range(0, 12).Select(index => _application.NewBrowser().PostAsync(
+            "/login/", new { email = "ada@example.com", password = index == 6 ? "wrong" : Browser.Password })));
+
+        Assert.That(logins.Count(login => login.StatusCode == HttpStatusCode.OK), Is.EqualTo(11));
+        Assert.That((await _application.EventsAsync(1)).Count(what => what == AuditEvent.SignInFailed), Is.EqualTo(2));
+    }
+
+    [Test]
+    public async Task OfManyGuessesAtOnceNoMoreThanTheLockAllowsAreHeard()
+    {
+        var guesses = await Task.WhenAll(Enumerable.Range(0, 40).Select(_ => _application.NewBrowser().PostAsync(
+            "/login/", new { email = "ada@example.com", password = "wrong" })));
+        using var right = await _browser.PostAsync("/login/", new { email = "ada@example.com", password = Browser.Password });
+
+        Assert.That(guesses.Select(guess => guess.StatusCode), Is.All.EqualTo(HttpStatusCode.Unauthorized));
+        await right.ShouldBeProblemAsync(HttpStatusCode.Unauthorized, "invalid_credentials");
+        Assert.That((await _application.EventsAsync(1)).Count(what => what == AuditEvent.SignInFailed), Is.EqualTo(41));
+
+        _application.Time.Advance(TimeSpan.FromMinutes(5) + TimeSpan.FromSeconds(1));
+        using var later = await _browser.PostAsync("/login/", new { email = "ada@example.com", password = Browser.Password });
+        Assert.That(later.StatusCode, Is.EqualTo(HttpStatusCode.OK), "the lock passes");
+    }
+
+    [Test]
     public async Task LoginOverALiveSessionEndsThatSession()
     {
         await _browser.LogInAsync();

@@ -18,6 +18,8 @@ internal sealed class ClearStartTests
     [TestCase("--Passwords:MinimumLength=3", "Passwords:MinimumLength")]
     [TestCase("--Sessions:MaxPerUser=0", "Sessions:MaxPerUser")]
     [TestCase("--Sessions:RecentAuthentication=2.00:00:00", "Sessions:RecentAuthentication")]
+    [TestCase("--Sessions:CleanupInterval=60.00:00:00", "Sessions:CleanupInterval")]
+    [TestCase("--ConnectionStrings:Auth=Data Source=auth.db;Password=x", "ConnectionStrings:Auth")]
     [TestCase("--Sessions:ClearSiteData=störage", "Sessions:ClearSiteData")]
     [TestCase("--Audit:Retention=00:00:01", "Audit:Retention")]
     [TestCase("--Logging:LogLevel:Default=loud", "Logging:LogLevel")]
@@ -36,6 +38,16 @@ internal sealed class ClearStartTests
         Assert.That(error.TrimEnd().Split('\n'), Has.Length.EqualTo(1), error);
         Assert.That(error, Does.StartWith("AuthApi does not start: ").And.Contain(key));
         Assert.That(error, Does.Not.Contain("DataAnnotation"));
+    }
+
+    [Test]
+    public async Task EveryWrongValueIsNamed()
+    {
+        var (exitCode, error) = await RunningProgram.RunToEndAsync(_folder.Path, "--Sessions:IdleTimeout=00:00:00", "--Passwords:MinimumLength=1");
+
+        Assert.That(exitCode, Is.EqualTo(1), error);
+        Assert.That(error.TrimEnd().Split('\n'), Has.Length.EqualTo(1), error);
+        Assert.That(error, Does.Contain("Sessions:IdleTimeout").And.Contain("Passwords:MinimumLength"));
     }
 
     [Test]

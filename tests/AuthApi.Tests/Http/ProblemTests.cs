@@ -67,6 +67,18 @@ internal sealed class ProblemTests
         Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.BadRequest).Or.EqualTo(HttpStatusCode.Unauthorized));
     }
 
+    [TestCase("utf-16")]
+    [TestCase("iso-8859-1")]
+    public async Task AnyCharsetButUtf8IsUnsupported(string charset)
+    {
+        using var content = new ByteArrayContent([0x30]);
+        content.Headers.ContentType = new MediaTypeHeaderValue("application/json", charset);
+
+        using var response = await _browser.SendAsync(HttpMethod.Post, "/login/", content);
+
+        await response.ShouldBeProblemAsync(HttpStatusCode.UnsupportedMediaType, "unsupported_media_type");
+    }
+
     [Test]
     public async Task JsonThatIsNestedDeeplyIsRefused()
     {

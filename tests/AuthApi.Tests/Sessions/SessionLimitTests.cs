@@ -39,6 +39,27 @@ internal sealed class SessionLimitTests
     }
 
     [Test]
+    public async Task ASessionThatTimeHasEndedTakesNoRoom()
+    {
+        await using var application = new AuthApiApplication(settings: new() { ["Sessions:MaxPerUser"] = "2", ["Sessions:CleanupInterval"] = "1.00:00:00" });
+        using var remembered = application.NewBrowser();
+        await remembered.RegisterAsync();
+        await remembered.LogInAsync(rememberMe: true);
+        using var forgotten = application.NewBrowser();
+        await forgotten.LogInAsync();
+        application.Time.Advance(TimeSpan.FromMinutes(31));
+
+        using var third = application.NewBrowser();
+        await third.LogInAsync();
+
+        Assert.That(await remembered.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(await application.EventsAsync(1), Is.EquivalentTo(new[]
+        {
+            AuditEvent.SignedIn, AuditEvent.SignedIn, AuditEvent.SessionExpired, AuditEvent.SignedIn,
+        }));
+    }
+
+    [Test]
     public async Task LoggingInAgainInTheSameClientTakesNoRoom()
     {
         await using var application = new AuthApiApplication(settings: new() { ["Sessions:MaxPerUser"] = "2" });

@@ -89,6 +89,34 @@ internal sealed class GroupCommitTests
         Assert.That(() => _commits.WriteAsync(context => Task.FromResult(true)), Throws.TypeOf<StoreUnavailableException>());
     }
 
+    [Test]
+    public async Task AfterFailuresTheWriterGoesOnAtOnce()
+    {
+        // Statements that were prepared on a connection must not outlive it: its handle goes to somebody else.
+        for (var i = 0; i < 5; i++)
+        {
+            var refused = _commits.WriteAsync<bool>(async context =>
+            {
+                await AuditTrail.InsertAsync(context, Entry(1));
+                throw new InvalidOperationException("no");
+            });
+            Assert.That(() => refused, Throws.InvalidOperationException);
+            await using var other = await _application.Services.GetRequiredService<IDbContextFactory<AuthDbContext>>().CreateDbContextAsync();
+            await other.Database.OpenConnectionAsync();
+            await other.Users.CountAsync();
+            await using var another = await _application.Services.GetRequiredService<IDbContextFactory<AuthDbContext>>().CreateDbContextAsync();
+            await another.Database.OpenConnectionAsync();
+
+            await _commits.WriteAsync(async context =>
+            {
+                await AuditTrail.InsertAsync(context, Entry(2));
+                return true;
+            });
+        }
+
+        Assert.That(await CountAsync(), Is.EqualTo(5));
+    }
+
     private static AuditEntry Entry(int userId) => new() { At = DateTimeOffset.UnixEpoch, Event = AuditEvent.SignedIn, UserId = userId, SessionId = null };
 
     private Task<int> CountAsync() => _application.QueryAsync(context => context.Set<AuditEntry>().CountAsync());

@@ -1,0 +1,88 @@
+using AuthApi.Audit;
+using AuthApi.Storage;
+using Microsoft.AspNetCore.Identity;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+
+namespace AuthApi.Accounts;
+
+/// <summary>
+/// Identity's user manager, with two differences. Passwords are hashed behind a gate. And failures are counted in one statement, where
+/// Identity reads the row, adds one, and writes it back if nobody else has: of guesses at the same time one would count, and an owner's
+/// right password that met a stranger's wrong one would be answered as wrong.
+/// </summary>
+public sealed class ApplicationUserManager : UserManager<ApplicationUser>
+{
+    private readonly PasswordHashGate _gate;
+    private readonly GroupCommit _commits;
+    private readonly AuthDbContext _database;
+    private readonly TimeProvider _time;
+
+    public ApplicationUserManager(
+        IUserStore<ApplicationUser> store,
+        IOptions<IdentityOptions> options,
+        IPasswordHasher<ApplicationUser> passwordHasher,
+        IEnumerable<IUserValidator<ApplicationUser>> userValidators,
+        IEnumerable<IPasswordValidator<ApplicationUser>> passwordValidators,
+        ILookupNormalizer keyNormalizer,
+        IdentityErrorDescriber errors,
+        IServiceProvider services,
+        ILogger<UserManager<ApplicationUser>> logger)
+        : base(store, options, passwordHasher, userValidators, passwordValidators, keyNormalizer, errors, services, logger)
+    {
+        _gate = services.GetRequiredService<PasswordHashGate>();
+        _commits = services.GetRequiredService<GroupCommit>();
+        _database = services.GetRequiredService<AuthDbContext>();
+        _time = services.GetRequiredService<TimeProvider>();
+    }
+
+    /// <summary>Whether the account is locked now, whatever was read of it before.</summary>
+    public override async Task<bool> IsLockedOutAsync(ApplicationUser user) => await _database.Users
+        .Where(stored => stored.Id == user.Id && stored.LockoutEnabled)
+        .Select(stored => stored.LockoutEnd)
+        .SingleOrDefaultAsync() >= _time.GetUtcNow();
+
+    /// <summary>
+    /// Whether this is the password, and the account is still not locked: of many guesses that began before the lock, those that end
+    /// after it are refused.
+    /// </summary>
+    public override async Task<bool> CheckPasswordAsync(ApplicationUser user, string password) =>
+        await base.CheckPasswordAsync(user, password) && !await IsLockedOutAsync(user);
+
+    /// <summary>Does what checking a password would cost, where there is none to check (ASVS 6.3.8).</summary>
+    public Task SpendPasswordHashAsync(string password) =>
+        _gate.RunAsync(() => Task.FromResult(PasswordHasher.HashPassword(new ApplicationUser(), password)));
+
+    /// <summary>Counts a failure, locks the account when there have been too many, and tells its owner, in one transaction.</summary>
+    public Task CountFailureAsync(ApplicationUser user, AuditEntry failure)
+    {
+        var (most, lockoutEnd) = (Options.Lockout.MaxFailedAccessAttempts, _time.GetUtcNow() + Options.Lockout.DefaultLockoutTimeSpan);
+        return _commits.WriteAsync(async context =>
+        {
+            await context.Users.Where(stored => stored.Id == user.Id).ExecuteUpdateAsync(update => update
+                .SetProperty(stored => stored.LockoutEnd, stored => stored.AccessFailedCount + 1 >= most ? lockoutEnd : stored.LockoutEnd)
+                .SetProperty(stored => stored.AccessFailedCount, stored => stored.AccessFailedCount + 1 >= most ? 0 : stored.AccessFailedCount + 1));
+            await AuditTrail.InsertAsync(context, failure);
+            return true;
+        });
+    }
+
+    /// <summary>Forgets the failures after a success; no write where there were none.</summary>
+    public override async Task<IdentityResult> ResetAccessFailedCountAsync(ApplicationUser user)
+    {
+        if (user.AccessFailedCount != 0)
+        {
+            await _commits.WriteAsync(context => context.Users.Where(stored => stored.Id == user.Id)
+                .ExecuteUpdateAsync(update => update.SetProperty(stored => stored.AccessFailedCount, 0)));
+        }
+
+        return IdentityResult.Success;
+    }
+
+    protected override Task<PasswordVerificationResult> VerifyPasswordAsync(
+        IUserPasswordStore<ApplicationUser> store, ApplicationUser user, string password) =>
+        _gate.RunAsync(() => base.VerifyPasswordAsync(store, user, password));
+
+    protected override Task<IdentityResult> UpdatePasswordHash(ApplicationUser user, string newPassword, bool validatePassword) =>
+        _gate.RunAsync(() => base.UpdatePasswordHash(user, newPassword, validatePassword));
+}
