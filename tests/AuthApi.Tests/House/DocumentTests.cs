@@ -1,0 +1,122 @@
+using System.Globalization;
+using System.Reflection;
+using System.Text.RegularExpressions;
+using AuthApi.Storage;
+
+namespace AuthApi.Tests.House;
+
+/// <summary>What the documents point at exists: files and their headings, tests, and every setting with its default.</summary>
+internal sealed partial class DocumentTests
+{
+    private static readonly string[] Documents =
+    [
+        .. Directory.GetFiles(Repository.Root, "*.md"),
+        .. Directory.GetFiles(Path.Combine(Repository.Root, "docs"), "*.md", SearchOption.AllDirectories),
+    ];
+
+    [Test]
+    public void EveryLinkLeadsSomewhere()
+    {
+        var broken = Documents.SelectMany(document => Links(File.ReadAllText(document))
+            .Where(link => !LeadsSomewhere(document, link))
+            .Select(link => $"{Path.GetRelativePath(Repository.Root, document)}: {link}"));
+
+        Assert.That(broken, Is.Empty);
+    }
+
+    [TestCase("[a](nowhere.md)", false)]
+    [TestCase("[a](README.md#nowhere)", false)]
+    [TestCase("[a](#nowhere)", false)]
+    [TestCase("[a](docs/nowhere/)", false)]
+    [TestCase("[a](README.md#run-it)", true)]
+    [TestCase("[a](#run-it)", true)]
+    [TestCase("[a](docs/decisions/README.md)", true)]
+    [TestCase("[a](https://example.com/nowhere.md)", true)]
+    [TestCase("```\n[a](nowhere.md)\n```", true)]
+    public void ALinkThatLeadsNowhereIsFound(string text, bool leads)
+    {
+        Assert.That(Links(text).All(link => LeadsSomewhere(Path.Combine(Repository.Root, "README.md"), link)), Is.EqualTo(leads));
+    }
+
+    [Test]
+    public void EveryTestThatIsNamedExists()
+    {
+        var missing = Documents.SelectMany(document => NamedTests().Matches(File.ReadAllText(document))
+            .Where(named => !IsTest(named.Groups["fixture"].Value, named.Groups["test"].Value))
+            .Select(named => $"{Path.GetRelativePath(Repository.Root, document)}: {named.Value}"));
+
+        Assert.That(missing, Is.Empty);
+    }
+
+    [TestCase("security.md")]
+    [TestCase("sessions.md")]
+    public void WhatIsPromisedNamesItsTests(string document)
+    {
+        var text = File.ReadAllText(Path.Combine(Repository.Root, "docs", document));
+
+        Assert.That(NamedTests().Matches(text).Count(named => named.Groups["test"].Success), Is.GreaterThan(10));
+    }
+
+    [Test]
+    public void EverySettingStandsInTheReadmeWithItsDefault()
+    {
+        var rows = File.ReadAllLines(Path.Combine(Repository.Root, "README.md")).Where(line => line.StartsWith("| `", StringComparison.Ordinal)).ToList();
+        var settings = Settings().ToList();
+
+        var missing = settings.Where(setting => !rows.Any(row => row.StartsWith($"| `{setting.Key}` | {setting.Default}", StringComparison.Ordinal)));
+
+        Assert.That(settings, Has.Count.GreaterThan(10));
+        Assert.That(missing, Is.Empty);
+    }
+
+    private static IEnumerable<string> Links(string text) => InlineLinks().Matches(Code().Replace(text, "")).Select(link => link.Groups[1].Value);
+
+    private static bool LeadsSomewhere(string document, string link)
+    {
+        if (link.Contains("://", StringComparison.Ordinal))
+        {
+            return true;
+        }
+
+        var (path, anchor) = link.Split('#', 2) is [var before, var after] ? (before, after) : (link, null);
+        var target = path.Length == 0 ? document : Path.GetFullPath(Path.Combine(Path.GetDirectoryName(document)!, path));
+        return anchor is null
+            ? File.Exists(target) || Directory.Exists(target)
+            : File.Exists(target) && Headings().Matches(Code().Replace(File.ReadAllText(target), "")).Any(heading => AnchorOf(heading.Groups[1].Value) == anchor);
+    }
+
+    // As GitHub makes them: in lower case, with hyphens for spaces, and without punctuation.
+    private static string AnchorOf(string heading) =>
+        Punctuation().Replace(heading.Trim(), "").Replace(' ', '-').ToLowerInvariant();
+
+    private static bool IsTest(string fixture, string test) => typeof(DocumentTests).Assembly.GetTypes()
+        .Where(type => type.Name == fixture)
+        .Any(type => test.Length == 0 || type.GetMethods().Any(method => method.Name == test
+            && (method.IsDefined(typeof(TestAttribute)) || method.IsDefined(typeof(TestCaseAttribute)))));
+
+    // An options class says its section by a constant; one that is added is found here without being listed.
+    private static IEnumerable<(string Key, string Default)> Settings() =>
+        from type in typeof(DatabaseOptions).Assembly.GetTypes()
+        let section = type.GetField("Section", BindingFlags.Public | BindingFlags.Static)?.GetRawConstantValue()
+        where section is not null
+        let defaults = Activator.CreateInstance(type)
+        from property in type.GetProperties()
+        where property.CanWrite
+        let value = property.GetValue(defaults)
+        select ($"{section}:{property.Name}", value is null ? "" : string.Create(CultureInfo.InvariantCulture, $"`{value}` |"));
+
+    [GeneratedRegex(@"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")]
+    private static partial Regex InlineLinks();
+
+    [GeneratedRegex(@"^```.*?^```", RegexOptions.Singleline | RegexOptions.Multiline)]
+    private static partial Regex Code();
+
+    [GeneratedRegex(@"^#+ (.+)$", RegexOptions.Multiline)]
+    private static partial Regex Headings();
+
+    [GeneratedRegex(@"[^\w\- ]")]
+    private static partial Regex Punctuation();
+
+    [GeneratedRegex(@"`(?<fixture>\w+Tests)(\.(?<test>\w+))?`")]
+    private static partial Regex NamedTests();
+}
