@@ -57,14 +57,14 @@ public sealed class ApplicationUserManager : UserManager<ApplicationUser>
     public Task CountFailureAsync(ApplicationUser user, AuditEntry failure)
     {
         var (most, lockoutEnd) = (Options.Lockout.MaxFailedAccessAttempts, _time.GetUtcNow() + Options.Lockout.DefaultLockoutTimeSpan);
-        return _commits.WriteAsync(async context =>
+        return GroupCommit.WithinLimitAsync(_commits.WriteAsync(async context =>
         {
             await context.Users.Where(stored => stored.Id == user.Id).ExecuteUpdateAsync(update => update
                 .SetProperty(stored => stored.LockoutEnd, stored => stored.AccessFailedCount + 1 >= most ? lockoutEnd : stored.LockoutEnd)
                 .SetProperty(stored => stored.AccessFailedCount, stored => stored.AccessFailedCount + 1 >= most ? 0 : stored.AccessFailedCount + 1));
             await AuditTrail.InsertAsync(context, failure);
             return true;
-        });
+        }));
     }
 
     /// <summary>Forgets the failures after a success; no write where there were none.</summary>
@@ -72,8 +72,8 @@ public sealed class ApplicationUserManager : UserManager<ApplicationUser>
     {
         if (user.AccessFailedCount != 0)
         {
-            await _commits.WriteAsync(context => context.Users.Where(stored => stored.Id == user.Id)
-                .ExecuteUpdateAsync(update => update.SetProperty(stored => stored.AccessFailedCount, 0)));
+            await GroupCommit.WithinLimitAsync(_commits.WriteAsync(context => context.Users.Where(stored => stored.Id == user.Id)
+                .ExecuteUpdateAsync(update => update.SetProperty(stored => stored.AccessFailedCount, 0))));
         }
 
         return IdentityResult.Success;

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Options;
 
 namespace AuthApi.Audit;
 
-/// <summary>Deletes entries that are older than they are to be kept, once an hour, in batches.</summary>
+/// <summary>Deletes entries that are older than they are to be kept, at the start and once an hour, in batches.</summary>
 internal sealed partial class AuditRetention(
     AuditTrail trail, IOptions<AuditOptions> options, TimeProvider time, ILogger<AuditRetention> logger) : BackgroundService
 {
@@ -13,7 +13,7 @@ internal sealed partial class AuditRetention(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Interval, time);
-        while (await timer.WaitForNextTickAsync(stoppingToken))
+        do
         {
             try
             {
@@ -26,6 +26,7 @@ internal sealed partial class AuditRetention(
                 Log.NotDeleted(logger, exception);
             }
         }
+        while (await timer.WaitForNextTickAsync(stoppingToken));
     }
 
     private static partial class Log

@@ -29,11 +29,11 @@ public sealed class AuditTrail(IDbContextFactory<AuthDbContext> contexts, GroupC
         entry.UserAgent).ExecuteNonQueryAsync();
 
     /// <summary>Writes an entry that reports no change, durably.</summary>
-    public Task WriteAsync(AuditEntry entry) => commits.WriteAsync(async context =>
+    public Task WriteAsync(AuditEntry entry) => GroupCommit.WithinLimitAsync(commits.WriteAsync(async context =>
     {
         await InsertAsync(context, entry);
         return true;
-    });
+    }));
 
     /// <summary>A user's entries, the latest first.</summary>
     /// <param name="userId">Whose.</param>

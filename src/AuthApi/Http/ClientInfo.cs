@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace AuthApi.Http;
 
 /// <summary>What a request says of the client that sent it. Nothing is decided by it; it is shown to the owner of the account.</summary>
@@ -21,7 +23,8 @@ public readonly record struct ClientInfo(string? IpAddress, string? UserAgent)
         {
             for (var i = 0; i < target.Length; i++)
             {
-                target[i] = char.IsControl(source[i]) ? ' ' : source[i];
+                // Nor what turns the direction of the text that follows.
+                target[i] = char.GetUnicodeCategory(source[i]) is UnicodeCategory.Control or UnicodeCategory.Format ? ' ' : source[i];
             }
         });
 }

@@ -2,14 +2,14 @@ using Microsoft.Extensions.Options;
 
 namespace AuthApi.Sessions;
 
-/// <summary>Deletes expired sessions at its interval, in batches, so that a large one does not hold up logouts.</summary>
+/// <summary>Deletes expired sessions at the start and at its interval, in batches, so that a large one does not hold up logouts.</summary>
 internal sealed partial class ExpiredSessionCleanup(
     UserSessionManager sessions, IOptions<UserSessionOptions> options, TimeProvider time, ILogger<ExpiredSessionCleanup> logger) : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(options.Value.CleanupInterval, time);
-        while (await timer.WaitForNextTickAsync(stoppingToken))
+        do
         {
             try
             {
@@ -21,6 +21,7 @@ internal sealed partial class ExpiredSessionCleanup(
                 Log.NotCleanedUp(logger, exception);
             }
         }
+        while (await timer.WaitForNextTickAsync(stoppingToken));
     }
 
     private static partial class Log

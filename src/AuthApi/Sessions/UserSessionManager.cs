@@ -21,9 +21,6 @@ public sealed partial class UserSessionManager(
     TimeProvider time,
     ILogger<UserSessionManager> logger)
 {
-    // A write that takes longer than this is answered 503 and goes on: it may yet be made, so the client tries again.
-    private static readonly TimeSpan LongestWrite = TimeSpan.FromSeconds(2.5);
-
     /// <summary>The live session with this token, its last use noted; <see langword="null"/> when there is none.</summary>
     public async ValueTask<CachedSession?> FindAsync(TokenHash tokenHash)
     {
@@ -67,7 +64,7 @@ public sealed partial class UserSessionManager(
     public Task StartAsync(UserSession session, UserSession? replaces)
     {
         var client = new ClientInfo(session.IpAddress, session.UserAgent);
-        return BoundAsync(StartCoreAsync());
+        return GroupCommit.WithinLimitAsync(StartCoreAsync());
 
         async Task<bool> StartCoreAsync()
         {
@@ -95,7 +92,7 @@ public sealed partial class UserSessionManager(
     /// <returns>Whether this call ended it, as opposed to one at the same time.</returns>
     public Task<bool> EndAsync(UserSession session, AuditEvent what, ClientInfo client, UserSession? by = null)
     {
-        return BoundAsync(EndCoreAsync());
+        return GroupCommit.WithinLimitAsync(EndCoreAsync());
 
         async Task<bool> EndCoreAsync()
         {
@@ -117,7 +114,7 @@ public sealed partial class UserSessionManager(
     /// <returns>How many.</returns>
     public Task<int> EndAllAsync(UserSession current, bool exceptCurrent, string reason, ClientInfo client)
     {
-        return BoundAsync(EndAllCoreAsync());
+        return GroupCommit.WithinLimitAsync(EndAllCoreAsync());
 
         async Task<int> EndAllCoreAsync()
         {
@@ -143,7 +140,7 @@ public sealed partial class UserSessionManager(
     /// <returns>The session as it is now, or <see langword="null"/> when it has ended or been renewed meanwhile.</returns>
     public Task<UserSession?> RenewAsync(CachedSession current, SessionToken token, ClientInfo client)
     {
-        return BoundAsync(RenewCoreAsync());
+        return GroupCommit.WithinLimitAsync(RenewCoreAsync());
 
         async Task<UserSession?> RenewCoreAsync()
         {
@@ -187,18 +184,6 @@ public sealed partial class UserSessionManager(
         }
         while (count == batch && !cancellationToken.IsCancellationRequested);
         return total;
-    }
-
-    private static async Task<TResult> BoundAsync<TResult>(Task<TResult> write)
-    {
-        try
-        {
-            return await write.WaitAsync(LongestWrite);
-        }
-        catch (TimeoutException exception)
-        {
-            throw new StoreUnavailableException("The store did not answer in time.", exception);
-        }
     }
 
     private async Task<CachedSession?> ReadAsync(TokenHash tokenHash)

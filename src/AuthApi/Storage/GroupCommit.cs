@@ -17,6 +17,8 @@ public sealed partial class GroupCommit(IDbContextFactory<AuthDbContext> context
 {
     private const int LargestBatch = 256;
 
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(2.5);
+
     private readonly Channel<Write> _waiting = Channel.CreateUnbounded<Write>(new() { SingleReader = true });
     private Task _writer = Task.CompletedTask;
     private AuthDbContext? _context;
@@ -30,6 +32,20 @@ public sealed partial class GroupCommit(IDbContextFactory<AuthDbContext> context
         return _waiting.Writer.TryWrite(waiting)
             ? waiting.Task
             : Task.FromException<TResult>(new StoreUnavailableException("The program is ending and takes no more writes."));
+    }
+
+    /// <summary>Waits for a write as long as a client can be made to. The write goes on: it may yet be made.</summary>
+    /// <exception cref="StoreUnavailableException">It took longer.</exception>
+    public static async Task<TResult> WithinLimitAsync<TResult>(Task<TResult> write)
+    {
+        try
+        {
+            return await write.WaitAsync(LongestWait);
+        }
+        catch (TimeoutException exception)
+        {
+            throw new StoreUnavailableException("The store did not answer in time.", exception);
+        }
     }
 
     public Task StartAsync(CancellationToken cancellationToken)

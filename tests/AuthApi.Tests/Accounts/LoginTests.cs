@@ -1,6 +1,9 @@
 using System.Net;
 using AuthApi.Audit;
+using AuthApi.Storage;
 using AuthApi.Tests.Harness;
+using Microsoft.AspNetCore.Identity;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace AuthApi.Tests.Accounts;
 
@@ -92,6 +95,29 @@ internal sealed class LoginTests
             Assert.That(answer, Is.EqualTo(first ??= answer));
             Assert.That(response.SetCookies(), Is.Empty);
         }
+    }
+
+    [TestCase("ada@example.com", "wrong")]
+    [TestCase("nobody@example.com", Browser.Password)]
+    [TestCase("locked@example.com", Browser.Password)]
+    [TestCase("locked@example.com", "wrong")]
+    public async Task WhoeverCannotLogInCostsOneHash(string email, string password)
+    {
+        var hashes = new CountedHasher();
+        await using var application = new AuthApiApplication(services => services.AddSingleton<IPasswordHasher<ApplicationUser>>(hashes));
+        using var browser = application.NewBrowser();
+        await browser.RegisterAsync("ada@example.com");
+        await browser.RegisterAsync("locked@example.com");
+        for (var i = 0; i < 5; i++)
+        {
+            using var guess = await browser.PostAsync("/login/", new { email = "locked@example.com", password = "wrong" });
+        }
+
+        var before = hashes.Count;
+        using var response = await browser.PostAsync("/login/", new { email, password });
+
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.Unauthorized));
+        Assert.That(hashes.Count - before, Is.EqualTo(1));
     }
 
     [Test]
@@ -203,5 +229,24 @@ internal sealed class LoginTests
         await both.ShouldBeInvalidAsync("email");
         await nothing.ShouldBeInvalidAsync("password");
         await tooLong.ShouldBeInvalidAsync("password");
+    }
+
+    private sealed class CountedHasher : PasswordHasher<ApplicationUser>
+    {
+        private int _count;
+
+        public int Count => _count;
+
+        public override string HashPassword(ApplicationUser user, string password)
+        {
+            Interlocked.Increment(ref _count);
+            return base.HashPassword(user, password);
+        }
+
+        public override PasswordVerificationResult VerifyHashedPassword(ApplicationUser user, string hashedPassword, string providedPassword)
+        {
+            Interlocked.Increment(ref _count);
+            return base.VerifyHashedPassword(user, hashedPassword, providedPassword);
+        }
     }
 }
