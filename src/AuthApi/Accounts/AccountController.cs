@@ -82,6 +82,7 @@ public sealed partial class AccountController(
     [AllowAnonymous]
     [ProducesResponseType<LoginResponse>(StatusCodes.Status200OK)]
     [ProducesProblem(StatusCodes.Status401Unauthorized, "`invalid_credentials`: not this address or name with this password.")]
+    [ProducesProblem(StatusCodes.Status503ServiceUnavailable, "`server_busy`: too many passwords are waiting to be hashed. `store_unavailable`: the store is out of reach. Try again after `Retry-After` seconds.")]
     public async Task<ActionResult<LoginResponse>> Login(LoginRequest request)
     {
         var user = request.Email is not null
@@ -121,6 +122,7 @@ public sealed partial class AccountController(
     [Authorize]
     [ProducesResponseType<ReauthenticateResponse>(StatusCodes.Status200OK)]
     [ProducesProblem(StatusCodes.Status403Forbidden, "`invalid_credentials`: not this user's password. The session goes on.")]
+    [ProducesProblem(StatusCodes.Status503ServiceUnavailable, "`server_busy`: too many passwords are waiting to be hashed. `store_unavailable`: the store is out of reach. Try again after `Retry-After` seconds.")]
     public async Task<ActionResult<ReauthenticateResponse>> Reauthenticate(ReauthenticateRequest request)
     {
         var user = await userManager.GetUserAsync(User);
@@ -152,6 +154,7 @@ public sealed partial class AccountController(
     [AllowAnonymous]
     [ProducesResponseType<UserResponse>(StatusCodes.Status201Created)]
     [ProducesProblem(StatusCodes.Status409Conflict, "`email_taken`: there is an account with this address already.")]
+    [ProducesProblem(StatusCodes.Status503ServiceUnavailable, "`server_busy`: too many passwords are waiting to be hashed. `store_unavailable`: the store is out of reach. Try again after `Retry-After` seconds.")]
     public async Task<ActionResult<UserResponse>> Register(RegisterRequest request)
     {
         var user = new ApplicationUser

@@ -1,3 +1,4 @@
+using System.Collections.ObjectModel;
 using System.Security.Claims;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Identity;
@@ -10,7 +11,8 @@ namespace AuthApi.Sessions;
 /// </summary>
 public sealed class CachedSession
 {
-    private static readonly string Parameter = typeof(CachedSession).FullName!;
+    // One for all, and so not to be written to. Each of its own would cost as much memory as the session's row.
+    private static readonly AuthenticationProperties NoProperties = new(ReadOnlyDictionary<string, string?>.Empty, ReadOnlyDictionary<string, object?>.Empty);
 
     private readonly SessionResponse _response;
     private readonly long _idleTimeout;
@@ -30,9 +32,8 @@ public sealed class CachedSession
         _idleTimeout = (long)(session.IdleExpiresAt - session.LastSeenAt).TotalMilliseconds;
         _absoluteExpiresAt = session.AbsoluteExpiresAt.ToUnixTimeMilliseconds();
 
-        var properties = new AuthenticationProperties();
-        properties.SetParameter(Parameter, this);
-        Result = AuthenticateResult.Success(new AuthenticationTicket(principal, properties, IdentityConstants.ApplicationScheme));
+        Result = AuthenticateResult.Success(
+            new AuthenticationTicket(new SessionPrincipal(principal, this), NoProperties, IdentityConstants.ApplicationScheme));
     }
 
     public UserSession Session { get; }
@@ -52,7 +53,7 @@ public sealed class CachedSession
 
     internal long ReadAt { get; }
 
-    internal static CachedSession? Of(AuthenticateResult? result) => result?.Properties?.GetParameter<CachedSession>(Parameter);
+    internal static CachedSession? Of(AuthenticateResult? result) => (result?.Principal as SessionPrincipal)?.Session;
 
     internal bool IsExpired(DateTimeOffset now) => IdleExpiresAt(Volatile.Read(ref _lastSeenAt)) <= now.ToUnixTimeMilliseconds();
 
@@ -72,4 +73,10 @@ public sealed class CachedSession
     }
 
     private long IdleExpiresAt(long lastSeenAt) => Math.Min(lastSeenAt + _idleTimeout, _absoluteExpiresAt);
+
+    /// <summary>What leads from a request's user back to its session.</summary>
+    private sealed class SessionPrincipal(ClaimsPrincipal principal, CachedSession session) : ClaimsPrincipal(principal.Identities)
+    {
+        public CachedSession Session => session;
+    }
 }
