@@ -24,13 +24,19 @@ public sealed partial class UserSessionManager(
     /// <summary>The live session with this token, its last use noted; <see langword="null"/> when there is none.</summary>
     public async ValueTask<CachedSession?> FindAsync(TokenHash tokenHash)
     {
-        var session = cache.Find(tokenHash) ?? await ReadAsync(tokenHash);
+        var now = time.GetUtcNow();
+        var session = cache.Find(tokenHash);
+        if (session is null || session.IsExpired(now))
+        {
+            // What is at hand may not know of a use that a request beside it noted; before a session ends by time, all is asked.
+            session = await ReadAsync(tokenHash);
+        }
+
         if (session is null)
         {
             return null;
         }
 
-        var now = time.GetUtcNow();
         if (session.IsExpired(now))
         {
             // Nobody waits for it to be written: whatever comes of that, this request has no session.

@@ -125,11 +125,11 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
         {
             foreach (var (id, at, idleExpiresAt) in lastSeen)
             {
-                await context.Set<UserSession>()
-                    .Where(session => session.Id == id && session.LastSeenAt < at)
-                    .ExecuteUpdateAsync(update => update
-                        .SetProperty(session => session.LastSeenAt, at)
-                        .SetProperty(session => session.IdleExpiresAt, idleExpiresAt));
+                await context.Prepare(
+                    """UPDATE "UserSessions" SET "LastSeenAt" = @p1, "IdleExpiresAt" = @p2 WHERE "Id" = @p0 AND "LastSeenAt" < @p1""",
+                    id,
+                    at.ToUnixTimeMilliseconds(),
+                    idleExpiresAt.ToUnixTimeMilliseconds()).ExecuteNonQueryAsync();
             }
 
             return true;
