@@ -16,8 +16,8 @@ internal sealed record Plan
         MeRound = TimeSpan.FromSeconds(5),
         MeRounds = 9,
         WarmUpLogouts = 24_000,
-        LogoutsARound = 8_000,
-        LogoutRounds = 9,
+        LogoutsARound = 500,
+        LogoutRounds = 45,
         FirstUseLogoutsARound = 4_000,
         FirstUseRounds = 5,
     };
@@ -28,8 +28,8 @@ internal sealed record Plan
         MeRound = TimeSpan.FromSeconds(2),
         MeRounds = 5,
         WarmUpLogouts = 2_000,
-        LogoutsARound = 2_000,
-        LogoutRounds = 5,
+        LogoutsARound = 500,
+        LogoutRounds = 15,
         FirstUseLogoutsARound = 600,
         FirstUseRounds = 3,
     };

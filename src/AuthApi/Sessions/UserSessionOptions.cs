@@ -23,7 +23,7 @@ public sealed class UserSessionOptions : IValidatableObject
     public int MaxPerUser { get; set; } = 50;
 
     /// <summary>How many sessions the process keeps at hand. Others are read from the store when they are used.</summary>
-    public int CacheSize { get; set; } = 10_000;
+    public int CacheSize { get; set; } = 5_000;
 
     /// <summary>How often expired sessions are deleted.</summary>
     public TimeSpan CleanupInterval { get; set; } = TimeSpan.FromMinutes(5);
