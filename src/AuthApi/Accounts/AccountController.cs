@@ -27,6 +27,11 @@ public sealed partial class AccountController(
     TimeProvider time,
     ILogger<AccountController> logger) : ControllerBase
 {
+    private const string Scopes = "This must be current, others or all.";
+
+    private const string Busy =
+        "`server_busy`: too many passwords are waiting to be hashed. `store_unavailable`: the store is out of reach. Try again after `Retry-After` seconds.";
+
     /// <summary>Log out</summary>
     /// <remarks>
     /// Ends this session, durably, before it answers: from then on its token is refused, whoever holds a copy, in a cookie or a header.
@@ -43,18 +48,18 @@ public sealed partial class AccountController(
     [ProducesResponseType<LogoutResponse>(StatusCodes.Status200OK)]
     [ProducesProblem(StatusCodes.Status403Forbidden, "`reauthentication_required`: `others` and `all` take a recent authentication.")]
     public async Task<ActionResult<LogoutResponse>> Logout(
-        [FromQuery, AllowedValues(null, "current", "others", "all", ErrorMessage = "This must be current, others or all.")] string? scope)
+        [FromQuery, AllowedValues(null, "current", "others", "all", ErrorMessage = Scopes)] string? scope)
     {
         if (scope is null && Request.Query.ContainsKey("scope"))
         {
-            return ProblemResult.Invalid("scope", "This must be current, others or all.");
+            return ProblemResult.Invalid("scope", Scopes);
         }
 
         // Who is leaving is read first; afterwards there is nobody to ask.
         var userId = User.GetUserId();
         if (scope is "others" or "all")
         {
-            if (!(await authorization.AuthorizeAsync(User, RequireRecentAuthenticationAttribute.PolicyName)).Succeeded)
+            if (!await authorization.IsRecentlyAuthenticatedAsync(User))
             {
                 return new ProblemResult(ApiProblem.ReauthenticationRequired);
             }
@@ -82,7 +87,7 @@ public sealed partial class AccountController(
     [AllowAnonymous]
     [ProducesResponseType<LoginResponse>(StatusCodes.Status200OK)]
     [ProducesProblem(StatusCodes.Status401Unauthorized, "`invalid_credentials`: not this address or name with this password.")]
-    [ProducesProblem(StatusCodes.Status503ServiceUnavailable, "`server_busy`: too many passwords are waiting to be hashed. `store_unavailable`: the store is out of reach. Try again after `Retry-After` seconds.")]
+    [ProducesProblem(StatusCodes.Status503ServiceUnavailable, Busy)]
     public async Task<ActionResult<LoginResponse>> Login(LoginRequest request)
     {
         var user = request.Email is not null
@@ -122,7 +127,7 @@ public sealed partial class AccountController(
     [Authorize]
     [ProducesResponseType<ReauthenticateResponse>(StatusCodes.Status200OK)]
     [ProducesProblem(StatusCodes.Status403Forbidden, "`invalid_credentials`: not this user's password. The session goes on.")]
-    [ProducesProblem(StatusCodes.Status503ServiceUnavailable, "`server_busy`: too many passwords are waiting to be hashed. `store_unavailable`: the store is out of reach. Try again after `Retry-After` seconds.")]
+    [ProducesProblem(StatusCodes.Status503ServiceUnavailable, Busy)]
     public async Task<ActionResult<ReauthenticateResponse>> Reauthenticate(ReauthenticateRequest request)
     {
         var user = await userManager.GetUserAsync(User);
@@ -154,7 +159,7 @@ public sealed partial class AccountController(
     [AllowAnonymous]
     [ProducesResponseType<UserResponse>(StatusCodes.Status201Created)]
     [ProducesProblem(StatusCodes.Status409Conflict, "`email_taken`: there is an account with this address already.")]
-    [ProducesProblem(StatusCodes.Status503ServiceUnavailable, "`server_busy`: too many passwords are waiting to be hashed. `store_unavailable`: the store is out of reach. Try again after `Retry-After` seconds.")]
+    [ProducesProblem(StatusCodes.Status503ServiceUnavailable, Busy)]
     public async Task<ActionResult<UserResponse>> Register(RegisterRequest request)
     {
         var user = new ApplicationUser

@@ -12,7 +12,7 @@ namespace AuthApi.Security;
 /// <summary>
 /// Asks that the user has proved who they are a short while ago (ASVS 7.5.1). Where they have not, the answer is 403
 /// <c>reauthentication_required</c>. On an action it holds for every call of it; by
-/// <c>IAuthorizationService.AuthorizeAsync(user, RequireRecentAuthenticationAttribute.PolicyName)</c> it can be asked for within one.
+/// <see cref="RecentAuthentication.IsRecentlyAuthenticatedAsync"/> it can be asked for within one.
 /// </summary>
 [AttributeUsage(AttributeTargets.Class | AttributeTargets.Method)]
 public sealed class RequireRecentAuthenticationAttribute() : AuthorizeAttribute(PolicyName)
@@ -39,6 +39,10 @@ public sealed class RecentAuthenticationOptions : IValidatableObject
 
 internal static class RecentAuthentication
 {
+    /// <summary>Whether the user has proved who they are a short while ago, for an action that needs it in some of its calls.</summary>
+    public static async Task<bool> IsRecentlyAuthenticatedAsync(this IAuthorizationService authorization, ClaimsPrincipal user) =>
+        (await authorization.AuthorizeAsync(user, RequireRecentAuthenticationAttribute.PolicyName)).Succeeded;
+
     public static IServiceCollection AddRecentAuthentication(this IServiceCollection services)
     {
         services.AddValidatedOptions<RecentAuthenticationOptions>(RecentAuthenticationOptions.Section);

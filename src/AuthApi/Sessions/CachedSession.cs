@@ -15,8 +15,6 @@ public sealed class CachedSession
     private static readonly AuthenticationProperties NoProperties = new(ReadOnlyDictionary<string, string?>.Empty, ReadOnlyDictionary<string, object?>.Empty);
 
     private readonly SessionResponse _response;
-    private readonly long _idleTimeout;
-    private readonly long _absoluteExpiresAt;
     private long _lastSeenAt;
 
     /// <param name="session">The row.</param>
@@ -29,8 +27,6 @@ public sealed class CachedSession
         ReadAt = readAt;
         _response = SessionResponse.From(session, lastSeenAt, session.IdleExpiresAt, isCurrent: true);
         _lastSeenAt = lastSeenAt.ToUnixTimeMilliseconds();
-        _idleTimeout = (long)(session.IdleExpiresAt - session.LastSeenAt).TotalMilliseconds;
-        _absoluteExpiresAt = session.AbsoluteExpiresAt.ToUnixTimeMilliseconds();
 
         Result = AuthenticateResult.Success(
             new AuthenticationTicket(new SessionPrincipal(principal, this), NoProperties, IdentityConstants.ApplicationScheme));
@@ -38,13 +34,11 @@ public sealed class CachedSession
 
     public UserSession Session { get; }
 
-    public ClaimsPrincipal Principal => Result.Principal!;
-
     /// <summary>The last use that this process knows of.</summary>
     public DateTimeOffset LastSeenAt => DateTimeOffset.FromUnixTimeMilliseconds(Volatile.Read(ref _lastSeenAt));
 
     /// <summary>When the session ends if it is not used again.</summary>
-    public DateTimeOffset ExpiresAt => DateTimeOffset.FromUnixTimeMilliseconds(IdleExpiresAt(Volatile.Read(ref _lastSeenAt)));
+    public DateTimeOffset ExpiresAt => Session.IdleExpiresAtFrom(LastSeenAt);
 
     /// <summary>The session as its owner may see it, in a request of its own.</summary>
     public SessionResponse ToResponse() => _response with { LastSeenAt = LastSeenAt, ExpiresAt = ExpiresAt };
@@ -55,7 +49,7 @@ public sealed class CachedSession
 
     internal static CachedSession? Of(AuthenticateResult? result) => (result?.Principal as SessionPrincipal)?.Session;
 
-    internal bool IsExpired(DateTimeOffset now) => IdleExpiresAt(Volatile.Read(ref _lastSeenAt)) <= now.ToUnixTimeMilliseconds();
+    internal bool IsExpired(DateTimeOffset now) => ExpiresAt <= now;
 
     /// <summary>Notes a use.</summary>
     /// <returns>What is new to the store, or <see langword="null"/> when this second's use, or a later one, is known.</returns>
@@ -68,11 +62,9 @@ public sealed class CachedSession
             return null;
         }
 
-        return new LastSeen(
-            Session.Id, DateTimeOffset.FromUnixTimeMilliseconds(at), DateTimeOffset.FromUnixTimeMilliseconds(IdleExpiresAt(at)));
+        var seenAt = DateTimeOffset.FromUnixTimeMilliseconds(at);
+        return new LastSeen(Session.Id, seenAt, Session.IdleExpiresAtFrom(seenAt));
     }
-
-    private long IdleExpiresAt(long lastSeenAt) => Math.Min(lastSeenAt + _idleTimeout, _absoluteExpiresAt);
 
     /// <summary>What leads from a request's user back to its session.</summary>
     private sealed class SessionPrincipal(ClaimsPrincipal principal, CachedSession session) : ClaimsPrincipal(principal.Identities)

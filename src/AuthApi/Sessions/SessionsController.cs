@@ -55,7 +55,7 @@ public sealed class SessionsController(
             return new ProblemResult(ApiProblem.NotFound);
         }
 
-        if (!(await authorization.AuthorizeAsync(User, RequireRecentAuthenticationAttribute.PolicyName)).Succeeded)
+        if (!await authorization.IsRecentlyAuthenticatedAsync(User))
         {
             return new ProblemResult(ApiProblem.ReauthenticationRequired);
         }

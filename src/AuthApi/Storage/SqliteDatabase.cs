@@ -85,8 +85,14 @@ internal sealed partial class SqliteDatabase(SqliteConnectionStringBuilder conne
 
         try
         {
-            await UseWriteAheadLogAsync(cancellationToken);
-            await ForgetDeadMigratorAsync(cancellationToken);
+            await using (var connection = new SqliteConnection(ConnectionString))
+            {
+                await connection.OpenAsync(cancellationToken);
+                SqliteConnectionPreparation.Prepare(connection);
+                await UseWriteAheadLogAsync(connection, cancellationToken);
+                await ForgetDeadMigratorAsync(connection, cancellationToken);
+            }
+
             await context.Database.MigrateAsync(cancellationToken);
         }
         catch (SqliteException exception)
@@ -155,11 +161,8 @@ internal sealed partial class SqliteDatabase(SqliteConnectionStringBuilder conne
         return new FileStream(path, options);
     }
 
-    private async Task UseWriteAheadLogAsync(CancellationToken cancellationToken)
+    private static async Task UseWriteAheadLogAsync(SqliteConnection connection, CancellationToken cancellationToken)
     {
-        await using var connection = new SqliteConnection(ConnectionString);
-        await connection.OpenAsync(cancellationToken);
-        SqliteConnectionPreparation.Prepare(connection);
         await using var command = connection.CreateCommand();
         command.CommandText = "PRAGMA journal_mode=WAL";
         var mode = (string?)await command.ExecuteScalarAsync(cancellationToken);
@@ -171,11 +174,8 @@ internal sealed partial class SqliteDatabase(SqliteConnectionStringBuilder conne
 
     // EF Core marks a running migration by a row, and waits for ever for one that a killed process left behind.
     // We hold the file, so any such row is a dead process's.
-    private async Task ForgetDeadMigratorAsync(CancellationToken cancellationToken)
+    private static async Task ForgetDeadMigratorAsync(SqliteConnection connection, CancellationToken cancellationToken)
     {
-        await using var connection = new SqliteConnection(ConnectionString);
-        await connection.OpenAsync(cancellationToken);
-        SqliteConnectionPreparation.Prepare(connection);
         await using var command = connection.CreateCommand();
         command.CommandText = "SELECT count(*) FROM sqlite_master WHERE name = '__EFMigrationsLock'";
         if ((long?)await command.ExecuteScalarAsync(cancellationToken) > 0)
