@@ -153,7 +153,7 @@ public sealed partial class AccountController(
     }
 
     /// <summary>Make an account</summary>
-    /// <remarks>Does not log in. A password is 15 to 1,024 characters of any kind; there are no rules of composition.</remarks>
+    /// <remarks>Does not log in. A password is 15 to 1,024 characters of any kind. There are no rules of composition, but one that is easy to guess is refused.</remarks>
     /// <response code="201">The account is made.</response>
     [HttpPost("/register/", Name = "register")]
     [AllowAnonymous]
@@ -241,9 +241,10 @@ public sealed record RegisterRequest
     [Required(ErrorMessage = "This is required."), EmailAddressFormat]
     public string Email { get; init; } = "";
 
-    /// <summary>15 to 1,024 characters of any kind.</summary>
+    /// <summary>15 to 1,024 characters of any kind, and not a common or guessable password.</summary>
     /// <example>correct horse battery staple</example>
-    [Required(ErrorMessage = "This is required."), MaxLength(1024, ErrorMessage = "This must have at most 1024 characters.")]
+    [Required(AllowEmptyStrings = true, ErrorMessage = "This is required."), MinLength(1, ErrorMessage = "This is required.")]
+    [MaxCharacters(AccountPasswordOptions.MostCharacters, ErrorMessage = "This must have at most 1024 characters.")]
     public string Password { get; init; } = "";
 
     /// <summary>A name to log in with beside the address: 1 to 64 letters, digits, dots, hyphens and underscores. The address when left out.</summary>
@@ -270,7 +271,8 @@ public sealed record LoginRequest : IValidatableObject
 
     /// <summary>The account's password.</summary>
     /// <example>correct horse battery staple</example>
-    [Required(ErrorMessage = "This is required."), MaxLength(1024, ErrorMessage = "This must have at most 1024 characters.")]
+    [Required(AllowEmptyStrings = true, ErrorMessage = "This is required."), MinLength(1, ErrorMessage = "This is required.")]
+    [MaxCharacters(AccountPasswordOptions.MostCharacters, ErrorMessage = "This must have at most 1024 characters.")]
     public string Password { get; init; } = "";
 
     /// <summary>Whether the session outlives the browser and has the longer limits.</summary>
@@ -321,7 +323,8 @@ public sealed record ReauthenticateRequest
 {
     /// <summary>The account's password.</summary>
     /// <example>correct horse battery staple</example>
-    [Required(ErrorMessage = "This is required."), MaxLength(1024, ErrorMessage = "This must have at most 1024 characters.")]
+    [Required(AllowEmptyStrings = true, ErrorMessage = "This is required."), MinLength(1, ErrorMessage = "This is required.")]
+    [MaxCharacters(AccountPasswordOptions.MostCharacters, ErrorMessage = "This must have at most 1024 characters.")]
     public string Password { get; init; } = "";
 
     // MVC logs what an action is given, at Trace.

@@ -1,7 +1,7 @@
 using AuthApi.Hosting;
 using AuthApi.Storage;
 using Microsoft.AspNetCore.Identity;
-using Microsoft.Extensions.Options;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace AuthApi.Accounts;
 
@@ -26,19 +26,15 @@ public static class AccountsServices
 
                 // A name that is given is checked with the request; one that is not is the address, with whatever an address may hold.
                 options.User.AllowedUserNameCharacters = "";
-                options.Password.RequireDigit = false;
-                options.Password.RequireLowercase = false;
-                options.Password.RequireNonAlphanumeric = false;
-                options.Password.RequireUppercase = false;
-                options.Password.RequiredUniqueChars = 1;
             })
             .AddUserManager<ApplicationUserManager>()
             .AddRoles<IdentityRole<int>>()
             .AddEntityFrameworkStores<AuthDbContext>()
             .AddClaimsPrincipalFactory<ApplicationClaimsPrincipalFactory>()
             .AddSignInManager();
-        services.AddOptions<IdentityOptions>().Configure<IOptions<AccountPasswordOptions>>(
-            (identity, passwords) => identity.Password.RequiredLength = passwords.Value.MinimumLength);
+
+        // In place of Identity's, which counts halves of characters and asks for digits and signs.
+        services.Replace(ServiceDescriptor.Scoped<IPasswordValidator<ApplicationUser>, AccountPasswordValidator>());
         return services;
     }
 }

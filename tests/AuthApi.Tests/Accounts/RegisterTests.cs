@@ -1,8 +1,11 @@
 using System.Net;
+using AuthApi.Storage;
 using AuthApi.Tests.Harness;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
+using Moq;
 
 namespace AuthApi.Tests.Accounts;
 
@@ -113,19 +116,24 @@ internal sealed class RegisterTests
         await response.ShouldBeInvalidAsync("userName");
     }
 
-    [TestCase(14, false)]
-    [TestCase(15, true)]
-    [TestCase(1024, true)]
-    [TestCase(1025, false)]
-    public async Task APasswordHas15To1024Characters(int length, bool fits)
+    [TestCase("a", 14, false)]
+    [TestCase("a", 15, true)]
+    [TestCase("a", 1024, true)]
+    [TestCase("a", 1025, false)]
+    [TestCase("🔑", 14, false, Description = "28 chars of .NET, 56 bytes")]
+    [TestCase("🔑", 15, true)]
+    [TestCase("🔑", 1024, true)]
+    [TestCase("🔑", 1025, false)]
+    public async Task APasswordHas15To1024Characters(string first, int length, bool fits)
     {
-        var password = string.Concat(Enumerable.Range(0, length).Select(index => (char)('a' + (index % 26))));
+        var password = string.Concat(Enumerable.Range(0, length).Select(index => char.ConvertFromUtf32(char.ConvertToUtf32(first, 0) + (index * index % 26))));
 
         using var response = await _browser.PostAsync("/register/", new { email = "ada@example.com", password });
 
         if (fits)
         {
             Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.Created));
+            await _browser.LogInAsync(password: password);
         }
         else
         {
@@ -133,9 +141,75 @@ internal sealed class RegisterTests
         }
     }
 
+    [TestCase("aaaaaaaaaaaaaaa")]
+    [TestCase("               ")]
+    [TestCase("🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑")]
+    [TestCase("passwordpassword")]
+    [TestCase("P@ssw0rdP@ssw0rd")]
+    [TestCase("123456789012345")]
+    [TestCase("qwertyuiopasdfgh")]
+    [TestCase("iloveyouiloveyou")]
+    [TestCase("monkey dragon sunshine")]
+    [TestCase("lovelace@example.com", Description = "the own address")]
+    [TestCase("lovelacelovelace", Description = "the own name, twice")]
+    [TestCase("countess1countess", Description = "the own user name, twice")]
+    [TestCase("AuthApiAuthApi1", Description = "the service's name")]
+    public async Task APasswordThatIsEasyToGuessIsRefused(string password)
+    {
+        using var response = await _browser.PostAsync("/register/", new { email = "lovelace@example.com", userName = "countess1", password });
+
+        await response.ShouldBeInvalidAsync("password");
+        Assert.That(await response.Content.ReadAsStringAsync(), Does.Contain("easy to guess"));
+    }
+
+    [Test]
+    public async Task WhatIsGoodForOneUserMayBeGuessableForAnother()
+    {
+        const string password = "xk7vq2m xk7vq2m";
+
+        using var own = await _browser.PostAsync("/register/", new { email = "ada@example.com", userName = "xk7vq2m", password });
+        await own.ShouldBeInvalidAsync("password");
+        await _browser.RegisterAsync("bob@example.com", password);
+    }
+
+    [Test]
+    public async Task ATooLongPasswordIsRefusedBeforeItIsHashed()
+    {
+        var hasher = new Mock<IPasswordHasher<ApplicationUser>>();
+        await using var application = new AuthApiApplication(services => services.Replace(ServiceDescriptor.Singleton(hasher.Object)));
+        using var browser = application.NewBrowser();
+
+        foreach (var path in new[] { "/register/", "/login/" })
+        {
+            using var response = await browser.PostAsync(path, new { email = "ada@example.com", password = new string('x', 1025) });
+            await response.ShouldBeInvalidAsync("password");
+        }
+
+        Assert.That(hasher.Invocations, Is.Empty);
+    }
+
+    [TestCase("")]
+    [TestCase(null)]
+    public async Task APasswordIsRequired(string? password)
+    {
+        using var register = await _browser.PostAsync("/register/", new { email = "ada@example.com", password });
+        using var login = await _browser.PostAsync("/login/", new { email = "ada@example.com", password });
+
+        await register.ShouldBeInvalidAsync("password");
+        await login.ShouldBeInvalidAsync("password");
+    }
+
+    [Test]
+    public async Task ABlankPasswordIsAPasswordLikeAnyOther()
+    {
+        using var response = await _browser.PostAsync("/login/", new { email = "ada@example.com", password = "   " });
+
+        await response.ShouldBeProblemAsync(HttpStatusCode.Unauthorized, "invalid_credentials");
+    }
+
     [TestCase("  spaces around me  ")]
     [TestCase("пароль из многих слов")]
-    [TestCase("🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑")]
+    [TestCase("🔑🐢🍋🚲🎺🧊🪁🌵🐝🧲🎲🥁🪐🦉🧵")]
     [TestCase("with\0 a NUL in the middle")]
     public async Task APasswordMayBeOfAnyCharacters(string password)
     {

@@ -53,7 +53,7 @@ internal sealed class RestartTests
         await using (var first = await RunningProgram.StartAsync(folder.Path))
         {
             using var browser = first.NewBrowser();
-            for (var user = 0; user < 4; user++)
+            for (var user = 0; user < 2; user++)
             {
                 await browser.RegisterAsync($"user{user}@example.com");
             }
@@ -65,7 +65,7 @@ internal sealed class RestartTests
             {
                 var answered = 0;
                 var enough = new TaskCompletionSource();
-                var clients = Enumerable.Range(0, 4).Select(user => Task.Run(async () =>
+                var clients = Enumerable.Range(0, 2).Select(user => Task.Run(async () =>
                 {
                     try
                     {
