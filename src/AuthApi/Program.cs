@@ -23,11 +23,15 @@ return await ClearStart.RunAsync(async () =>
 
     await using var app = builder.Build();
 
-    app.UseNoStore();
+    app.UseSecurityHeaders();
     app.UseKnownProxies();
     app.UseProblems();
     app.UseHeaderLimit();
+    app.UseAllowedHosts();
     app.UseHttpsOnly();
+    app.UseAllowedOrigins();
+    app.UseCrossSiteGuard();
+    app.UseRateLimits();
     app.UseOpenApi();
     app.UseAuthentication();
     app.UseAuthorization();

@@ -45,6 +45,7 @@ public static class ClearStart
         // An address in "urls" that is none, or that another program listens on.
         FormatException => $"urls: {exception.Message}",
         IOException { InnerException: Microsoft.AspNetCore.Connections.AddressInUseException } => $"urls: {exception.Message}",
+        System.Net.Sockets.SocketException => $"urls: an address that this machine does not have, or that this user may not listen on: {exception.Message}",
         _ => null,
     };
 }

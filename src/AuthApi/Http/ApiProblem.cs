@@ -13,6 +13,7 @@ namespace AuthApi.Http;
 public sealed partial record ApiProblem(int Status, string Code, string Title)
 {
     public static readonly ApiProblem BadRequest = new(400, "bad_request", "The request could not be understood.");
+    public static readonly ApiProblem HostNotAllowed = new(400, "host_not_allowed", "This API is not served under this host name.");
     public static readonly ApiProblem HttpsRequired = new(400, "https_required", "This API is served over HTTPS only.");
     public static readonly ApiProblem MalformedJson = new(400, "malformed_json", "The body is not the JSON object this call expects.");
     public static readonly ApiProblem ValidationFailed = new(400, "validation_failed", "One or more fields are not valid.");
@@ -20,12 +21,14 @@ public sealed partial record ApiProblem(int Status, string Code, string Title)
     public static readonly ApiProblem InvalidCredentials = new(401, "invalid_credentials", "The e-mail address, user name or password is not right.");
     public static readonly ApiProblem TwoFactorRequired = new(401, "two_factor_required", "A second factor is needed to log in.");
     public static readonly ApiProblem Forbidden = new(403, "forbidden", "This session may not do that.");
+    public static readonly ApiProblem CrossSiteRequest = new(403, "cross_site_request", "A page of another origin may not make this call.");
     public static readonly ApiProblem ReauthenticationRequired = new(403, "reauthentication_required", "This call needs a recent authentication: reauthenticate and try again.");
     public static readonly ApiProblem NotFound = new(404, "not_found", "There is nothing at this address.");
     public static readonly ApiProblem MethodNotAllowed = new(405, "method_not_allowed", "This address does not take that method.");
     public static readonly ApiProblem EmailTaken = new(409, "email_taken", "There is an account with this e-mail address already.");
     public static readonly ApiProblem PayloadTooLarge = new(413, "payload_too_large", "The body is larger than 16 KB.");
     public static readonly ApiProblem UnsupportedMediaType = new(415, "unsupported_media_type", "The body must be application/json.");
+    public static readonly ApiProblem TooManyRequests = new(429, "too_many_requests", "Too many requests came from this address. Try again later.");
     public static readonly ApiProblem HeadersTooLarge = new(431, "headers_too_large", "The Cookie or Authorization header is larger than 16 KB.");
     public static readonly ApiProblem InternalError = new(500, "internal_error", "Something went wrong on our side.");
     public static readonly ApiProblem StoreUnavailable = new(503, "store_unavailable", "The store is out of reach. Try again.");
@@ -40,6 +43,7 @@ public sealed partial record ApiProblem(int Status, string Code, string Title)
         405 => MethodNotAllowed,
         413 => PayloadTooLarge,
         415 => UnsupportedMediaType,
+        429 => TooManyRequests,
         431 => HeadersTooLarge,
         503 => StoreUnavailable,
         >= 400 and < 500 => BadRequest with { Status = status },

@@ -9,7 +9,7 @@ using Microsoft.Extensions.Primitives;
 
 namespace AuthApi.Http;
 
-/// <summary>Registers what holds for every call: problems, strict JSON, small bodies, nothing cached.</summary>
+/// <summary>Registers what holds for every call: problems, strict JSON, small bodies.</summary>
 public static class HttpServices
 {
     /// <summary>The largest body that is read, in bytes.</summary>
@@ -71,21 +71,6 @@ public static class HttpServices
         });
         return services;
     }
-
-    /// <summary>Adds <c>Cache-Control: no-store</c> to every response, errors included.</summary>
-    public static IApplicationBuilder UseNoStore(this IApplicationBuilder app) => app.Use(static (context, next) =>
-    {
-        // Set last, as the exception handler clears what was set before it.
-        context.Response.OnStarting(static state =>
-        {
-            var headers = ((HttpContext)state).Response.Headers;
-            headers.CacheControl = "no-store";
-            headers.Remove("Pragma");
-            headers.Remove("Expires");
-            return Task.CompletedTask;
-        }, context);
-        return next(context);
-    });
 
     /// <summary>Refuses a request whose <c>Cookie</c> or <c>Authorization</c> header is too large to be one of ours, with 431.</summary>
     public static IApplicationBuilder UseHeaderLimit(this IApplicationBuilder app) => app.Use(static (context, next) =>

@@ -1,6 +1,7 @@
 using System.Globalization;
 using AuthApi.Http;
 using Microsoft.AspNetCore.Authorization;
+using Microsoft.Net.Http.Headers;
 using Microsoft.OpenApi;
 using Swashbuckle.AspNetCore.SwaggerGen;
 
@@ -19,6 +20,11 @@ internal sealed class CommonAnswersFilter : IOperationFilter
         foreach (var problem in metadata.OfType<ProducesProblemAttribute>())
         {
             answers.Add(problem.StatusCode, problem.Description);
+        }
+
+        if (context.ApiDescription.HttpMethod != HttpMethods.Get)
+        {
+            Add(ApiProblem.CrossSiteRequest, "a page of an origin that is not allowed made the call.");
         }
 
         if (metadata.OfType<IAuthorizeData>().Any())
@@ -42,6 +48,7 @@ internal sealed class CommonAnswersFilter : IOperationFilter
             Add(ApiProblem.ValidationFailed, "a parameter is not valid (see `errors`).");
         }
 
+        Add(ApiProblem.TooManyRequests, "too many requests came from this address; try again after `Retry-After` seconds.");
         Add(ApiProblem.InternalError, "something went wrong on the server's side.");
         Add(ApiProblem.StoreUnavailable, "the store is out of reach; try again after `Retry-After` seconds.");
 
@@ -51,6 +58,7 @@ internal sealed class CommonAnswersFilter : IOperationFilter
             operation.Responses[status.ToString(CultureInfo.InvariantCulture)] = new OpenApiResponse
             {
                 Description = description,
+                Headers = HeadersOf(status),
                 Content = new Dictionary<string, IOpenApiMediaType>
                 {
                     ["application/problem+json"] = new OpenApiMediaType
@@ -61,6 +69,24 @@ internal sealed class CommonAnswersFilter : IOperationFilter
             };
         }
 
-        void Add(ApiProblem problem, string when) => answers.TryAdd(problem.Status, $"`{problem.Code}`: {when}");
+        // One status may have several codes; what the action itself says comes first.
+        void Add(ApiProblem problem, string when)
+        {
+            var said = answers.GetValueOrDefault(problem.Status, "");
+            if (!said.Contains($"`{problem.Code}`", StringComparison.Ordinal))
+            {
+                answers[problem.Status] = $"{said} `{problem.Code}`: {when}".TrimStart();
+            }
+        }
     }
+
+    private static Dictionary<string, IOpenApiHeader>? HeadersOf(int status) => status switch
+    {
+        StatusCodes.Status401Unauthorized => Header(HeaderNames.WWWAuthenticate, JsonSchemaType.String, "`Session realm=\"AuthApi\"`, where a session is what is missing."),
+        StatusCodes.Status429TooManyRequests or StatusCodes.Status503ServiceUnavailable => Header(HeaderNames.RetryAfter, JsonSchemaType.Integer, "Seconds to wait before trying again."),
+        _ => null,
+    };
+
+    private static Dictionary<string, IOpenApiHeader> Header(string name, JsonSchemaType type, string description) =>
+        new() { [name] = new OpenApiHeader { Description = description, Schema = new OpenApiSchema { Type = type } } };
 }

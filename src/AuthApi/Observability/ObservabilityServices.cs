@@ -4,15 +4,6 @@ using Microsoft.OpenApi;
 
 namespace AuthApi.Observability;
 
-/// <summary>The configuration section <c>Swagger</c>.</summary>
-public sealed class SwaggerOptions
-{
-    public const string Section = "Swagger";
-
-    /// <summary>Whether Swagger UI and the document are served; in Development they are unless this says no.</summary>
-    public bool? Enabled { get; set; }
-}
-
 /// <summary>Registers what shows: the OpenAPI document and Swagger UI.</summary>
 public static class ObservabilityServices
 {
@@ -25,15 +16,6 @@ public static class ObservabilityServices
     /// <summary>The security scheme of the session header.</summary>
     internal const string HeaderScheme = "sessionHeader";
 
-    // Who authorizes in Swagger UI pastes a token; the scheme's name before it is ours to add.
-    private const string AddSchemeName = """
-        (request) => {
-          const token = request.headers.Authorization;
-          if (token && !/^session /i.test(token)) { request.headers.Authorization = 'Session ' + token.trim(); }
-          return request;
-        }
-        """;
-
     private const string Description = """
         Session-based authentication in which logging out really ends the session.
 
@@ -43,7 +25,8 @@ public static class ObservabilityServices
         **To sign in with a header token**, as a phone does: execute *login* with `"transport": "header"`, copy `sessionToken` from the
         answer, press *Authorize* and paste it as *sessionHeader*. The header goes before the cookie where both come.
 
-        Errors are `application/problem+json` (RFC 9457) with a `code` to switch on. No response may be cached.
+        Errors are `application/problem+json` (RFC 9457) with a `code` to switch on. No response may be cached. Outside Development any call
+        over plain HTTP is 400 `https_required`, and one under a host name that is not served 400 `host_not_allowed`.
         """;
 
     public static IServiceCollection AddObservability(this IServiceCollection services)
@@ -81,30 +64,5 @@ public static class ObservabilityServices
             options.DocumentFilter<TrailingSlashFilter>();
         });
         return services;
-    }
-
-    public static WebApplication UseOpenApi(this WebApplication app)
-    {
-        // A value that is neither is reported when the options are validated.
-        var isSet = bool.TryParse(app.Configuration[$"{SwaggerOptions.Section}:{nameof(SwaggerOptions.Enabled)}"], out var enabled);
-        if (isSet ? enabled : app.Environment.IsDevelopment())
-        {
-            // In a branch of their own, or each would look at every request's path.
-            app.UseWhen(context => context.Request.Path.StartsWithSegments("/swagger", StringComparison.OrdinalIgnoreCase), branch =>
-            {
-                branch.UseSwagger(options => options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_0);
-                branch.UseSwaggerUI(options =>
-                {
-                    options.DocumentTitle = "AuthApi";
-                    options.SwaggerEndpoint($"/swagger/{DocumentName}/swagger.json", "AuthApi");
-                    options.DisplayOperationId();
-                    options.DisplayRequestDuration();
-                    options.EnableTryItOutByDefault();
-                    options.UseRequestInterceptor(AddSchemeName.ReplaceLineEndings(" "));
-                });
-            });
-        }
-
-        return app;
     }
 }

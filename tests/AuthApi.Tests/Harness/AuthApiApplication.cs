@@ -96,6 +96,9 @@ internal sealed class AuthApiApplication : WebApplicationFactory<Program>
     {
         builder.UseEnvironment(_environment);
         builder.UseSetting("ConnectionStrings:Auth", $"Data Source={DatabaseFile}");
+
+        // All clients of a test come from one address; the tests of the limits switch them on.
+        builder.UseSetting("RateLimiting:Enabled", "false");
         foreach (var (key, value) in _settings)
         {
             builder.UseSetting(key, value);

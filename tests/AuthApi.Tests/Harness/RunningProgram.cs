@@ -78,7 +78,9 @@ internal sealed class RunningProgram : IAsyncDisposable
 
     private static Process Launch(string folder, string[] arguments)
     {
-        var start = new ProcessStartInfo("dotnet", [typeof(Program).Assembly.Location, "--urls", "http://127.0.0.1:0", .. arguments])
+        // All requests of a test come from one address.
+        string[] usual = ["--urls", "http://127.0.0.1:0", "--RateLimiting:Enabled=false"];
+        var start = new ProcessStartInfo("dotnet", [typeof(Program).Assembly.Location, .. usual, .. arguments])
         {
             WorkingDirectory = folder,
             RedirectStandardOutput = true,

@@ -26,7 +26,19 @@ internal sealed class ClearStartTests
     [TestCase("--urls=nonsense", "urls")]
     [TestCase("--ForwardedHeaders_Enabled=true", "ForwardedHeaders:KnownProxies")]
     [TestCase("--Swagger:Enabled=perhaps", "Swagger:Enabled")]
+    [TestCase("--urls=http://192.0.2.1:5080", "urls")]
     [TestCase("--ForwardedHeaders:KnownProxies=everybody", "ForwardedHeaders:KnownProxies")]
+    [TestCase("--ForwardedHeaders:KnownProxies=0.0.0.0/0", "ForwardedHeaders:KnownProxies")]
+    [TestCase("--AllowedHosts=https://api.example.com", "AllowedHosts")]
+    [TestCase("--Cors:AllowedOrigins=*", "Cors:AllowedOrigins")]
+    [TestCase("--Cors:AllowedOrigins=null", "Cors:AllowedOrigins")]
+    [TestCase("--Cors:AllowedOrigins=https://*.example.com", "Cors:AllowedOrigins")]
+    [TestCase("--Cors:AllowedOrigins=https://app.example.com/", "Cors:AllowedOrigins")]
+    [TestCase("--Cors:AllowedOrigins=https://app.example.com:443", "Cors:AllowedOrigins")]
+    [TestCase("--Cors:AllowedOrigins=https://App.example.com", "Cors:AllowedOrigins")]
+    [TestCase("--Cors:AllowedOrigins=app.example.com", "Cors:AllowedOrigins")]
+    [TestCase("--RateLimiting:LoginsPerMinute=0", "RateLimiting:LoginsPerMinute")]
+    [TestCase("--RateLimiting:Enabled=sometimes", "RateLimiting:Enabled")]
     [TestCase("--ConnectionStrings:Auth=Data Source=:memory:", "ConnectionStrings:Auth")]
     [TestCase("--ConnectionStrings:Auth=Nonsense=1", "ConnectionStrings:Auth")]
     [TestCase("--ConnectionStrings:Auth=Data Source=/proc/nowhere/auth.db", "ConnectionStrings:Auth")]
@@ -38,6 +50,17 @@ internal sealed class ClearStartTests
         Assert.That(error.TrimEnd().Split('\n'), Has.Length.EqualTo(1), error);
         Assert.That(error, Does.StartWith("AuthApi does not start: ").And.Contain(key));
         Assert.That(error, Does.Not.Contain("DataAnnotation"));
+    }
+
+    [TestCase("Urls", "--environment=Production")]
+    [TestCase("Cors:AllowedOrigins", "--environment=Production", "--ForwardedHeaders:KnownProxies=127.0.0.1", "--Cors:AllowedOrigins=http://app.example.com")]
+    public async Task WhatIsInsecureOutsideDevelopmentStopsTheStartThere(string key, params string[] arguments)
+    {
+        var (exitCode, error) = await RunningProgram.RunToEndAsync(_folder.Path, arguments);
+
+        Assert.That(exitCode, Is.EqualTo(1), error);
+        Assert.That(error.TrimEnd().Split('\n'), Has.Length.EqualTo(1), error);
+        Assert.That(error, Does.StartWith($"AuthApi does not start: {key} "));
     }
 
     [Test]

@@ -15,7 +15,7 @@ internal sealed partial class RoomTests
         ["Audit"] = ["Security", "Storage", "Http", "Hosting"],
         ["Storage"] = ["Http", "Hosting"],
         ["Security"] = ["Http", "Hosting"],
-        ["Observability"] = ["Http", "Hosting"],
+        ["Observability"] = ["Security", "Http", "Hosting"],
         ["Http"] = ["Hosting"],
         ["Hosting"] = [],
     };

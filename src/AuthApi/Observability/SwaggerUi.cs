@@ -1,0 +1,64 @@
+using AuthApi.Security;
+using Microsoft.OpenApi;
+
+namespace AuthApi.Observability;
+
+/// <summary>The configuration section <c>Swagger</c>.</summary>
+public sealed class SwaggerOptions
+{
+    public const string Section = "Swagger";
+
+    /// <summary>Whether Swagger UI and the document are served; in Development they are unless this says no.</summary>
+    public bool? Enabled { get; set; }
+}
+
+internal static class SwaggerUi
+{
+    private const string Script = "swagger-ui.js";
+
+    /// <summary>Serves the OpenAPI document and Swagger UI where they are meant to be (ASVS 13.4.5).</summary>
+    public static WebApplication UseOpenApi(this WebApplication app)
+    {
+        // A value that is neither is reported when the options are validated.
+        var isSet = bool.TryParse(app.Configuration[$"{SwaggerOptions.Section}:{nameof(SwaggerOptions.Enabled)}"], out var enabled);
+        if (isSet ? enabled : app.Environment.IsDevelopment())
+        {
+            // In a branch of their own, or each would look at every request's path.
+            app.UseWhen(context => context.Request.Path.StartsWithSegments("/swagger", StringComparison.OrdinalIgnoreCase), branch =>
+            {
+                branch.UsePageHeaders();
+                branch.UseScript($"/swagger/{Script}");
+                branch.UseSwagger(options => options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_0);
+                branch.UseSwaggerUI(options =>
+                {
+                    options.DocumentTitle = "AuthApi";
+                    options.SwaggerEndpoint($"/swagger/{ObservabilityServices.DocumentName}/swagger.json", "AuthApi");
+                    options.DisplayOperationId();
+                    options.DisplayRequestDuration();
+                    options.EnableTryItOutByDefault();
+
+                    // A file of its own, as the page's policy does not let a text be run, which is how Swagger UI takes an interceptor.
+                    options.InjectJavascript($"./{Script}");
+                });
+            });
+        }
+
+        return app;
+    }
+
+    private static void UseScript(this IApplicationBuilder app, string path)
+    {
+        using var reader = new StreamReader(typeof(SwaggerUi).Assembly.GetManifestResourceStream(Script)!);
+        var script = reader.ReadToEnd();
+        app.Use((context, next) =>
+        {
+            if (context.Request.Path != path)
+            {
+                return next(context);
+            }
+
+            context.Response.ContentType = "text/javascript; charset=utf-8";
+            return context.Response.WriteAsync(script);
+        });
+    }
+}

@@ -1,0 +1,64 @@
+using System.Net;
+using AuthApi.Tests.Harness;
+
+namespace AuthApi.Tests.Security;
+
+/// <summary>CORS: which pages of other origins may read answers.</summary>
+internal sealed class AllowedOriginsTests
+{
+    private const string Trusted = "https://app.example.com";
+
+    [TestCase("https://app.example.com, https://other.example.com:8443", Trusted, true)]
+    [TestCase("https://app.example.com, https://other.example.com:8443", "https://other.example.com:8443", true)]
+    [TestCase("capacitor://localhost", "capacitor://localhost", true)]
+    [TestCase(Trusted, "https://evil.example", false)]
+    [TestCase(Trusted, "https://app.example.com:444", false)]
+    [TestCase(Trusted, "https://sub.app.example.com", false)]
+    [TestCase(Trusted, "null", false)]
+    [TestCase("", Trusted, false)]
+    public async Task OnlyAnOriginInTheListMayReadAnswersAndSendItsCookie(string allowed, string origin, bool may)
+    {
+        await using var application = new AuthApiApplication(settings: new() { ["Cors:AllowedOrigins"] = allowed });
+        using var browser = await application.NewLoggedInBrowserAsync();
+
+        using var preflight = await browser.SendAsync(HttpMethod.Options, "/logout/", change: request =>
+        {
+            request.Headers.Add("Origin", origin);
+            request.Headers.Add("Access-Control-Request-Method", "POST");
+            request.Headers.Add("Access-Control-Request-Headers", "authorization,content-type");
+        });
+        using var answer = await browser.SendAsync(HttpMethod.Get, "/me/", change: request => request.Headers.Add("Origin", origin));
+        using var error = await browser.SendAsync(HttpMethod.Get, "/nowhere/", change: request => request.Headers.Add("Origin", origin));
+
+        Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        foreach (var response in new[] { preflight, answer, error })
+        {
+            Assert.That(Header(response, "Access-Control-Allow-Origin"), Is.EqualTo(may ? origin : null));
+            Assert.That(Header(response, "Access-Control-Allow-Credentials"), Is.EqualTo(may ? "true" : null));
+            Assert.That(response.Headers.Vary, Does.Contain("Origin").And.Contain("Sec-Fetch-Site"));
+        }
+
+        Assert.That(Header(preflight, "Access-Control-Allow-Headers"), may ? Does.Contain("Authorization").And.Contain("Content-Type") : Is.Null);
+        Assert.That(Header(preflight, "Access-Control-Allow-Methods"), may ? Does.Contain("POST").And.Contain("DELETE") : Is.Null);
+    }
+
+    [Test]
+    public async Task APageOfAnAllowedOriginLogsInAndOut()
+    {
+        await using var application = new AuthApiApplication(settings: new() { ["Cors:AllowedOrigins:0"] = Trusted });
+        using var browser = await application.NewLoggedInBrowserAsync();
+
+        using var response = await browser.SendAsync(HttpMethod.Post, "/logout/", change: request =>
+        {
+            request.Headers.Add("Origin", Trusted);
+            request.Headers.Add("Sec-Fetch-Site", "same-site");
+        });
+
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(Header(response, "Access-Control-Allow-Origin"), Is.EqualTo(Trusted));
+        Assert.That(await browser.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
+    }
+
+    private static string? Header(HttpResponseMessage response, string name) =>
+        response.Headers.TryGetValues(name, out var values) ? string.Join(", ", values) : null;
+}

@@ -1,0 +1,130 @@
+using System.Net;
+using AuthApi.Security;
+using AuthApi.Tests.Harness;
+
+namespace AuthApi.Tests.Security;
+
+internal sealed class RateLimitsTests
+{
+    [Test]
+    public async Task TooManyTriesOfAPasswordAreRefusedAndTheSessionLogsOutAllTheSame()
+    {
+        await using var application = Limited();
+        using var browser = await application.NewLoggedInBrowserAsync();
+        using var guesser = application.NewBrowser();
+        for (var tried = 1; tried < 10; tried++)
+        {
+            using var guess = await guesser.PostAsync("/login/", new { email = "ada@example.com", password = "wrong" });
+            await guess.ShouldBeProblemAsync(HttpStatusCode.Unauthorized, "invalid_credentials");
+        }
+
+        using var refused = await guesser.PostAsync("/login/", new { email = "ada@example.com", password = "wrong" });
+        using var right = await guesser.PostAsync("/login/", new { email = "ada@example.com", password = Browser.Password });
+        using var reauthentication = await browser.PostAsync("/reauthenticate/", new { password = Browser.Password });
+
+        foreach (var response in new[] { refused, right, reauthentication })
+        {
+            await response.ShouldBeProblemAsync(HttpStatusCode.TooManyRequests, "too_many_requests");
+            Assert.That(response.Headers.RetryAfter!.Delta, Is.InRange(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(6)));
+            Assert.That(response.SetCookies(), Is.Empty);
+        }
+
+        Assert.That(await browser.MeAsync(), Is.EqualTo(HttpStatusCode.OK), "what is refused costs the session nothing");
+        using var logout = await browser.LogOutAsync();
+        Assert.That(logout.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [Test]
+    public async Task TooManyRegistrationsAreRefused()
+    {
+        await using var application = Limited(("RegistrationsPerHour", "3"));
+        using var browser = application.NewBrowser();
+        for (var made = 0; made < 3; made++)
+        {
+            await browser.RegisterAsync($"user{made}@example.com");
+        }
+
+        using var refused = await browser.PostAsync("/register/", new { email = "ada@example.com", password = Browser.Password });
+
+        await refused.ShouldBeProblemAsync(HttpStatusCode.TooManyRequests, "too_many_requests");
+        Assert.That(refused.Headers.RetryAfter!.Delta, Is.InRange(TimeSpan.FromMinutes(19), TimeSpan.FromMinutes(20)));
+        await browser.LogInAsync("user0@example.com");
+    }
+
+    [Test]
+    public async Task WhateverElseAnAddressHasUsedUpItCanLogOut()
+    {
+        await using var application = Limited(("RequestsPerMinute", "5"));
+        using var browser = await application.NewLoggedInBrowserAsync();
+        using var guesser = application.NewBrowser();
+        guesser.Cookies["__Host-session"] = new string('A', 43);
+        for (var asked = 0; asked < 5; asked++)
+        {
+            Assert.That(await guesser.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
+        }
+
+        using var refused = await guesser.GetAsync("/me/");
+        using var nowhere = await guesser.GetAsync("/nowhere/");
+        using var logout = await browser.LogOutAsync();
+
+        await refused.ShouldBeProblemAsync(HttpStatusCode.TooManyRequests, "too_many_requests");
+        await nowhere.ShouldBeProblemAsync(HttpStatusCode.TooManyRequests, "too_many_requests");
+        Assert.That(logout.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [Test]
+    public async Task AnotherAddressHasCountsOfItsOwn()
+    {
+        await using var application = new AuthApiApplication(
+            settings: new() { ["RateLimiting:Enabled"] = "true", ["RateLimiting:RequestsPerMinute"] = "1", ["ForwardedHeaders:KnownProxies"] = "127.0.0.1" },
+            kestrel: true);
+        using var browser = application.NewBrowser();
+
+        var statuses = new List<HttpStatusCode>();
+        foreach (var address in new[] { "192.0.2.1", "192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::ffff:1", "2001:db8:0:1::1" })
+        {
+            using var response = await browser.SendAsync(HttpMethod.Get, "/me/", change: request => request.Headers.Add("X-Forwarded-For", address));
+            statuses.Add(response.StatusCode);
+        }
+
+        const HttpStatusCode heard = HttpStatusCode.Unauthorized, refused = HttpStatusCode.TooManyRequests;
+        Assert.That(statuses, Is.EqualTo(new[] { heard, refused, heard, heard, refused, heard }));
+    }
+
+    [Test]
+    public async Task AnAddressThatAStrangerClaimsChangesNothing()
+    {
+        await using var application = new AuthApiApplication(
+            settings: new() { ["RateLimiting:Enabled"] = "true", ["RateLimiting:RequestsPerMinute"] = "1" }, kestrel: true);
+        using var browser = application.NewBrowser();
+
+        using var first = await browser.SendAsync(HttpMethod.Get, "/me/", change: request => request.Headers.Add("X-Forwarded-For", "192.0.2.1"));
+        using var second = await browser.SendAsync(HttpMethod.Get, "/me/", change: request => request.Headers.Add("X-Forwarded-For", "192.0.2.2"));
+
+        Assert.That(first.StatusCode, Is.EqualTo(HttpStatusCode.Unauthorized));
+        Assert.That(second.StatusCode, Is.EqualTo(HttpStatusCode.TooManyRequests));
+    }
+
+    [TestCase("192.0.2.1", "192.0.2.1", true)]
+    [TestCase("192.0.2.1", "::ffff:192.0.2.1", true)]
+    [TestCase("192.0.2.1", "192.0.2.2", false)]
+    [TestCase("2001:db8:0:1::1", "2001:db8:0:1:ffff::2", true)]
+    [TestCase("2001:db8:0:1::1", "2001:db8:0:2::1", false)]
+    [TestCase("::", "0.0.0.0", false)]
+    public void AnIpv6ClientIsItsNetworkOf64Bits(string one, string other, bool same)
+    {
+        Assert.That(RateLimits.ClientNetwork.Of(IPAddress.Parse(one)) == RateLimits.ClientNetwork.Of(IPAddress.Parse(other)), Is.EqualTo(same));
+    }
+
+    [Test]
+    public async Task OffMeansOff()
+    {
+        await using var application = Limited(("Enabled", "false"), ("LoginsPerMinute", "1"));
+        using var browser = await application.NewLoggedInBrowserAsync();
+
+        await browser.LogInAsync();
+    }
+
+    private static AuthApiApplication Limited(params (string Key, string Value)[] settings) => new(
+        settings: settings.Prepend(("Enabled", "true")).GroupBy(setting => setting.Item1).ToDictionary(setting => $"RateLimiting:{setting.Key}", setting => (string?)setting.Last().Item2));
+}

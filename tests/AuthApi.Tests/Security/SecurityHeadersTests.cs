@@ -1,0 +1,101 @@
+using System.Net;
+using AuthApi.Sessions;
+using AuthApi.Tests.Harness;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Moq;
+
+namespace AuthApi.Tests.Security;
+
+internal sealed class SecurityHeadersTests
+{
+    private const string DataPolicy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+    /// <summary>Every header that every answer has, with its value; the one of pages is the exception.</summary>
+    private static readonly Dictionary<string, string> Expected = new(StringComparer.Ordinal)
+    {
+        ["Cache-Control"] = "no-store",
+        ["Content-Security-Policy"] = DataPolicy,
+        ["Cross-Origin-Resource-Policy"] = "same-origin",
+        ["Referrer-Policy"] = "no-referrer",
+        ["Vary"] = "Origin, Sec-Fetch-Site",
+        ["X-Content-Type-Options"] = "nosniff",
+    };
+
+    private static readonly string[] Absent = ["Server", "X-Powered-By", "Location", "Pragma", "Expires"];
+
+    [TestCase("GET", "/me/", HttpStatusCode.OK)]
+    [TestCase("GET", "/nowhere/", HttpStatusCode.NotFound)]
+    [TestCase("PUT", "/me/", HttpStatusCode.MethodNotAllowed)]
+    [TestCase("POST", "/login/", HttpStatusCode.UnsupportedMediaType)]
+    [TestCase("POST", "/logout/?scope=nonsense", HttpStatusCode.BadRequest)]
+    [TestCase("POST", "/logout/", HttpStatusCode.OK)]
+    public async Task EveryAnswerHasThem(string method, string path, HttpStatusCode status)
+    {
+        await using var application = new AuthApiApplication();
+        using var browser = await application.NewLoggedInBrowserAsync();
+
+        using var response = await browser.SendAsync(new HttpMethod(method), path);
+
+        Assert.That(response.StatusCode, Is.EqualTo(status));
+        ShouldHaveAll(response);
+    }
+
+    [Test]
+    public async Task SoHasTheAnswerToAMistakeOfOurs()
+    {
+        var store = new Mock<IUserSessionStore>();
+        store.Setup(it => it.FindAsync(It.IsAny<TokenHash>())).ThrowsAsync(new InvalidOperationException("a bug"));
+        await using var application = new AuthApiApplication(services => services.Replace(ServiceDescriptor.Singleton(store.Object)));
+        using var browser = application.NewBrowser();
+        browser.Cookies["__Host-session"] = new string('A', 43);
+
+        using var response = await browser.GetAsync("/me/");
+
+        await response.ShouldBeProblemAsync(HttpStatusCode.InternalServerError, "internal_error");
+        ShouldHaveAll(response);
+    }
+
+    [TestCase("https", "api.example.com", "Production", "max-age=63072000; includeSubDomains")]
+    [TestCase("https", "localhost", "Production", null)]
+    [TestCase("https", "api.example.com", "Development", null)]
+    [TestCase("http", "api.example.com", "Production", null)]
+    public async Task BrowsersAreToldToComeBackOverHttps(string scheme, string host, string environment, string? value)
+    {
+        await using var application = new AuthApiApplication(environment: environment);
+        using var browser = application.NewBrowser(scheme);
+
+        using var response = await browser.SendAsync(HttpMethod.Get, "/me/", change: request => request.Headers.Host = host);
+
+        Assert.That(response.Headers.TryGetValues("Strict-Transport-Security", out var values) ? values.Single() : null, Is.EqualTo(value));
+    }
+
+    [Test]
+    public async Task SwaggerUiMayLoadWhatLiesBesideItAndNothingElse()
+    {
+        await using var application = new AuthApiApplication();
+        using var browser = application.NewBrowser();
+
+        using var page = await browser.GetAsync("/swagger/index.html");
+        var html = await page.Content.ReadAsStringAsync();
+
+        var policy = page.Headers.GetValues("Content-Security-Policy").Single();
+        Assert.That(policy, Does.StartWith("default-src 'none'; script-src 'self'; "));
+        Assert.That(policy, Does.Contain("frame-ancestors 'none'").And.Not.Contain("unsafe-eval").And.Not.Contain("*"));
+        Assert.That(html, Does.Not.Contain("<script>"), "a script in the page would not run");
+    }
+
+    private static void ShouldHaveAll(HttpResponseMessage response)
+    {
+        var headers = response.Headers.Concat(response.Content.Headers).ToDictionary(header => header.Key, header => string.Join(", ", header.Value), StringComparer.OrdinalIgnoreCase);
+        using (Assert.EnterMultipleScope())
+        {
+            foreach (var (name, value) in Expected)
+            {
+                Assert.That(headers.GetValueOrDefault(name), Is.EqualTo(value), name);
+            }
+
+            Assert.That(headers.Keys.Intersect(Absent, StringComparer.OrdinalIgnoreCase), Is.Empty);
+        }
+    }
+}
