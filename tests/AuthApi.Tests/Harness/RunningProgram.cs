@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using AuthApi.Sessions;
 
 namespace AuthApi.Tests.Harness;
 
@@ -56,8 +57,8 @@ internal sealed class RunningProgram : IAsyncDisposable
         }
     }
 
-    public Browser NewBrowser() =>
-        new(new HttpClient(new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false }) { BaseAddress = Address });
+    public Browser NewBrowser(SessionTransport transport = SessionTransport.Cookie) =>
+        new(new HttpClient(new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false }) { BaseAddress = Address }, transport);
 
     /// <summary>Ends the process at once, as <c>kill -9</c> does: nothing is flushed and nobody is told.</summary>
     public async Task KillAsync()
