@@ -69,6 +69,8 @@ internal sealed class RawSocketTests
     [TestCase("ZZ\r\n{}\r\n0\r\n\r\n")]
     [TestCase("-2\r\n{}\r\n0\r\n\r\n")]
     [TestCase("0x2\r\n{}\r\n0\r\n\r\n")]
+    [TestCase("FFFFFFFFFFFFFFFF\r\n{}\r\n0\r\n\r\n", Description = "larger than any can be")]
+    [TestCase("2\r\n{}\r\n0\r\nX: \u00e9\u00ff\r\n\r\n", Description = "a trailer that is no text")]
     public async Task ABrokenChunkIsRefusedAndNothingBehindItIsServed(string chunks)
     {
         await _connection.SendAsync($"POST /login/ HTTP/1.1\r\n{Host}{Json}{Chunked}\r\n{chunks}{SmuggledLogout}");
