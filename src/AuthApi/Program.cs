@@ -26,6 +26,7 @@ return await ClearStart.RunAsync(async () =>
     app.UseNoStore();
     app.UseKnownProxies();
     app.UseProblems();
+    app.UseOneFraming();
     app.UseHeaderLimit();
     app.UseHttpsOnly();
     app.UseOpenApi();

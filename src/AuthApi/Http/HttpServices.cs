@@ -93,6 +93,32 @@ public static class HttpServices
             ? ApiProblem.HeadersTooLarge.WriteAsync(context)
             : next(context));
 
+    /// <summary>
+    /// Refuses with 400, and closes the connection, where it is told in more than one way how a body ends: <c>Transfer-Encoding</c> beside
+    /// <c>Content-Length</c>, in HTTP/1.0, or with anything but <c>chunked</c>. The server reads the chunks; a proxy before it that went by
+    /// the other would take part of this body for somebody's next request (RFC 9112, 6.1 and 11.2; ASVS 4.2.1).
+    /// </summary>
+    public static IApplicationBuilder UseOneFraming(this IApplicationBuilder app) => app.Use(static (context, next) =>
+    {
+        var headers = context.Request.Headers;
+        if (headers.TransferEncoding.Count == 0)
+        {
+            return next(context);
+        }
+
+        // The server has taken a Content-Length beside it away, and left its value under this name.
+        if (!headers.ContainsKey("X-Content-Length")
+            && headers.ContentLength is null
+            && string.Equals(headers.TransferEncoding, "chunked", StringComparison.OrdinalIgnoreCase)
+            && !HttpProtocol.IsHttp10(context.Request.Protocol))
+        {
+            return next(context);
+        }
+
+        context.Response.Headers.Connection = "close";
+        return ApiProblem.BadRequest.WriteAsync(context);
+    });
+
     /// <summary>Gives every error a problem as its body: what a call threw, and what ended with a bare status.</summary>
     public static IApplicationBuilder UseProblems(this IApplicationBuilder app) => app.UseExceptionHandler().UseStatusCodePages();
 

@@ -88,6 +88,21 @@ internal sealed class RawSocketTests
         await ShouldBeClosedAsync();
     }
 
+    [TestCase("1.1", "Content-Length: 6\r\nTransfer-Encoding: chunked\r\n", Description = "CL.TE")]
+    [TestCase("1.1", "Transfer-Encoding: chunked\r\nContent-Length: 6\r\n", Description = "TE.CL")]
+    [TestCase("1.1", "Transfer-Encoding: identity, chunked\r\n")]
+    [TestCase("1.1", "Transfer-Encoding: gzip, chunked\r\n")]
+    [TestCase("1.1", "Transfer-Encoding: chunked, chunked\r\n")]
+    [TestCase("1.1", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n")]
+    [TestCase("1.0", "Connection: keep-alive\r\nTransfer-Encoding: chunked\r\n")]
+    public async Task ABodyThatCouldEndInTwoPlacesIsRefused(string version, string headers)
+    {
+        await _connection.SendAsync($"GET /me/ HTTP/{version}\r\n{Host}{CanaryCookie}{headers}\r\n0\r\n\r\n{SmuggledLogout}");
+
+        (await AnswerAsync()).ShouldBeProblem(400, "bad_request");
+        await ShouldBeClosedAsync();
+    }
+
     [TestCase("Content-Length: 2\r\nContent-Length: 3\r\n")]
     [TestCase("Content-Length: 2\r\nContent-Length: 2\r\n")]
     [TestCase("Content-Length: 2, 2\r\n")]
