@@ -42,6 +42,11 @@ public static class HttpServices
                 // JSON is UTF-8 (RFC 8259); UTF-16 cut in the middle of a character would be our mistake, a 500.
                 json.SupportedEncodings.Clear();
                 json.SupportedEncodings.Add(new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true));
+
+                // Nor in UTF-16 to whoever asks for it by Accept-Charset, which no server has to hear (RFC 9110, 12.5.2).
+                var answers = options.OutputFormatters.OfType<SystemTextJsonOutputFormatter>().Single();
+                answers.SupportedEncodings.Clear();
+                answers.SupportedEncodings.Add(new UTF8Encoding(encoderShouldEmitUTF8Identifier: false));
             })
             .ConfigureApiBehaviorOptions(options =>
             {
