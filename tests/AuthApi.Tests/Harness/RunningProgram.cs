@@ -18,6 +18,16 @@ internal sealed class RunningProgram : IAsyncDisposable
 
     public Uri Address { get; }
 
+    /// <summary>The memory that the process has in use now, in bytes.</summary>
+    public long ResidentMemory
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.WorkingSet64;
+        }
+    }
+
     /// <summary>Starts the program in <paramref name="folder"/> and returns when it listens.</summary>
     public static async Task<RunningProgram> StartAsync(string folder, params string[] arguments)
     {
