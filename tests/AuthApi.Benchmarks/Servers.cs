@@ -5,12 +5,12 @@ namespace AuthApi.Benchmarks;
 /// <summary>The servers, each of which is the whole of its process.</summary>
 internal static class Servers
 {
-    /// <summary>AuthApi as shipped: its own entry point with its own settings, and a database of this run.</summary>
-    public static int RunAuthApi(string folder)
+    /// <summary>AuthApi as shipped: its own entry point with its own settings but those given, and a database of this run.</summary>
+    public static int RunAuthApi(string folder, string[] settings)
     {
         EndWithParent();
         var entryPoint = typeof(AuthDbContext).Assembly.EntryPoint!;
-        return (int)entryPoint.Invoke(null, [Settings(DataFolder.AuthApiDatabase(folder), applicationName: "AuthApi")])!;
+        return (int)entryPoint.Invoke(null, [(string[])[.. Settings(DataFolder.AuthApiDatabase(folder), applicationName: "AuthApi"), .. settings]])!;
     }
 
     public static async Task<int> RunStockAsync(string folder)
