@@ -52,11 +52,8 @@ internal sealed class SwaggerUiTests
     }
 
     [TestCase("127.0.0.1")]
-    [TestCase(
-        "app.test",
-        "{0}/swagger/index.html:0:0 Clear-Site-Data header on '{0}/logout/?scope=current': Not supported for insecure origins.",
-        Description = "a name to which a browser sends no Fetch Metadata over plain HTTP, and of which it clears nothing")]
-    public async Task APersonRegistersLogsInLooksAroundAndLogsOutByClicking(string host, params string[] complaints)
+    [TestCase("app.test", Description = "a name to which a browser sends no Fetch Metadata over plain HTTP")]
+    public async Task APersonRegistersLogsInLooksAroundAndLogsOutByClicking(string host)
     {
         await OpenAsync(host);
         await ExecuteAsync("register", 201);
@@ -71,7 +68,11 @@ internal sealed class SwaggerUiTests
         Assert.That(logout["message"]!.GetValue<string>(), Is.EqualTo($"Logout successful. User id: {me["id"]}"));
         Assert.That(refused["code"]!.GetValue<string>(), Is.EqualTo("not_authenticated"));
         Assert.That(await _person.CookiesAsync(), Is.Empty);
-        TheOnlyComplaintShouldBeTheRefusal(complaints);
+
+        // Over plain HTTP a browser clears the storage of this machine's own names only, and says so.
+        TheOnlyComplaintShouldBeTheRefusal(host == "app.test"
+            ? [$"{_origin}/swagger/index.html:0:0 Clear-Site-Data header on '{_origin}/logout/?scope=current': Not supported for insecure origins."]
+            : []);
     }
 
     [Test]
@@ -155,9 +156,5 @@ internal sealed class SwaggerUiTests
     // Chromium says so of every answer of 400 and above; the refusal is meant.
     private void TheOnlyComplaintShouldBeTheRefusal(params string[] before) => Assert.That(
         _complaints,
-        Is.EqualTo((string[])
-        [
-            .. before.Select(complaint => complaint.Replace("{0}", _origin, StringComparison.Ordinal)),
-            $"{_origin}/me/:0:0 Failed to load resource: the server responded with a status of 401 (Unauthorized)",
-        ]));
+        Is.EqualTo((string[])[.. before, $"{_origin}/me/:0:0 Failed to load resource: the server responded with a status of 401 (Unauthorized)"]));
 }
