@@ -15,7 +15,7 @@ namespace AuthApi.Accounts;
 [Tags("Accounts")]
 public sealed class MeController : ControllerBase
 {
-    /// <summary>Who am I</summary>
+    /// <summary>See who I am signed in as</summary>
     /// <response code="200">The account and the session of this request.</response>
     [HttpGet("/me/", Name = "me")]
     [Authorize]
