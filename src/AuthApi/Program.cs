@@ -26,6 +26,7 @@ return await ClearStart.RunAsync(async () =>
     app.UseSecurityHeaders();
     app.UseKnownProxies();
     app.UseProblems();
+    app.UseOneFraming();
     app.UseHeaderLimit();
     app.UseAllowedHosts();
     app.UseHttpsOnly();

@@ -150,6 +150,6 @@ internal sealed class Comparison
     private List<string> TakeLive(int count) => [.. Enumerable.Range(0, count).Select(_ => _live.Dequeue())];
 
     // On standard error: beside the report, not in it.
-    private static void Progress(string text) =>
+    internal static void Progress(string text) =>
         Console.Error.WriteLine($"{Stopwatch.GetElapsedTime(StartedAt).TotalSeconds,5:N0} s  {text}");
 }

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text;
+using System.Text.Json;
 using AuthApi.Sessions;
 
 namespace AuthApi.Benchmarks;
@@ -12,6 +13,14 @@ internal static class HttpRequests
     public static byte[] Me(IPEndPoint server, string cookie) => Encode("GET /me/", server, cookie);
 
     public static byte[] Logout(IPEndPoint server, string cookie) => Encode("POST /logout/", server, cookie, "Content-Length: 0\r\n");
+
+    public static byte[] Login(IPEndPoint server, string email, string password)
+    {
+        var body = JsonSerializer.Serialize(new { email, password });
+        return Encoding.ASCII.GetBytes(
+            $"POST /login/ HTTP/1.1\r\nHost: {server}\r\nUser-Agent: {UserAgent}\r\nAccept: application/json\r\n"
+            + $"Content-Type: application/json\r\nContent-Length: {body.Length}\r\n\r\n{body}");
+    }
 
     public static string SessionCookieOf(string token) => $"{SessionCookie.PlainName}={token}";
 

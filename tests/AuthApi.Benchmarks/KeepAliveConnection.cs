@@ -28,10 +28,24 @@ internal sealed class KeepAliveConnection : IDisposable
     /// <exception cref="InvalidDataException">The answer is not HTTP, ends early, or has another status.</exception>
     public void Exchange(ReadOnlySpan<byte> request, int expectedStatus)
     {
+        if (Exchange(request, out var length) != expectedStatus)
+        {
+            throw Unexpected($"not the {expectedStatus} expected", request, length);
+        }
+    }
+
+    /// <summary>Sends a request, reads its answer and returns its status.</summary>
+    /// <exception cref="InvalidDataException">The answer is not HTTP, or ends early.</exception>
+    public int Exchange(ReadOnlySpan<byte> request) => Exchange(request, out _);
+
+    public void Dispose() => _socket.Dispose();
+
+    private int Exchange(ReadOnlySpan<byte> request, out int length)
+    {
         // A blocking socket takes all there is before it returns.
         _socket.Send(request);
 
-        var length = 0;
+        length = 0;
         int status, answerLength;
         do
         {
@@ -50,13 +64,8 @@ internal sealed class KeepAliveConnection : IDisposable
             throw Unexpected("followed by more than was asked for", request, length);
         }
 
-        if (status != expectedStatus)
-        {
-            throw Unexpected($"not the {expectedStatus} expected", request, length);
-        }
+        return status;
     }
-
-    public void Dispose() => _socket.Dispose();
 
     private InvalidDataException Unexpected(string what, ReadOnlySpan<byte> request, int length)
     {

@@ -37,10 +37,13 @@ internal sealed class ServerProcess : IDisposable
     }
 
     /// <summary>Starts a server and completes when it says where it listens.</summary>
+    /// <param name="application">Which one, as the command line names it.</param>
+    /// <param name="folder">Where its database lies.</param>
+    /// <param name="settings">AuthApi's settings that are not its own, as on its command line.</param>
     /// <exception cref="InvalidOperationException">It ended instead.</exception>
-    public static async Task<ServerProcess> StartAsync(string application, string folder)
+    public static async Task<ServerProcess> StartAsync(string application, string folder, params string[] settings)
     {
-        var process = ChildProcess.Start("serve", application, folder);
+        var process = ChildProcess.Start(["serve", application, folder, .. settings]);
         try
         {
             var address = await ReadAddressAsync(process.StandardOutput);

@@ -13,12 +13,12 @@ internal static class Servers
         "--RateLimiting:RegistrationsPerHour", "1000000000",
     ];
 
-    /// <summary>AuthApi as shipped: its own entry point with its own settings, and a database of this run.</summary>
-    public static int RunAuthApi(string folder)
+    /// <summary>AuthApi as shipped: its own entry point with its own settings but those given, and a database of this run.</summary>
+    public static int RunAuthApi(string folder, string[] settings)
     {
         EndWithParent();
         var entryPoint = typeof(AuthDbContext).Assembly.EntryPoint!;
-        return (int)entryPoint.Invoke(null, [(string[])[.. Settings(DataFolder.AuthApiDatabase(folder), applicationName: "AuthApi"), .. Unlimited]])!;
+        return (int)entryPoint.Invoke(null, [(string[])[.. Settings(DataFolder.AuthApiDatabase(folder), applicationName: "AuthApi"), .. Unlimited, .. settings]])!;
     }
 
     public static async Task<int> RunStockAsync(string folder)

@@ -23,7 +23,6 @@ public sealed partial class AccountController(
     SignInManager<ApplicationUser> signInManager,
     ApplicationUserManager userManager,
     UserSessionManager sessions,
-    AuditTrail audit,
     IAuthorizationService authorization,
     TimeProvider time,
     ILogger<AccountController> logger) : ControllerBase
@@ -98,7 +97,7 @@ public sealed partial class AccountController(
             : await userManager.FindByNameAsync(request.UserName!);
         if (!await CanTryPasswordAsync(user, request.Password))
         {
-            await audit.WriteAsync(Failure(AuditEvent.SignInFailed, user?.Id));
+            await userManager.CountFailureAsync(ApplicationUserManager.Nobody, Failure(AuditEvent.SignInFailed, user?.Id));
             return new ProblemResult(ApiProblem.InvalidCredentials);
         }
 
@@ -111,6 +110,12 @@ public sealed partial class AccountController(
 
         if (!result.Succeeded)
         {
+            // Whoever may not sign in yet is refused by Identity before it looks at the password.
+            if (result.IsNotAllowed)
+            {
+                await userManager.SpendPasswordCheckAsync(request.Password);
+            }
+
             await userManager.CountFailureAsync(user!, Failure(AuditEvent.SignInFailed, user!.Id));
             return new ProblemResult(ApiProblem.InvalidCredentials);
         }
@@ -141,7 +146,7 @@ public sealed partial class AccountController(
         var refused = new ProblemResult(ApiProblem.InvalidCredentials with { Status = StatusCodes.Status403Forbidden });
         if (!await CanTryPasswordAsync(user, request.Password))
         {
-            await audit.WriteAsync(failure);
+            await userManager.CountFailureAsync(ApplicationUserManager.Nobody, failure);
             return refused;
         }
 
@@ -200,15 +205,16 @@ public sealed partial class AccountController(
                 .ToDictionary(field => field.Key, field => field.Select(error => error.Description).ToArray()));
     }
 
-    // Where the password cannot be tried, it is hashed all the same, so that the time does not tell.
+    // Where the password cannot be tried, all is done that trying it would do, so that the time does not tell.
     private async Task<bool> CanTryPasswordAsync(ApplicationUser? user, string password)
     {
-        if (user is not null && !await userManager.IsLockedOutAsync(user))
+        var isLockedOut = await userManager.IsLockedOutAsync(user ?? ApplicationUserManager.Nobody);
+        if (user is not null && !isLockedOut)
         {
             return true;
         }
 
-        await userManager.SpendPasswordHashAsync(password);
+        await userManager.SpendPasswordCheckAsync(password);
         return false;
     }
 

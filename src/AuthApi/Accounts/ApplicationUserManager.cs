@@ -7,9 +7,10 @@ using Microsoft.Extensions.Options;
 namespace AuthApi.Accounts;
 
 /// <summary>
-/// Identity's user manager, with two differences. Passwords are hashed behind a gate. And failures are counted in one statement, where
+/// Identity's user manager, with three differences. Passwords are hashed behind a gate. And failures are counted in one statement, where
 /// Identity reads the row, adds one, and writes it back if nobody else has: of guesses at the same time one would count, and an owner's
 /// right password that met a stranger's wrong one would be answered as wrong.
+/// And what refuses a password takes the same time for whatever reason it refuses.
 /// </summary>
 public sealed class ApplicationUserManager : UserManager<ApplicationUser>
 {
@@ -36,6 +37,9 @@ public sealed class ApplicationUserManager : UserManager<ApplicationUser>
         _time = services.GetRequiredService<TimeProvider>();
     }
 
+    /// <summary>A user who is not in the store. What is done for them finds nothing, in the time in which it would find something.</summary>
+    public static ApplicationUser Nobody { get; } = new();
+
     /// <summary>Whether the account is locked now, whatever was read of it before.</summary>
     public override async Task<bool> IsLockedOutAsync(ApplicationUser user) => await _database.Users
         .Where(stored => stored.Id == user.Id && stored.LockoutEnabled)
@@ -49,11 +53,18 @@ public sealed class ApplicationUserManager : UserManager<ApplicationUser>
     public override async Task<bool> CheckPasswordAsync(ApplicationUser user, string password) =>
         await base.CheckPasswordAsync(user, password) && !await IsLockedOutAsync(user);
 
-    /// <summary>Does what checking a password would cost, where there is none to check (ASVS 6.3.8).</summary>
-    public Task SpendPasswordHashAsync(string password) =>
-        _gate.RunAsync(() => Task.FromResult(PasswordHasher.HashPassword(new ApplicationUser(), password)));
+    /// <summary>
+    /// Does what <c>SignInManager</c> does to find a password wrong, where there is none to look at: reads a lock and hashes (ASVS 6.3.8).
+    /// </summary>
+    public async Task SpendPasswordCheckAsync(string password)
+    {
+        await IsLockedOutAsync(Nobody);
+        await _gate.RunAsync(() => Task.FromResult(PasswordHasher.HashPassword(Nobody, password)));
+    }
 
     /// <summary>Counts a failure, locks the account when there have been too many, and tells its owner, in one transaction.</summary>
+    /// <param name="user">Whose; <see cref="Nobody"/>, where nothing is to be counted, takes as long.</param>
+    /// <param name="failure">What to tell.</param>
     public Task CountFailureAsync(ApplicationUser user, AuditEntry failure)
     {
         var (most, lockoutEnd) = (Options.Lockout.MaxFailedAccessAttempts, _time.GetUtcNow() + Options.Lockout.DefaultLockoutTimeSpan);
@@ -79,10 +90,30 @@ public sealed class ApplicationUserManager : UserManager<ApplicationUser>
         return IdentityResult.Success;
     }
 
+    /// <summary>Makes an account with a password. Identity's own hashes it where no gate can be put before it.</summary>
+    public override async Task<IdentityResult> CreateAsync(ApplicationUser user, string password)
+    {
+        var validated = await ValidatePasswordAsync(user, password);
+        if (!validated.Succeeded)
+        {
+            return validated;
+        }
+
+        user.PasswordHash = await _gate.RunAsync(() => Task.FromResult(PasswordHasher.HashPassword(user, password)));
+        return await CreateAsync(user);
+    }
+
     protected override Task<PasswordVerificationResult> VerifyPasswordAsync(
         IUserPasswordStore<ApplicationUser> store, ApplicationUser user, string password) =>
-        _gate.RunAsync(() => base.VerifyPasswordAsync(store, user, password));
+        _gate.RunAsync(() =>
+        {
+            if (user.PasswordHash is not null)
+            {
+                return base.VerifyPasswordAsync(store, user, password);
+            }
 
-    protected override Task<IdentityResult> UpdatePasswordHash(ApplicationUser user, string newPassword, bool validatePassword) =>
-        _gate.RunAsync(() => base.UpdatePasswordHash(user, newPassword, validatePassword));
+            // Nor does it show that an account has no password.
+            PasswordHasher.HashPassword(user, password);
+            return Task.FromResult(PasswordVerificationResult.Failed);
+        });
 }

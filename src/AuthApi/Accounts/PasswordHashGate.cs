@@ -3,25 +3,34 @@ using AuthApi.Http;
 namespace AuthApi.Accounts;
 
 /// <summary>
-/// Lets as many passwords be hashed at once as there are cores. A hash takes a tenth of a second of one of them, so a flood of logins
-/// would otherwise leave none to answer those who are signed in.
+/// Lets as many passwords be hashed at once as there are cores but one. A hash takes a tenth of a second of one of them, so a flood of
+/// logins would otherwise leave none to answer those who are signed in.
 /// </summary>
-internal sealed class PasswordHashGate : IDisposable
+internal sealed class PasswordHashGate(TimeProvider time, int width, int longestQueue) : IDisposable
 {
-    // Long enough for a crowd that signs in at nine o'clock, short enough that a client still waits.
-    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(2);
+    /// <summary>Long enough for a crowd that signs in at nine o'clock, short enough that a client still waits.</summary>
+    public static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(2);
 
-    private readonly SemaphoreSlim _free = new(Environment.ProcessorCount);
+    // More than get their turn in time, on purpose. Whoever is refused at once comes back at once, and the refusals then cost more than
+    // the hashes did; whoever waits is quiet for as long. This bounds what the waiting hold in memory, and nothing else.
+    private const int LongestQueue = 1_000;
+
+    private readonly SemaphoreSlim _free = new(width);
+    private int _waiting;
+
+    public PasswordHashGate(TimeProvider time)
+        : this(time, Width, LongestQueue)
+    {
+    }
+
+    /// <summary>How many are hashed at once. A core is left to those who are signed in, where there is one to leave.</summary>
+    public static int Width => Math.Max(1, Environment.ProcessorCount - 1);
 
     /// <summary>Runs <paramref name="hash"/> when it is its turn.</summary>
-    /// <exception cref="ServerBusyException">Its turn did not come soon.</exception>
+    /// <exception cref="ServerBusyException">Its turn did not come soon, or too many are waiting for theirs.</exception>
     public async Task<TResult> RunAsync<TResult>(Func<Task<TResult>> hash)
     {
-        if (!await _free.WaitAsync(LongestWait))
-        {
-            throw new ServerBusyException("Too many passwords are waiting to be hashed.");
-        }
-
+        await WaitAsync();
         try
         {
             return await hash();
@@ -33,4 +42,35 @@ internal sealed class PasswordHashGate : IDisposable
     }
 
     public void Dispose() => _free.Dispose();
+
+    private async Task WaitAsync()
+    {
+        if (_free.Wait(0))
+        {
+            return;
+        }
+
+        using var limit = new CancellationTokenSource(LongestWait, time);
+        try
+        {
+            if (Interlocked.Increment(ref _waiting) > longestQueue)
+            {
+                throw Busy();
+            }
+
+            // Under a flood this is what most come to, and an exception costs much: one, not two.
+            var turn = _free.WaitAsync(limit.Token);
+            await turn.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (turn.IsCanceled)
+            {
+                throw Busy();
+            }
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _waiting);
+        }
+    }
+
+    private static ServerBusyException Busy() => new("Too many passwords are waiting to be hashed.");
 }

@@ -7,12 +7,18 @@ internal sealed class BadRequestExceptionHandler : IExceptionHandler
 {
     public async ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
     {
-        if (exception is not BadHttpRequestException badRequest)
+        if (exception is not BadHttpRequestException && !IsOfTheChunkReader(exception))
         {
             return false;
         }
 
-        await ApiProblem.ForStatus(badRequest.StatusCode).WriteAsync(httpContext);
+        var status = (exception as BadHttpRequestException)?.StatusCode ?? StatusCodes.Status400BadRequest;
+        await ApiProblem.ForStatus(status).WriteAsync(httpContext);
         return true;
     }
+
+    // For a chunk larger than any can be, and for trailers that are no text, the server throws what would be a mistake of ours elsewhere.
+    private static bool IsOfTheChunkReader(Exception exception) =>
+        exception is IOException or InvalidOperationException
+        && exception.StackTrace?.Contains("Http1ChunkedEncodingMessageBody", StringComparison.Ordinal) == true;
 }

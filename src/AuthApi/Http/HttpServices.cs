@@ -42,6 +42,11 @@ public static class HttpServices
                 // JSON is UTF-8 (RFC 8259); UTF-16 cut in the middle of a character would be our mistake, a 500.
                 json.SupportedEncodings.Clear();
                 json.SupportedEncodings.Add(new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true));
+
+                // Nor in UTF-16 to whoever asks for it by Accept-Charset, which no server has to hear (RFC 9110, 12.5.2).
+                var answers = options.OutputFormatters.OfType<SystemTextJsonOutputFormatter>().Single();
+                answers.SupportedEncodings.Clear();
+                answers.SupportedEncodings.Add(new UTF8Encoding(encoderShouldEmitUTF8Identifier: false));
             })
             .ConfigureApiBehaviorOptions(options =>
             {
@@ -77,6 +82,32 @@ public static class HttpServices
         Length(context.Request.Headers.Cookie) > LargestCredential || Length(context.Request.Headers.Authorization) > LargestCredential
             ? ApiProblem.HeadersTooLarge.WriteAsync(context)
             : next(context));
+
+    /// <summary>
+    /// Refuses with 400, and closes the connection, where it is told in more than one way how a body ends: <c>Transfer-Encoding</c> beside
+    /// <c>Content-Length</c>, in HTTP/1.0, or with anything but <c>chunked</c>. The server reads the chunks; a proxy before it that went by
+    /// the other would take part of this body for somebody's next request (RFC 9112, 6.1 and 11.2; ASVS 4.2.1).
+    /// </summary>
+    public static IApplicationBuilder UseOneFraming(this IApplicationBuilder app) => app.Use(static (context, next) =>
+    {
+        var headers = context.Request.Headers;
+        if (headers.TransferEncoding.Count == 0)
+        {
+            return next(context);
+        }
+
+        // The server has taken a Content-Length beside it away, and left its value under this name.
+        if (!headers.ContainsKey("X-Content-Length")
+            && headers.ContentLength is null
+            && string.Equals(headers.TransferEncoding, "chunked", StringComparison.OrdinalIgnoreCase)
+            && !HttpProtocol.IsHttp10(context.Request.Protocol))
+        {
+            return next(context);
+        }
+
+        context.Response.Headers.Connection = "close";
+        return ApiProblem.BadRequest.WriteAsync(context);
+    });
 
     /// <summary>Gives every error a problem as its body: what a call threw, and what ended with a bare status.</summary>
     public static IApplicationBuilder UseProblems(this IApplicationBuilder app) => app.UseExceptionHandler().UseStatusCodePages();

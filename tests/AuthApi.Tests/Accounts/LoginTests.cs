@@ -1,9 +1,12 @@
+using System.Buffers.Binary;
 using System.Net;
 using AuthApi.Audit;
 using AuthApi.Storage;
 using AuthApi.Tests.Harness;
 using Microsoft.AspNetCore.Identity;
+using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 
 namespace AuthApi.Tests.Accounts;
 
@@ -76,48 +79,67 @@ internal sealed class LoginTests
     [Test]
     public async Task AWrongPasswordAnUnknownUserAndALockedAccountAreAnsweredAlike()
     {
-        await _browser.RegisterAsync("locked@example.com");
-        for (var i = 0; i < 5; i++)
-        {
-            using var failure = await _browser.PostAsync("/login/", new { email = "locked@example.com", password = "wrong" });
-        }
+        await using var application = new AuthApiApplication(RefusedLogins.Configure, kestrel: true);
+        using var browser = application.NewBrowser();
+        await RefusedLogins.RegisterAsync(application, browser);
 
         string? first = null;
-        foreach (var (email, password) in new[]
+        foreach (var (kind, email, password) in RefusedLogins.All)
         {
-            ("ada@example.com", "wrong"), ("nobody@example.com", Browser.Password), ("locked@example.com", Browser.Password), ("not an address", "x"),
-        })
-        {
-            using var response = await _browser.PostAsync("/login/", new { email, password });
+            using var response = await browser.PostAsync("/login/", new { email, password });
             var problem = await response.ShouldBeProblemAsync(HttpStatusCode.Unauthorized, "invalid_credentials");
             problem["traceId"] = "";
-            var answer = string.Join('\n', response.Headers.Select(header => header.Key)) + problem.ToJsonString();
-            Assert.That(answer, Is.EqualTo(first ??= answer));
-            Assert.That(response.SetCookies(), Is.Empty);
+            var headers = response.Headers.Concat(response.Content.Headers)
+                .Where(header => header.Key != "Date")
+                .Select(header => $"{header.Key}: {string.Join(", ", header.Value)}");
+            var answer = string.Join('\n', [$"{response.StatusCode}", .. headers, problem.ToJsonString()]);
+            Assert.That(answer, Is.EqualTo(first ??= answer), kind);
         }
     }
 
-    [TestCase("ada@example.com", "wrong")]
-    [TestCase("nobody@example.com", Browser.Password)]
-    [TestCase("locked@example.com", Browser.Password)]
-    [TestCase("locked@example.com", "wrong")]
-    public async Task WhoeverCannotLogInCostsOneHash(string email, string password)
+    [Test]
+    public async Task WhoeverCannotLogInCostsOneHash()
     {
         var hashes = new CountedHasher();
-        await using var application = new AuthApiApplication(services => services.AddSingleton<IPasswordHasher<ApplicationUser>>(hashes));
-        using var browser = application.NewBrowser();
-        await browser.RegisterAsync("ada@example.com");
-        await browser.RegisterAsync("locked@example.com");
-        for (var i = 0; i < 5; i++)
+        await using var application = new AuthApiApplication(services =>
         {
-            using var guess = await browser.PostAsync("/login/", new { email = "locked@example.com", password = "wrong" });
+            services.AddSingleton<IPasswordHasher<ApplicationUser>>(hashes);
+            RefusedLogins.Configure(services);
+        });
+        using var browser = application.NewBrowser();
+        await RefusedLogins.RegisterAsync(application, browser);
+
+        foreach (var (kind, email, password) in RefusedLogins.All)
+        {
+            var before = hashes.Count;
+            using var response = await browser.PostAsync("/login/", new { email, password });
+            Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.Unauthorized), kind);
+            Assert.That(hashes.Count - before, Is.EqualTo(1), kind);
         }
+    }
 
-        var before = hashes.Count;
-        using var response = await browser.PostAsync("/login/", new { email, password });
+    [Test]
+    public async Task AHashThatCostsLessThanTodaysIsRenewedAtLoginAndTheSessionsLiveOn()
+    {
+        await using var application = new AuthApiApplication(services =>
+            services.PostConfigure<PasswordHasherOptions>(options => options.IterationCount = 20_000));
+        using var before = await application.NewLoggedInBrowserAsync();
+        var old = new PasswordHasher<ApplicationUser>(Options.Create(new PasswordHasherOptions { IterationCount = 10_000 }));
+        await application.QueryAsync(async context =>
+        {
+            var user = await context.Users.SingleAsync();
+            user.PasswordHash = old.HashPassword(user, Browser.Password);
+            return await context.SaveChangesAsync();
+        });
 
-        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.Unauthorized));
-        Assert.That(hashes.Count - before, Is.EqualTo(1));
+        using var browser = application.NewBrowser();
+        using var login = await browser.PostAsync("/login/", new { email = "ada@example.com", password = Browser.Password });
+
+        Assert.That(login.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(await IterationsAsync(application), Is.EqualTo(20_000));
+        Assert.That(await before.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(await browser.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+        await application.NewBrowser().LogInAsync();
     }
 
     [Test]
@@ -230,6 +252,10 @@ internal sealed class LoginTests
         await nothing.ShouldBeInvalidAsync("password");
         await tooLong.ShouldBeInvalidAsync("password");
     }
+
+    // Identity's format: a version and a function, then the iterations, the most significant byte first.
+    private static Task<uint> IterationsAsync(AuthApiApplication application) => application.QueryAsync(async context =>
+        BinaryPrimitives.ReadUInt32BigEndian(Convert.FromBase64String((await context.Users.SingleAsync()).PasswordHash!).AsSpan(5)));
 
     private sealed class CountedHasher : PasswordHasher<ApplicationUser>
     {

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using AuthApi.Sessions;
 
 namespace AuthApi.Tests.Harness;
 
@@ -16,6 +17,16 @@ internal sealed class RunningProgram : IAsyncDisposable
     }
 
     public Uri Address { get; }
+
+    /// <summary>The memory that the process has in use now, in bytes.</summary>
+    public long ResidentMemory
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.WorkingSet64;
+        }
+    }
 
     /// <summary>Starts the program in <paramref name="folder"/> and returns when it listens.</summary>
     public static async Task<RunningProgram> StartAsync(string folder, params string[] arguments)
@@ -56,8 +67,8 @@ internal sealed class RunningProgram : IAsyncDisposable
         }
     }
 
-    public Browser NewBrowser() =>
-        new(new HttpClient(new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false }) { BaseAddress = Address });
+    public Browser NewBrowser(SessionTransport transport = SessionTransport.Cookie) =>
+        new(new HttpClient(new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false }) { BaseAddress = Address }, transport);
 
     /// <summary>Ends the process at once, as <c>kill -9</c> does: nothing is flushed and nobody is told.</summary>
     public async Task KillAsync()

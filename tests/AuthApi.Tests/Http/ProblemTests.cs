@@ -186,6 +186,18 @@ internal sealed class ProblemTests
         await response.ShouldBeProblemAsync(HttpStatusCode.MethodNotAllowed, "method_not_allowed");
     }
 
+    [TestCase("utf-16")]
+    [TestCase("utf-16, *;q=0")]
+    [TestCase("iso-8859-1")]
+    public async Task AnAnswerIsUtf8WhateverCharsetTheClientAccepts(string charset)
+    {
+        using var response = await _browser.SendAsync(
+            HttpMethod.Get, "/me/", change: request => request.Headers.TryAddWithoutValidation("Accept-Charset", charset));
+
+        Assert.That(response.Content.Headers.ContentType?.ToString(), Is.EqualTo("application/json; charset=utf-8"));
+        Assert.That((await response.Content.ReadAsByteArrayAsync())[..2], Is.EqualTo("{\""u8.ToArray()));
+    }
+
     [Test]
     public async Task NoResponseNamesTheServer()
     {
