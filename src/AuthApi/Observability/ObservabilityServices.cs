@@ -4,7 +4,7 @@ using Microsoft.OpenApi;
 
 namespace AuthApi.Observability;
 
-/// <summary>Registers what shows: the OpenAPI document and Swagger UI.</summary>
+/// <summary>Registers what shows: telemetry, the OpenAPI document and Swagger UI.</summary>
 public static class ObservabilityServices
 {
     /// <summary>The document's name, as in <c>/swagger/v1/swagger.json</c>.</summary>
@@ -29,9 +29,11 @@ public static class ObservabilityServices
         over plain HTTP is 400 `https_required`, and one under a host name that is not served 400 `host_not_allowed`.
         """;
 
-    public static IServiceCollection AddObservability(this IServiceCollection services)
+    public static IServiceCollection AddObservability(this IServiceCollection services, IConfiguration configuration)
     {
+        services.AddTelemetry(configuration);
         services.AddValidatedOptions<SwaggerOptions>(SwaggerOptions.Section);
+        services.AddOnStarted(SwaggerUi.SayWhereItIs);
         services.AddSwaggerGen(options =>
         {
             options.SwaggerDoc(DocumentName, new OpenApiInfo

@@ -1,0 +1,56 @@
+using Microsoft.Extensions.Logging.Console;
+
+namespace AuthApi.Hosting;
+
+/// <summary>Registers how the program tells of itself to whoever runs it.</summary>
+public static class HostingServices
+{
+    private const string ConsoleSection = "Logging:Console";
+
+    public static IServiceCollection AddHosting(this IServiceCollection services)
+    {
+        // Tells systemd when it is ready and when it stops, where systemd started it.
+        services.AddSystemd();
+        services.AddConsoleFormat();
+        services.AddHostedService<RunReport>();
+        return services;
+    }
+
+    /// <summary>Has <paramref name="action"/> done once, when the program has started; in the order in which this is called.</summary>
+    public static IServiceCollection AddOnStarted(this IServiceCollection services, Action<IServiceProvider> action) =>
+        services.AddSingleton<IHostedService>(provider => new OnStarted(() => action(provider)));
+
+    // Outside Development the reader is a program: one JSON object a line, whatever a client has put into a name. What is configured goes before.
+    private static void AddConsoleFormat(this IServiceCollection services)
+    {
+        services.AddOptions<ConsoleLoggerOptions>().Configure<IConfiguration, IHostEnvironment>((options, configuration, environment) =>
+            options.FormatterName = configuration[$"{ConsoleSection}:{nameof(options.FormatterName)}"]
+                ?? (environment.IsDevelopment() ? ConsoleFormatterNames.Simple : ConsoleFormatterNames.Json));
+        services.AddOptions<JsonConsoleFormatterOptions>().Configure<IConfiguration>((options, configuration) =>
+        {
+            var section = configuration.GetSection($"{ConsoleSection}:FormatterOptions");
+            options.IncludeScopes = section.GetValue(nameof(options.IncludeScopes), true);
+            options.UseUtcTimestamp = section.GetValue(nameof(options.UseUtcTimestamp), true);
+            options.TimestampFormat ??= "yyyy-MM-ddTHH:mm:ss.fffK";
+        });
+    }
+
+    private sealed class OnStarted(Action action) : IHostedLifecycleService
+    {
+        public Task StartedAsync(CancellationToken cancellationToken)
+        {
+            action();
+            return Task.CompletedTask;
+        }
+
+        public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+}
