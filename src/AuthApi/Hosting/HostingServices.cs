@@ -31,7 +31,7 @@ public static class HostingServices
             var section = configuration.GetSection($"{ConsoleSection}:FormatterOptions");
             options.IncludeScopes = section.GetValue(nameof(options.IncludeScopes), true);
             options.UseUtcTimestamp = section.GetValue(nameof(options.UseUtcTimestamp), true);
-            options.TimestampFormat ??= "yyyy-MM-ddTHH:mm:ss.fffK";
+            options.TimestampFormat ??= options.UseUtcTimestamp ? "yyyy-MM-ddTHH:mm:ss.fffZ" : "yyyy-MM-ddTHH:mm:ss.fffzzz";
         });
     }
 
