@@ -7,10 +7,10 @@ using Microsoft.Extensions.Options;
 namespace AuthApi.Accounts;
 
 /// <summary>
-/// Identity's user manager, with three differences. Passwords are hashed behind a gate. And failures are counted in one statement, where
-/// Identity reads the row, adds one, and writes it back if nobody else has: of guesses at the same time one would count, and an owner's
-/// right password that met a stranger's wrong one would be answered as wrong.
-/// And what refuses a password takes the same time for whatever reason it refuses.
+/// Identity's user manager, with three differences. Passwords are hashed behind a gate. What refuses a password takes the same time for
+/// whatever reason it refuses. And failures are counted in one statement, where Identity reads the row, adds one, and writes it back if
+/// nobody else has: of guesses at the same time one would count, and an owner's right password that met a stranger's wrong one would be
+/// answered as wrong.
 /// </summary>
 public sealed class ApplicationUserManager : UserManager<ApplicationUser>
 {
@@ -93,14 +93,14 @@ public sealed class ApplicationUserManager : UserManager<ApplicationUser>
     /// <summary>Makes an account with a password. Identity's own hashes it where no gate can be put before it.</summary>
     public override async Task<IdentityResult> CreateAsync(ApplicationUser user, string password)
     {
-        var validated = await ValidatePasswordAsync(user, password);
-        if (!validated.Succeeded)
+        // How guessable a password is takes its time to find out, too.
+        var validated = await _gate.RunAsync(async () =>
         {
-            return validated;
-        }
-
-        user.PasswordHash = await _gate.RunAsync(() => Task.FromResult(PasswordHasher.HashPassword(user, password)));
-        return await CreateAsync(user);
+            var result = await ValidatePasswordAsync(user, password);
+            user.PasswordHash = result.Succeeded ? PasswordHasher.HashPassword(user, password) : null;
+            return result;
+        });
+        return validated.Succeeded ? await CreateAsync(user) : validated;
     }
 
     protected override Task<PasswordVerificationResult> VerifyPasswordAsync(

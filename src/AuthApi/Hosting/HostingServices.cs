@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Hosting.Systemd;
 using Microsoft.Extensions.Logging.Console;
 
 namespace AuthApi.Hosting;
@@ -9,8 +10,7 @@ public static class HostingServices
 
     public static IServiceCollection AddHosting(this IServiceCollection services)
     {
-        // Tells systemd when it is ready and when it stops, where systemd started it.
-        services.AddSystemd();
+        services.AddServiceManager();
         services.AddConsoleFormat();
         services.AddHostedService<RunReport>();
         return services;
@@ -19,6 +19,17 @@ public static class HostingServices
     /// <summary>Has <paramref name="action"/> done once, when the program has started; in the order in which this is called.</summary>
     public static IServiceCollection AddOnStarted(this IServiceCollection services, Action<IServiceProvider> action) =>
         services.AddSingleton<IHostedService>(provider => new OnStarted(() => action(provider)));
+
+    // Says that it is ready and that it stops to whoever started it and wants to hear of it, as sd_notify(3) has it. AddSystemd would do it
+    // only where it can see that systemd is its parent, which it cannot in a unit that hides other processes.
+    private static void AddServiceManager(this IServiceCollection services)
+    {
+        if (Environment.GetEnvironmentVariable("NOTIFY_SOCKET") is { Length: > 0 })
+        {
+            services.AddSingleton<ISystemdNotifier, SystemdNotifier>();
+            services.AddSingleton<IHostLifetime, SystemdLifetime>();
+        }
+    }
 
     // Outside Development the reader is a program: one JSON object a line, whatever a client has put into a name. What is configured goes before.
     private static void AddConsoleFormat(this IServiceCollection services)

@@ -62,7 +62,7 @@ public static class HttpServices
                 options.JsonSerializerOptions.AllowDuplicateProperties = false;
                 options.JsonSerializerOptions.NumberHandling = JsonNumberHandling.Strict;
                 options.JsonSerializerOptions.MaxDepth = 8;
-                options.JsonSerializerOptions.Converters.Add(new JsonStringEnumConverter(JsonNamingPolicy.CamelCase, allowIntegerValues: false));
+                options.JsonSerializerOptions.Converters.Add(new ExactEnumConverter(JsonNamingPolicy.CamelCase));
             });
 
         services.AddRouting(options => options.LowercaseUrls = true);

@@ -15,7 +15,6 @@ public static class SecurityServices
 
         services.AddSecurityHeaders();
         services.AddKnownProxies();
-        services.AddHttpsOnly();
         services.AddAllowedOrigins();
         services.AddRateLimits();
         services.AddRecentAuthentication();

@@ -99,6 +99,9 @@ internal sealed class AuthApiApplication : WebApplicationFactory<Program>
 
         // All clients of a test come from one address; the tests of the limits switch them on.
         builder.UseSetting("RateLimiting:Enabled", "false");
+
+        // Where the test server stands in for Kestrel, this says no more than that there would be HTTPS outside Development.
+        builder.UseSetting("urls", "https://localhost");
         foreach (var (key, value) in _settings)
         {
             builder.UseSetting(key, value);

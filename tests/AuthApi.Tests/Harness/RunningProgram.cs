@@ -37,9 +37,12 @@ internal sealed partial class RunningProgram : IAsyncDisposable
     }
 
     /// <summary>Starts the program in <paramref name="folder"/> and returns when it listens.</summary>
-    public static async Task<RunningProgram> StartAsync(string folder, params string[] arguments)
+    public static Task<RunningProgram> StartAsync(string folder, params string[] arguments) => StartAsync(folder, [], arguments);
+
+    /// <summary>Starts the program with these environment variables too.</summary>
+    public static async Task<RunningProgram> StartAsync(string folder, Dictionary<string, string> environment, params string[] arguments)
     {
-        var process = Launch(folder, [.. Usual, .. arguments]);
+        var process = Launch(folder, [.. Usual, .. arguments], environment);
         var output = new List<string>();
         var address = await ReadToAsync(process, output, Listening()) is { } line
             ? new Uri(Listening().Match(line).Groups[1].Value)
@@ -132,7 +135,7 @@ internal sealed partial class RunningProgram : IAsyncDisposable
         return null;
     }
 
-    private static Process Launch(string folder, string[] arguments)
+    private static Process Launch(string folder, string[] arguments, Dictionary<string, string>? environment = null)
     {
         var start = new ProcessStartInfo("dotnet", [typeof(Program).Assembly.Location, .. arguments])
         {
@@ -141,6 +144,11 @@ internal sealed partial class RunningProgram : IAsyncDisposable
             RedirectStandardError = true,
         };
         start.Environment["ASPNETCORE_ENVIRONMENT"] = "Development";
+        foreach (var (name, value) in environment ?? [])
+        {
+            start.Environment[name] = value;
+        }
+
         var process = Process.Start(start)!;
         return process;
     }

@@ -66,6 +66,8 @@ internal sealed class ClearStartTests
     }
 
     [TestCase("Urls", "--environment=Production")]
+    [TestCase("Urls", "--environment=Production", "--urls=https://127.0.0.1:0", "--Kestrel:Endpoints:Plain:Url=http://127.0.0.1:0")]
+    [TestCase("Urls", "--environment=Production", "--urls=", "--http_ports=0")]
     [TestCase("Cors:AllowedOrigins", "--environment=Production", "--ForwardedHeaders:KnownProxies=127.0.0.1", "--Cors:AllowedOrigins=http://app.example.com")]
     public async Task WhatIsInsecureOutsideDevelopmentStopsTheStartThere(string key, params string[] arguments)
     {

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Http.Json;
 using AuthApi.Sessions;
 using AuthApi.Tests.Harness;
+using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
@@ -38,16 +39,41 @@ internal sealed class LogTests
         using var logout = await browser.LogOutAsync("all");
         Assert.That(logout.StatusCode, Is.EqualTo(HttpStatusCode.OK));
 
+        var passwordHash = await application.QueryAsync(context => context.Users.Select(user => user.PasswordHash!).SingleAsync());
         var hashes = tokens.Select(token => SessionToken.TryParse(token, out var parsed) ? Convert.ToHexString(parsed.Hash.ToArray()) : "?");
         Assert.That(log.Lines, Has.Count.GreaterThan(100), "it is talkative");
         foreach (var line in log.Lines)
         {
-            foreach (var secret in tokens.Concat(hashes).Concat([Browser.Password, "a wrong password", "another wrong one"]))
+            foreach (var secret in tokens.Concat(hashes).Concat([passwordHash, Browser.Password, "a wrong password", "another wrong one"]))
             {
                 Assert.That(line, Does.Not.Contain(secret).IgnoreCase);
             }
 
             Assert.That(line, Does.Not.Contain("\r\nFAKE LINE").And.Not.Contain("FAKE\u001b"));
+        }
+    }
+
+    [Test]
+    public async Task RefusalsAreLoggedOnceAMinute()
+    {
+        var log = new CapturedLog();
+        await using var application = new AuthApiApplication(
+            services => services.AddSingleton<ILoggerProvider>(log),
+            new() { ["RateLimiting:Enabled"] = "true", ["RateLimiting:RequestsPerMinute"] = "1" });
+        using var browser = application.NewBrowser();
+
+        foreach (var lines in new[] { 1, 2 })
+        {
+            for (var request = 0; request < 5; request++)
+            {
+                using var tooMany = await browser.GetAsync("/me/");
+                using var crossSite = await browser.SendAsync(HttpMethod.Post, "/me/", change: it => it.Headers.Add("Sec-Fetch-Site", "cross-site"));
+                Assert.That(crossSite.StatusCode, Is.EqualTo(HttpStatusCode.Forbidden));
+            }
+
+            Assert.That(log.Lines.Count(line => line.Contains("there are too many", StringComparison.Ordinal)), Is.EqualTo(lines));
+            Assert.That(log.Lines.Count(line => line.Contains("A cross-site request from", StringComparison.Ordinal)), Is.EqualTo(lines));
+            application.Time.Advance(TimeSpan.FromMinutes(1));
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 using AuthApi.Sessions;
 using AuthApi.Tests.Harness;
 using Microsoft.Data.Sqlite;
@@ -75,6 +76,29 @@ internal sealed class ShutdownTests
             client.Token = token;
             Assert.That(await client.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
         }
+    }
+
+    [Test]
+    public async Task WhoeverStartedItIsToldThatItIsReadyAndThatItStops()
+    {
+        using var folder = new TemporaryFolder();
+        using var manager = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
+        var path = Path.Combine(folder.Path, "notify");
+        manager.Bind(new UnixDomainSocketEndPoint(path));
+        await using var program = await RunningProgram.StartAsync(folder.Path, new Dictionary<string, string> { ["NOTIFY_SOCKET"] = path });
+
+        Assert.That(await ReceiveAsync(manager), Is.EqualTo("READY=1"));
+
+        await program.TerminateAsync();
+        Assert.That(await ReceiveAsync(manager), Is.EqualTo("STOPPING=1"));
+        Assert.That((await program.Ended).ExitCode, Is.Zero);
+    }
+
+    private static async Task<string> ReceiveAsync(Socket socket)
+    {
+        var buffer = new byte[1024];
+        using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        return Encoding.UTF8.GetString(buffer, 0, await socket.ReceiveAsync(buffer, timeout.Token));
     }
 
     private static async Task<int> UnderWayAsync(Browser browser)

@@ -1,6 +1,8 @@
 using System.Net;
 using AuthApi.Sessions;
 using AuthApi.Tests.Harness;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace AuthApi.Tests.Sessions;
 
@@ -105,6 +107,27 @@ internal sealed class SessionCookieTests
     }
 
     [Test]
+    public async Task AFloodOfUnknownTokensWritesNothingAndIsNotKept()
+    {
+        await using var watcher = new SqliteConnection($"Data Source={_application.DatabaseFile}");
+        await watcher.OpenAsync();
+        var cache = _application.Services.GetRequiredService<SessionCache>();
+        var (version, kept) = (await DataVersionAsync(watcher), cache.Count);
+
+        for (var guess = 0; guess < 1_000; guess++)
+        {
+            using var response = await SendAsync("__Host-session=" + SessionToken.Create().Reveal());
+            Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.Unauthorized));
+        }
+
+        Assert.That(await DataVersionAsync(watcher), Is.EqualTo(version), "no other connection has committed anything");
+        Assert.That(cache.Count, Is.EqualTo(kept));
+        using var other = _application.NewBrowser();
+        await other.LogInAsync();
+        Assert.That(await DataVersionAsync(watcher), Is.Not.EqualTo(version), "a write is seen");
+    }
+
+    [Test]
     public async Task OverPlainHttpInDevelopmentTheCookieHasAnotherName()
     {
         using var plain = _application.NewBrowser("http");
@@ -115,6 +138,13 @@ internal sealed class SessionCookieTests
         Assert.That(await plain.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
         using var logout = await plain.LogOutAsync();
         Assert.That(logout.SetCookies().Single(), Does.StartWith("session=; expires=Thu, 01 Jan 1970"));
+    }
+
+    private static async Task<long> DataVersionAsync(SqliteConnection connection)
+    {
+        await using var command = connection.CreateCommand();
+        command.CommandText = "PRAGMA data_version";
+        return (long)(await command.ExecuteScalarAsync())!;
     }
 
     private Task<HttpResponseMessage> SendAsync(string cookieHeader) =>
