@@ -7,19 +7,20 @@ using AuthApi.Security;
 using AuthApi.Sessions;
 using AuthApi.Storage;
 
-return await ClearStart.RunAsync(async () =>
+return await ClearStart.RunAsync(args, async () =>
 {
     // The settings lie beside the program, wherever it is started from.
     var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
 
     builder.Services
+        .AddHosting()
         .AddHttpConventions()
         .AddSecurity()
         .AddStorage()
         .AddAudit()
         .AddSessions()
         .AddAccounts()
-        .AddObservability();
+        .AddObservability(builder.Configuration);
 
     await using var app = builder.Build();
 
@@ -28,6 +29,8 @@ return await ClearStart.RunAsync(async () =>
     app.UseProblems();
     app.UseOneFraming();
     app.UseHeaderLimit();
+    app.UseHealth();
+    app.UseMetrics();
     app.UseAllowedHosts();
     app.UseHttpsOnly();
     app.UseAllowedOrigins();

@@ -17,6 +17,8 @@ public static class AccountsServices
         services.Configure<PasswordHasherOptions>(options => options.IterationCount = PasswordHashIterations);
 
         services.AddSingleton<PasswordHashGate>();
+        services.AddSingleton<PasswordHashMetrics>();
+        services.AddOnStarted(provider => provider.GetRequiredService<PasswordHashMetrics>());
 
         // AddIdentityCore, as AddIdentity would bring the cookie handlers along.
         services.AddIdentityCore<ApplicationUser>(options =>

@@ -26,6 +26,12 @@ internal sealed class PasswordHashGate(TimeProvider time, int width, int longest
     /// <summary>How many are hashed at once. A core is left to those who are signed in, where there is one to leave.</summary>
     public static int Width => Math.Max(1, Environment.ProcessorCount - 1);
 
+    /// <summary>How many are being hashed now.</summary>
+    public int Active => width - _free.CurrentCount;
+
+    /// <summary>How many wait for their turn now.</summary>
+    public int Waiting => Volatile.Read(ref _waiting);
+
     /// <summary>Runs <paramref name="hash"/> when it is its turn.</summary>
     /// <exception cref="ServerBusyException">Its turn did not come soon, or too many are waiting for theirs.</exception>
     public async Task<TResult> RunAsync<TResult>(Func<Task<TResult>> hash)

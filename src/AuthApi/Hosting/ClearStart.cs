@@ -6,11 +6,17 @@ namespace AuthApi.Hosting;
 public static class ClearStart
 {
     /// <summary>
-    /// Runs <paramref name="program"/> and returns the exit code: 0, or 1 when the configuration does not allow a start, with one
-    /// line on standard error that names the key where there is one.
+    /// Runs <paramref name="program"/>, unless the command line asks for something else, and returns the exit code: 0; 1 when the
+    /// configuration does not allow a start, with one line on standard error that names the key where there is one; or 2 when the command
+    /// line is not understood.
     /// </summary>
-    public static async Task<int> RunAsync(Func<Task> program)
+    public static async Task<int> RunAsync(string[] args, Func<Task> program)
     {
+        if (CommandLine.Answer(args) is { } exitCode)
+        {
+            return exitCode;
+        }
+
         try
         {
             await program();

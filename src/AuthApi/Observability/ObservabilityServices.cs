@@ -6,7 +6,7 @@ using Microsoft.OpenApi;
 
 namespace AuthApi.Observability;
 
-/// <summary>Registers what shows: the OpenAPI document and Swagger UI.</summary>
+/// <summary>Registers what shows: telemetry, the OpenAPI document and Swagger UI.</summary>
 public static class ObservabilityServices
 {
     /// <summary>The document's name, as in <c>/swagger/v1/swagger.json</c>.</summary>
@@ -42,9 +42,11 @@ public static class ObservabilityServices
         is 400 `https_required` over plain HTTP (outside Development), and 400 `host_not_allowed` under a host name that is not served.
         """;
 
-    public static IServiceCollection AddObservability(this IServiceCollection services)
+    public static IServiceCollection AddObservability(this IServiceCollection services, IConfiguration configuration)
     {
+        services.AddTelemetry(configuration);
         services.AddValidatedOptions<SwaggerOptions>(SwaggerOptions.Section);
+        services.AddOnStarted(SwaggerUi.SayWhereItIs);
         services.AddSwaggerGen(options =>
         {
             options.SwaggerDoc(DocumentName, new OpenApiInfo

@@ -1,4 +1,6 @@
 using AuthApi.Security;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.OpenApi;
 
 namespace AuthApi.Observability;
@@ -12,7 +14,7 @@ public sealed class SwaggerOptions
     public bool? Enabled { get; set; }
 }
 
-internal static class SwaggerUi
+internal static partial class SwaggerUi
 {
     private const string Script = "authapi.js";
     private const string Style = "authapi.css";
@@ -20,9 +22,7 @@ internal static class SwaggerUi
     /// <summary>Serves the OpenAPI document and Swagger UI where they are meant to be (ASVS 13.4.5).</summary>
     public static WebApplication UseOpenApi(this WebApplication app)
     {
-        // A value that is neither is reported when the options are validated.
-        var isSet = bool.TryParse(app.Configuration[$"{SwaggerOptions.Section}:{nameof(SwaggerOptions.Enabled)}"], out var enabled);
-        if (isSet ? enabled : app.Environment.IsDevelopment())
+        if (IsEnabled(app.Configuration, app.Environment))
         {
             // In a branch of their own, or each would look at every request's path.
             app.UseWhen(context => context.Request.Path.StartsWithSegments("/swagger", StringComparison.OrdinalIgnoreCase), branch =>
@@ -49,6 +49,30 @@ internal static class SwaggerUi
         return app;
     }
 
+    /// <summary>Says where a person finds it, once the program listens.</summary>
+    public static void SayWhereItIs(IServiceProvider provider)
+    {
+        var logger = provider.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(SwaggerUi).FullName!);
+        if (!IsEnabled(provider.GetRequiredService<IConfiguration>(), provider.GetRequiredService<IHostEnvironment>()))
+        {
+            Log.Off(logger);
+        }
+        else if (provider.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()?.Addresses.FirstOrDefault() is { } first)
+        {
+            // An address that means all of this machine's is none to open a page at.
+            var address = BindingAddress.Parse(first);
+            var host = address.Host is "*" or "+" or "[::]" or "0.0.0.0" ? "localhost" : address.Host;
+            Log.On(logger, $"{address.Scheme}://{host}:{address.Port}/swagger/");
+        }
+    }
+
+    private static bool IsEnabled(IConfiguration configuration, IHostEnvironment environment)
+    {
+        // A value that is neither is reported when the options are validated.
+        var isSet = bool.TryParse(configuration[$"{SwaggerOptions.Section}:{nameof(SwaggerOptions.Enabled)}"], out var enabled);
+        return isSet ? enabled : environment.IsDevelopment();
+    }
+
     private static void UseFile(this IApplicationBuilder app, string name, string contentType)
     {
         using var reader = new StreamReader(typeof(SwaggerUi).Assembly.GetManifestResourceStream(name)!);
@@ -63,5 +87,14 @@ internal static class SwaggerUi
             context.Response.ContentType = contentType;
             return context.Response.WriteAsync(text);
         });
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1, LogLevel.Information, "Swagger UI is at {Address}")]
+        public static partial void On(ILogger logger, string address);
+
+        [LoggerMessage(2, LogLevel.Information, "Swagger UI is off; Swagger:Enabled turns it on.")]
+        public static partial void Off(ILogger logger);
     }
 }

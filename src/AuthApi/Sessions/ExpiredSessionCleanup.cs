@@ -2,9 +2,17 @@ using Microsoft.Extensions.Options;
 
 namespace AuthApi.Sessions;
 
-/// <summary>Deletes expired sessions at the start and at its interval, in batches, so that a large one does not hold up logouts.</summary>
+/// <summary>
+/// Deletes expired sessions at the start and at its interval, in batches, so that a large one does not hold up logouts, and counts the
+/// live ones where somebody watches their number.
+/// </summary>
 internal sealed partial class ExpiredSessionCleanup(
-    UserSessionManager sessions, IOptions<UserSessionOptions> options, TimeProvider time, ILogger<ExpiredSessionCleanup> logger) : BackgroundService
+    UserSessionManager sessions,
+    IUserSessionStore store,
+    SessionMetrics metrics,
+    IOptions<UserSessionOptions> options,
+    TimeProvider time,
+    ILogger<ExpiredSessionCleanup> logger) : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -15,6 +23,10 @@ internal sealed partial class ExpiredSessionCleanup(
             {
                 var count = await sessions.CleanUpAsync(stoppingToken);
                 Log.CleanedUp(logger, count);
+                if (metrics.IsLiveWatched)
+                {
+                    metrics.Counted(await store.CountLiveAsync(time.GetUtcNow()));
+                }
             }
             catch (Exception exception)
             {

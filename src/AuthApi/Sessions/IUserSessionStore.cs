@@ -39,6 +39,9 @@ public interface IUserSessionStore
     /// <summary>Deletes sessions that had expired at <paramref name="now"/>, <paramref name="limit"/> at most.</summary>
     /// <returns>The tokens' hashes of those deleted.</returns>
     Task<IReadOnlyList<TokenHash>> DeleteExpiredAsync(DateTimeOffset now, int limit);
+
+    /// <summary>How many sessions have not expired at <paramref name="now"/>.</summary>
+    Task<int> CountLiveAsync(DateTimeOffset now);
 }
 
 /// <summary>A session as it was found, with what its principal is built from.</summary>

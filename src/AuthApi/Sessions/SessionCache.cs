@@ -21,6 +21,13 @@ public sealed class SessionCache(IOptions<UserSessionOptions> options)
     private readonly Stripe[] _tokens = CreateStripes();
     private readonly Stripe[] _users = CreateStripes();
     private long _clock;
+    private long _stale;
+
+    /// <summary>How often a session was found at hand.</summary>
+    public long Hits => (_sessions.Metrics.Value?.Hits ?? 0) - Interlocked.Read(ref _stale);
+
+    /// <summary>How often none was, or one that is not to be believed any more.</summary>
+    public long Misses => (_sessions.Metrics.Value?.Misses ?? 0) + Interlocked.Read(ref _stale);
 
     /// <summary>How many sessions are at hand.</summary>
     public int Count => _sessions.Count;
@@ -28,8 +35,21 @@ public sealed class SessionCache(IOptions<UserSessionOptions> options)
     /// <summary>To be called before the row is read; the stamp goes with what is then added.</summary>
     public long BeginRead() => Volatile.Read(ref _clock);
 
-    public CachedSession? Find(TokenHash tokenHash) =>
-        _sessions.TryGet(tokenHash, out var session) && !IsStale(session) ? session : null;
+    public CachedSession? Find(TokenHash tokenHash)
+    {
+        if (!_sessions.TryGet(tokenHash, out var session))
+        {
+            return null;
+        }
+
+        if (IsStale(session))
+        {
+            Interlocked.Increment(ref _stale);
+            return null;
+        }
+
+        return session;
+    }
 
     /// <summary>Keeps what was read, unless it has been forgotten since the reading began.</summary>
     /// <returns>Whether it was kept.</returns>

@@ -15,6 +15,7 @@ public static class SessionsServices
 
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<SessionCache>();
+        services.AddSingleton<SessionMetrics>();
         services.AddSingleton<LastSeenTracker>();
         services.AddSingleton<IUserSessionStore, UserSessionStore>();
         services.AddSingleton<UserSessionManager>();

@@ -9,7 +9,7 @@ namespace AuthApi.Sessions;
 /// Sessions in the database, by EF Core. A session is never updated into being: a start inserts, an end deletes, and a last
 /// use or a renewal updates a row that is there or does nothing.
 /// </summary>
-internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts, GroupCommit commits) : IUserSessionStore
+internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts, GroupCommit commits, SessionMetrics metrics) : IUserSessionStore
 {
     private static readonly Func<AuthDbContext, TokenHash, Task<Found?>> ByTokenHash = EF.CompileAsyncQuery(
         (AuthDbContext context, TokenHash tokenHash) => context.Set<UserSession>().AsNoTracking()
@@ -46,10 +46,11 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
         return await OfUser(context, userId).ToListAsync();
     }
 
-    public Task<IReadOnlyList<TokenHash>> StartAsync(UserSession session, SessionStart start, AuditEntry entry) =>
-        commits.WriteAsync<IReadOnlyList<TokenHash>>(async context =>
+    public async Task<IReadOnlyList<TokenHash>> StartAsync(UserSession session, SessionStart start, AuditEntry entry)
+    {
+        var all = await commits.WriteAsync(async context =>
         {
-            var ended = new List<TokenHash>();
+            var ended = new List<Ended>();
             if (start.Replaces is { } replaces)
             {
                 await EndAsync(context, replaces.Id, AuditEvent.SessionReplaced, replaces.UserId);
@@ -80,29 +81,36 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
             async Task EndAsync(AuthDbContext context, Guid id, AuditEvent what, int userId)
             {
                 var end = entry with { Event = what, UserId = userId, SessionId = id, BySessionId = session.Id };
-                if (await DeleteAsync(context, id, end) is { } tokenHash)
+                if (await DeleteAsync(context, id, end) is { } one)
                 {
-                    ended.Add(tokenHash);
+                    ended.Add(one);
                 }
             }
         });
+        metrics.Started(session.Transport);
+        return Count(all);
+    }
 
-    public Task<TokenHash?> EndAsync(Guid sessionId, AuditEntry entry) => commits.WriteAsync(context => DeleteAsync(context, sessionId, entry));
+    public async Task<TokenHash?> EndAsync(Guid sessionId, AuditEntry entry)
+    {
+        var ended = await commits.WriteAsync(context => DeleteAsync(context, sessionId, entry));
+        return ended is { } one ? Count([one])[0] : null;
+    }
 
-    public Task<IReadOnlyList<TokenHash>> EndAllAsync(int userId, Guid? except, Func<Guid, AuditEntry> entry) =>
-        commits.WriteAsync<IReadOnlyList<TokenHash>>(async context =>
+    public async Task<IReadOnlyList<TokenHash>> EndAllAsync(int userId, Guid? except, Func<Guid, AuditEntry> entry) =>
+        Count(await commits.WriteAsync(async context =>
         {
-            var ended = new List<TokenHash>();
+            var ended = new List<Ended>();
             foreach (var id in await OfUser(context, userId).Where(session => session.Id != except).Select(session => session.Id).ToListAsync())
             {
-                if (await DeleteAsync(context, id, entry(id)) is { } tokenHash)
+                if (await DeleteAsync(context, id, entry(id)) is { } one)
                 {
-                    ended.Add(tokenHash);
+                    ended.Add(one);
                 }
             }
 
             return ended;
-        });
+        }));
 
     public Task<bool> RenewAsync(UserSession session, TokenHash tokenHash, DateTimeOffset authenticatedAt, AuditEntry entry) =>
         commits.WriteAsync(async context =>
@@ -135,10 +143,10 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
             return true;
         });
 
-    public Task<IReadOnlyList<TokenHash>> DeleteExpiredAsync(DateTimeOffset now, int limit) =>
-        commits.WriteAsync<IReadOnlyList<TokenHash>>(async context =>
+    public async Task<IReadOnlyList<TokenHash>> DeleteExpiredAsync(DateTimeOffset now, int limit) =>
+        Count(await commits.WriteAsync(async context =>
         {
-            var ended = new List<TokenHash>();
+            var ended = new List<Ended>();
             var expired = await context.Set<UserSession>().AsNoTracking()
                 .Where(session => session.IdleExpiresAt <= now)
                 .OrderBy(session => session.IdleExpiresAt)
@@ -148,20 +156,26 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
             foreach (var session in expired)
             {
                 var entry = new AuditEntry { At = now, Event = AuditEvent.SessionExpired, UserId = session.UserId, SessionId = session.Id };
-                if (await DeleteAsync(context, session.Id, entry) is { } tokenHash)
+                if (await DeleteAsync(context, session.Id, entry) is { } one)
                 {
-                    ended.Add(tokenHash);
+                    ended.Add(one);
                 }
             }
 
             return ended;
-        });
+        }));
+
+    public async Task<int> CountLiveAsync(DateTimeOffset now)
+    {
+        await using var context = await contexts.CreateDbContextAsync();
+        return await context.Set<UserSession>().CountAsync(session => session.IdleExpiresAt > now);
+    }
 
     private static IQueryable<UserSession> OfUser(AuthDbContext context, int userId) =>
         context.Set<UserSession>().AsNoTracking().Where(session => session.UserId == userId);
 
     // One statement, so nobody else can have ended it in between, and it says which token the session had.
-    private static async Task<TokenHash?> DeleteAsync(AuthDbContext context, Guid sessionId, AuditEntry entry)
+    private static async Task<Ended?> DeleteAsync(AuthDbContext context, Guid sessionId, AuditEntry entry)
     {
         var command = context.Prepare("""DELETE FROM "UserSessions" WHERE "Id" = @p0 RETURNING "TokenHash" """, sessionId);
         if (await command.ExecuteScalarAsync() is not byte[] tokenHash)
@@ -170,8 +184,21 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
         }
 
         await AuditTrail.InsertAsync(context, entry);
-        return new TokenHash(tokenHash);
+        return new Ended(new TokenHash(tokenHash), entry.Event);
     }
+
+    // To be called when it is durable: a write may run twice.
+    private TokenHash[] Count(List<Ended> ended)
+    {
+        foreach (var one in ended)
+        {
+            metrics.Ended(one.How);
+        }
+
+        return [.. ended.Select(one => one.TokenHash)];
+    }
+
+    private readonly record struct Ended(TokenHash TokenHash, AuditEvent How);
 
     private sealed class Found
     {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Threading.Channels;
 using Microsoft.EntityFrameworkCore;
 
@@ -13,7 +14,7 @@ namespace AuthApi.Storage;
 /// Each write may run twice (once in a batch that failed because of another, once alone), so it must do all it does
 /// through the context that it is given. Entities it adds are saved with the batch.
 /// </remarks>
-public sealed partial class GroupCommit(IDbContextFactory<AuthDbContext> contexts, ILogger<GroupCommit> logger) : IHostedService
+public sealed partial class GroupCommit(IDbContextFactory<AuthDbContext> contexts, StorageMetrics metrics, ILogger<GroupCommit> logger) : IHostedService
 {
     private const int LargestBatch = 256;
 
@@ -122,6 +123,7 @@ public sealed partial class GroupCommit(IDbContextFactory<AuthDbContext> context
 
     private async Task CommitOnceAsync(List<Write> batch)
     {
+        var began = Stopwatch.GetTimestamp();
         try
         {
             var context = await OpenAsync();
@@ -143,6 +145,7 @@ public sealed partial class GroupCommit(IDbContextFactory<AuthDbContext> context
             throw;
         }
 
+        metrics.Committed(batch.Count, Stopwatch.GetElapsedTime(began));
         foreach (var write in batch)
         {
             write.Complete();

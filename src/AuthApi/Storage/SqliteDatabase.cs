@@ -101,6 +101,9 @@ internal sealed partial class SqliteDatabase(SqliteConnectionStringBuilder conne
         }
     }
 
+    /// <summary>Says where the database lies, once the program serves it.</summary>
+    public void SayWhichItIs() => Log.Serving(logger, Path);
+
     public void Dispose() => _served?.Dispose();
 
     private void CreateFolder()
@@ -189,5 +192,8 @@ internal sealed partial class SqliteDatabase(SqliteConnectionStringBuilder conne
     {
         [LoggerMessage(104, LogLevel.Warning, "{Path} is readable by others than its owner; it should have mode 0600.")]
         public static partial void FileIsOpenToOthers(ILogger logger, string path);
+
+        [LoggerMessage(107, LogLevel.Information, "The store is SQLite: {Path}")]
+        public static partial void Serving(ILogger logger, string path);
     }
 }

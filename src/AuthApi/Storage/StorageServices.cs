@@ -21,9 +21,13 @@ public static class StorageServices
             .AddInterceptors(provider.GetServices<IInterceptor>()));
         services.AddScoped(provider => provider.GetRequiredService<IDbContextFactory<AuthDbContext>>().CreateDbContext());
 
+        services.AddSingleton<StorageMetrics>();
         services.AddSingleton<GroupCommit>();
         services.AddHostedService(provider => provider.GetRequiredService<GroupCommit>());
         services.AddExceptionHandler<StoreUnavailableExceptionHandler>();
+        services.AddSingleton<StoreProbe>();
+        services.AddHealthChecks().AddCheck<StoreProbe>("store");
+        services.AddOnStarted(provider => provider.GetRequiredService<SqliteDatabase>().SayWhichItIs());
         return services;
     }
 

@@ -66,4 +66,6 @@ internal sealed class GatedStore : IUserSessionStore
         _store.EndAllAsync(userId, except, entry);
 
     public Task<IReadOnlyList<TokenHash>> DeleteExpiredAsync(DateTimeOffset now, int limit) => _store.DeleteExpiredAsync(now, limit);
+
+    public Task<int> CountLiveAsync(DateTimeOffset now) => _store.CountLiveAsync(now);
 }

@@ -1,21 +1,29 @@
 using System.Diagnostics;
+using System.Globalization;
+using System.Text.RegularExpressions;
 using AuthApi.Sessions;
 
 namespace AuthApi.Tests.Harness;
 
 /// <summary>The program as a process of its own, as an operator runs it; for what only a process can do: not start, restart, be killed.</summary>
-internal sealed class RunningProgram : IAsyncDisposable
+internal sealed partial class RunningProgram : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
-    private readonly Process _process;
+    // All requests of a test come from one address.
+    private static readonly string[] Usual = ["--urls", "http://127.0.0.1:0", "--RateLimiting:Enabled=false"];
 
-    private RunningProgram(Process process, Uri address)
+    private readonly Process _process;
+    private readonly List<string> _output;
+
+    private RunningProgram(Process process, List<string> output, Uri address)
     {
         _process = process;
+        _output = output;
         Address = address;
     }
 
+    /// <summary>Where it listens, the first address if there are several.</summary>
     public Uri Address { get; }
 
     /// <summary>The memory that the process has in use now, in bytes.</summary>
@@ -29,27 +37,31 @@ internal sealed class RunningProgram : IAsyncDisposable
     }
 
     /// <summary>Starts the program in <paramref name="folder"/> and returns when it listens.</summary>
-    public static async Task<RunningProgram> StartAsync(string folder, params string[] arguments)
-    {
-        const string listening = "Now listening on: ";
-        var process = Launch(folder, arguments);
-        using var timeout = new CancellationTokenSource(Patience);
-        while (await process.StandardOutput.ReadLineAsync(timeout.Token) is { } line)
-        {
-            if (line.IndexOf(listening, StringComparison.Ordinal) is >= 0 and var index)
-            {
-                // Read on, or a full pipe would stop the program.
-                _ = process.StandardOutput.ReadToEndAsync(CancellationToken.None);
-                return new RunningProgram(process, new Uri(line[(index + listening.Length)..]));
-            }
-        }
+    public static Task<RunningProgram> StartAsync(string folder, params string[] arguments) => StartAsync(folder, [], arguments);
 
-        throw new InvalidOperationException("The program did not start: " + await process.StandardError.ReadToEndAsync(timeout.Token));
+    /// <summary>Starts the program with these environment variables too.</summary>
+    public static async Task<RunningProgram> StartAsync(string folder, Dictionary<string, string> environment, params string[] arguments)
+    {
+        var process = Launch(folder, [.. Usual, .. arguments], environment);
+        var output = new List<string>();
+        var address = await ReadToAsync(process, output, Listening()) is { } line
+            ? new Uri(Listening().Match(line).Groups[1].Value)
+            : throw new InvalidOperationException("The program did not start: " + await process.StandardError.ReadToEndAsync());
+        var program = new RunningProgram(process, output, address);
+        program.Ended = program.ReadOnAsync();
+        return program;
     }
 
     /// <summary>Starts the program where it is expected to end by itself.</summary>
     /// <returns>Its exit code and what it said on standard error.</returns>
     public static async Task<(int ExitCode, string Error)> RunToEndAsync(string folder, params string[] arguments)
+    {
+        var (exitCode, _, error) = await RunAloneAsync(folder, [.. Usual, .. arguments]);
+        return (exitCode, error);
+    }
+
+    /// <summary>Starts the program with these arguments and no others, where it is expected to end by itself.</summary>
+    public static async Task<(int ExitCode, string Output, string Error)> RunAloneAsync(string folder, params string[] arguments)
     {
         using var process = Launch(folder, arguments);
         using var timeout = new CancellationTokenSource(Patience);
@@ -57,9 +69,8 @@ internal sealed class RunningProgram : IAsyncDisposable
         {
             var output = process.StandardOutput.ReadToEndAsync(timeout.Token);
             var error = await process.StandardError.ReadToEndAsync(timeout.Token);
-            await output;
             await process.WaitForExitAsync(timeout.Token);
-            return (process.ExitCode, error);
+            return (process.ExitCode, await output, error);
         }
         finally
         {
@@ -69,6 +80,16 @@ internal sealed class RunningProgram : IAsyncDisposable
 
     public Browser NewBrowser(SessionTransport transport = SessionTransport.Cookie) =>
         new(new HttpClient(new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false }) { BaseAddress = Address }, transport);
+
+    /// <summary>Completes, when the process has ended, with all the lines it said on standard output and its exit code.</summary>
+    public Task<(int ExitCode, IReadOnlyList<string> Output)> Ended { get; private set; } = null!;
+
+    /// <summary>Asks the process to end, as <c>kill -TERM</c> and an orchestrator do.</summary>
+    public async Task TerminateAsync()
+    {
+        using var kill = Process.Start("kill", ["-TERM", _process.Id.ToString(CultureInfo.InvariantCulture)]);
+        await kill.WaitForExitAsync();
+    }
 
     /// <summary>Ends the process at once, as <c>kill -9</c> does: nothing is flushed and nobody is told.</summary>
     public async Task KillAsync()
@@ -87,18 +108,52 @@ internal sealed class RunningProgram : IAsyncDisposable
         _process.Dispose();
     }
 
-    private static Process Launch(string folder, string[] arguments)
+    private async Task<(int ExitCode, IReadOnlyList<string> Output)> ReadOnAsync()
     {
-        // All requests of a test come from one address.
-        string[] usual = ["--urls", "http://127.0.0.1:0", "--RateLimiting:Enabled=false"];
-        var start = new ProcessStartInfo("dotnet", [typeof(Program).Assembly.Location, .. usual, .. arguments])
+        // Or a full pipe would stop the program.
+        while (await _process.StandardOutput.ReadLineAsync() is { } line)
+        {
+            _output.Add(line);
+        }
+
+        await _process.WaitForExitAsync();
+        return (_process.ExitCode, _output);
+    }
+
+    private static async Task<string?> ReadToAsync(Process process, List<string> output, Regex wanted)
+    {
+        using var timeout = new CancellationTokenSource(Patience);
+        while (await process.StandardOutput.ReadLineAsync(timeout.Token) is { } line)
+        {
+            output.Add(line);
+            if (wanted.IsMatch(line))
+            {
+                return line;
+            }
+        }
+
+        return null;
+    }
+
+    private static Process Launch(string folder, string[] arguments, Dictionary<string, string>? environment = null)
+    {
+        var start = new ProcessStartInfo("dotnet", [typeof(Program).Assembly.Location, .. arguments])
         {
             WorkingDirectory = folder,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
         start.Environment["ASPNETCORE_ENVIRONMENT"] = "Development";
+        foreach (var (name, value) in environment ?? [])
+        {
+            start.Environment[name] = value;
+        }
+
         var process = Process.Start(start)!;
         return process;
     }
+
+    // As a line of text, or in one of JSON; several addresses have commas between them.
+    [GeneratedRegex(@"Now listening on: ([^\s,""]+)")]
+    private static partial Regex Listening();
 }

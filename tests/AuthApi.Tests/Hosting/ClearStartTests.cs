@@ -45,6 +45,9 @@ internal sealed class ClearStartTests
     [TestCase("--Cors:AllowedOrigins=app.example.com", "Cors:AllowedOrigins")]
     [TestCase("--RateLimiting:LoginsPerMinute=0", "RateLimiting:LoginsPerMinute")]
     [TestCase("--RateLimiting:Enabled=sometimes", "RateLimiting:Enabled")]
+    [TestCase("--Metrics:Enabled=perhaps", "Metrics:Enabled")]
+    [TestCase("--Metrics:Port=70000", "Metrics:Port")]
+    [TestCase("--OTEL_EXPORTER_OTLP_ENDPOINT=nowhere", "OTEL_EXPORTER_OTLP_ENDPOINT")]
     [TestCase("--ConnectionStrings:Auth=Data Source=:memory:", "ConnectionStrings:Auth")]
     [TestCase("--ConnectionStrings:Auth=Nonsense=1", "ConnectionStrings:Auth")]
     [TestCase("--ConnectionStrings:Auth=Data Source=/proc/nowhere/auth.db", "ConnectionStrings:Auth")]
@@ -56,6 +59,16 @@ internal sealed class ClearStartTests
         Assert.That(error.TrimEnd().Split('\n'), Has.Length.EqualTo(1), error);
         Assert.That(error, Does.StartWith("AuthApi does not start: ").And.Contain(key));
         Assert.That(error, Does.Not.Contain("DataAnnotation"));
+    }
+
+    [TestCase("Metrics:Port", "--Metrics:Enabled=true", "--Metrics:Port=1")]
+    [TestCase("OTEL_EXPORTER_OTLP_PROTOCOL", "--OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317", "--OTEL_EXPORTER_OTLP_PROTOCOL=smoke")]
+    public async Task ASettingThatContradictsAnotherStopsTheStart(string key, params string[] arguments)
+    {
+        var (exitCode, error) = await RunningProgram.RunToEndAsync(_folder.Path, arguments);
+
+        Assert.That(exitCode, Is.EqualTo(1), error);
+        Assert.That(error, Does.StartWith($"AuthApi does not start: {key} "));
     }
 
     [TestCase("Urls", "--environment=Production")]

@@ -19,6 +19,10 @@ internal sealed class EveryAddressTests
         ("POST", "/logout/?scope=nonsense", HttpStatusCode.Unauthorized, HttpStatusCode.BadRequest),
         ("POST", "/logout/", HttpStatusCode.Unauthorized, HttpStatusCode.OK),
         ("GET", "/swagger/v1/swagger.json", HttpStatusCode.OK, HttpStatusCode.OK),
+        ("GET", "/health/live", HttpStatusCode.OK, HttpStatusCode.OK),
+        ("GET", "/health/ready", HttpStatusCode.OK, HttpStatusCode.OK),
+        ("GET", "/health/", HttpStatusCode.NotFound, HttpStatusCode.NotFound),
+        ("GET", "/metrics", HttpStatusCode.NotFound, HttpStatusCode.NotFound),
         ("GET", "/swagger/index.html", HttpStatusCode.OK, HttpStatusCode.OK),
     ];
 

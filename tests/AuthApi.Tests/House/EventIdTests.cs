@@ -1,0 +1,25 @@
+using System.Reflection;
+using AuthApi.Storage;
+using Microsoft.Extensions.Logging;
+
+namespace AuthApi.Tests.House;
+
+/// <summary>Every log message can be told from the others of its category by its event id.</summary>
+internal sealed class EventIdTests
+{
+    [Test]
+    public void EveryLogMessageHasAnEventIdOfItsOwn()
+    {
+        var messages =
+            from type in typeof(AuthDbContext).Assembly.GetTypes()
+            from method in type.GetMethods(BindingFlags.Static | BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly)
+            let message = method.GetCustomAttribute<LoggerMessageAttribute>()
+            where message is not null
+            select (Category: (type.DeclaringType ?? type).FullName, message.EventId);
+        var all = messages.ToList();
+
+        Assert.That(all, Has.Count.GreaterThan(15));
+        Assert.That(all.Where(message => message.EventId <= 0), Is.Empty);
+        Assert.That(all, Is.Unique);
+    }
+}
