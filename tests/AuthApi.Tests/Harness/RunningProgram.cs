@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.RegularExpressions;
 using AuthApi.Sessions;
+using AuthApi.Tests.House;
 
 namespace AuthApi.Tests.Harness;
 
@@ -40,9 +41,21 @@ internal sealed partial class RunningProgram : IAsyncDisposable
     public static Task<RunningProgram> StartAsync(string folder, params string[] arguments) => StartAsync(folder, [], arguments);
 
     /// <summary>Starts the program with these environment variables too.</summary>
-    public static async Task<RunningProgram> StartAsync(string folder, Dictionary<string, string> environment, params string[] arguments)
+    public static Task<RunningProgram> StartAsync(string folder, Dictionary<string, string> environment, params string[] arguments) =>
+        StartAsync(Launch(folder, [.. Usual, .. arguments], environment));
+
+    /// <summary>Starts <c>Before</c> or <c>After</c> of the samples, whose keys of Data Protection lie in <paramref name="folder"/> too.</summary>
+    public static Task<RunningProgram> StartSampleAsync(string name, string folder)
     {
-        var process = Launch(folder, [.. Usual, .. arguments], environment);
+        // Beside these tests, and built as they are.
+        var built = Path.GetRelativePath(Path.Combine(Repository.Root, "tests", "AuthApi.Tests"), AppContext.BaseDirectory);
+        var sample = Path.Combine(Repository.Root, "tests", "AuthApi.Samples.Adopt", name, built, $"AuthApi.Samples.Adopt.{name}.dll");
+        return StartAsync(Launch(
+            folder, [.. Usual, "--ConnectionStrings:Auth=Data Source=data/auth.db"], new(StringComparer.Ordinal) { ["HOME"] = folder }, sample));
+    }
+
+    private static async Task<RunningProgram> StartAsync(Process process)
+    {
         var output = new List<string>();
         var address = await ReadToAsync(process, output, Listening()) is { } line
             ? new Uri(Listening().Match(line).Groups[1].Value)
@@ -135,9 +148,9 @@ internal sealed partial class RunningProgram : IAsyncDisposable
         return null;
     }
 
-    private static Process Launch(string folder, string[] arguments, Dictionary<string, string>? environment = null)
+    private static Process Launch(string folder, string[] arguments, Dictionary<string, string>? environment = null, string? assembly = null)
     {
-        var start = new ProcessStartInfo("dotnet", [typeof(Program).Assembly.Location, .. arguments])
+        var start = new ProcessStartInfo("dotnet", [assembly ?? typeof(Program).Assembly.Location, .. arguments])
         {
             WorkingDirectory = folder,
             RedirectStandardOutput = true,
