@@ -1,5 +1,7 @@
 using System.Diagnostics;
+using System.Reflection;
 using AuthApi.Sessions;
+using AuthApi.Tests.House;
 
 namespace AuthApi.Tests.Harness;
 
@@ -7,6 +9,8 @@ namespace AuthApi.Tests.Harness;
 internal sealed class RunningProgram : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    private static readonly string Built = typeof(Program).Assembly.Location;
 
     private readonly Process _process;
 
@@ -28,11 +32,26 @@ internal sealed class RunningProgram : IAsyncDisposable
         }
     }
 
+    /// <summary>Publishes what was built, as <c>dotnet publish</c> does, into <paramref name="folder"/>.</summary>
+    public static Task PublishAsync(string folder)
+    {
+        var configuration = typeof(Program).Assembly.GetCustomAttribute<AssemblyConfigurationAttribute>()!.Configuration;
+        var project = Path.Combine(Repository.Root, "src", "AuthApi");
+        return Tool.RunAsync(project, "dotnet", "publish", "--no-build", "--configuration", configuration, "--output", folder);
+    }
+
     /// <summary>Starts the program in <paramref name="folder"/> and returns when it listens.</summary>
-    public static async Task<RunningProgram> StartAsync(string folder, params string[] arguments)
+    public static Task<RunningProgram> StartAsync(string folder, params string[] arguments) =>
+        StartAsync(Built, folder, arguments);
+
+    /// <summary>Starts the program that <see cref="PublishAsync"/> has put into <paramref name="published"/>.</summary>
+    public static Task<RunningProgram> StartPublishedAsync(string published, string folder) =>
+        StartAsync(Path.Combine(published, Path.GetFileName(Built)), folder, []);
+
+    private static async Task<RunningProgram> StartAsync(string program, string folder, string[] arguments)
     {
         const string listening = "Now listening on: ";
-        var process = Launch(folder, arguments);
+        var process = Launch(program, folder, arguments);
         using var timeout = new CancellationTokenSource(Patience);
         while (await process.StandardOutput.ReadLineAsync(timeout.Token) is { } line)
         {
@@ -51,7 +70,7 @@ internal sealed class RunningProgram : IAsyncDisposable
     /// <returns>Its exit code and what it said on standard error.</returns>
     public static async Task<(int ExitCode, string Error)> RunToEndAsync(string folder, params string[] arguments)
     {
-        using var process = Launch(folder, arguments);
+        using var process = Launch(Built, folder, arguments);
         using var timeout = new CancellationTokenSource(Patience);
         try
         {
@@ -87,11 +106,11 @@ internal sealed class RunningProgram : IAsyncDisposable
         _process.Dispose();
     }
 
-    private static Process Launch(string folder, string[] arguments)
+    private static Process Launch(string program, string folder, string[] arguments)
     {
         // All requests of a test come from one address.
         string[] usual = ["--urls", "http://127.0.0.1:0", "--RateLimiting:Enabled=false"];
-        var start = new ProcessStartInfo("dotnet", [typeof(Program).Assembly.Location, .. usual, .. arguments])
+        var start = new ProcessStartInfo("dotnet", [program, .. usual, .. arguments])
         {
             WorkingDirectory = folder,
             RedirectStandardOutput = true,
