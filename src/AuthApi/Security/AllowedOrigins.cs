@@ -33,7 +33,7 @@ internal static class AllowedOrigins
         services.AddOptions<CorsOptions>().Configure<IOptions<AllowedOriginsOptions>>((cors, allowed) => cors.AddDefaultPolicy(policy => policy
             .WithOrigins([.. allowed.Value.AllowedOrigins])
             .AllowCredentials()
-            .WithMethods(HttpMethods.Get, HttpMethods.Post, HttpMethods.Put, HttpMethods.Delete)
+            .WithMethods(HttpMethods.Get, HttpMethods.Post, HttpMethods.Delete)
             .WithHeaders(HeaderNames.ContentType, HeaderNames.Authorization)
             .WithExposedHeaders(HeaderNames.RetryAfter, HeaderNames.WWWAuthenticate)
             .SetPreflightMaxAge(TimeSpan.FromMinutes(10))));

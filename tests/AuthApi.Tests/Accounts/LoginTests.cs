@@ -185,6 +185,21 @@ internal sealed class LoginTests
         Assert.That(later.StatusCode, Is.EqualTo(HttpStatusCode.OK), "the lock passes");
     }
 
+    [TestCase("Größe: 12 Ellen Tuch ", true)]
+    [TestCase("größe: 12 Ellen Tuch ", false, Description = "another case")]
+    [TestCase("Größe: 12 Ellen Tuch", false, Description = "the space at its end cut off")]
+    [TestCase("Größe: 12 Ellen Tu", false)]
+    [TestCase("Größe: 12 Ellen Tuch  ", false)]
+    [TestCase("Gro\u0308ße: 12 Ellen Tuch ", false, Description = "the same on a screen, but another text")]
+    public async Task OnlyTheExactPasswordIsRight(string password, bool isRight)
+    {
+        await _browser.RegisterAsync("grace@example.com", "Größe: 12 Ellen Tuch ");
+
+        using var response = await _browser.PostAsync("/login/", new { email = "grace@example.com", password });
+
+        Assert.That(response.StatusCode, Is.EqualTo(isRight ? HttpStatusCode.OK : HttpStatusCode.Unauthorized));
+    }
+
     [Test]
     public async Task LoginOverALiveSessionEndsThatSession()
     {

@@ -2,6 +2,7 @@ using System.Net;
 using AuthApi.Storage;
 using AuthApi.Tests.Harness;
 using Microsoft.AspNetCore.Identity;
+using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
@@ -36,6 +37,27 @@ internal sealed class RegisterTests
         Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.Created));
         Assert.That(await response.Content.ReadAsStringAsync(), Is.EqualTo("""{"id":1,"email":"ada@example.com","userName":"ada"}"""));
         Assert.That(_browser.Cookies, Is.Empty);
+    }
+
+    [Test]
+    public async Task WhatIsNotAskedForIsIgnored()
+    {
+        using var response = await _browser.PostAsync("/register/", new
+        {
+            email = "ada@example.com",
+            password = Browser.Password,
+            id = 42,
+            emailConfirmed = true,
+            roles = new[] { "Admin" },
+            isAdmin = true,
+            passwordHash = "x",
+            lockoutEnabled = false,
+        });
+
+        Assert.That((await response.JsonAsync())["id"]!.GetValue<int>(), Is.EqualTo(1));
+        var user = await _application.QueryAsync(context => context.Users.SingleAsync());
+        Assert.That((user.EmailConfirmed, user.LockoutEnabled, user.PasswordHash == "x"), Is.EqualTo((false, true, false)));
+        Assert.That(await _application.QueryAsync(context => context.UserRoles.AnyAsync()), Is.False);
     }
 
     [Test]

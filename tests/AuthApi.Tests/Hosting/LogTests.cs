@@ -53,6 +53,30 @@ internal sealed class LogTests
         }
     }
 
+    [Test]
+    public async Task RefusalsAreLoggedOnceAMinute()
+    {
+        var log = new CapturedLog();
+        await using var application = new AuthApiApplication(
+            services => services.AddSingleton<ILoggerProvider>(log),
+            new() { ["RateLimiting:Enabled"] = "true", ["RateLimiting:RequestsPerMinute"] = "1" });
+        using var browser = application.NewBrowser();
+
+        foreach (var lines in new[] { 1, 2 })
+        {
+            for (var request = 0; request < 5; request++)
+            {
+                using var tooMany = await browser.GetAsync("/me/");
+                using var crossSite = await browser.SendAsync(HttpMethod.Post, "/me/", change: it => it.Headers.Add("Sec-Fetch-Site", "cross-site"));
+                Assert.That(crossSite.StatusCode, Is.EqualTo(HttpStatusCode.Forbidden));
+            }
+
+            Assert.That(log.Lines.Count(line => line.Contains("there are too many", StringComparison.Ordinal)), Is.EqualTo(lines));
+            Assert.That(log.Lines.Count(line => line.Contains("A cross-site request from", StringComparison.Ordinal)), Is.EqualTo(lines));
+            application.Time.Advance(TimeSpan.FromMinutes(1));
+        }
+    }
+
     private sealed class CapturedLog : ILoggerProvider, ILogger
     {
         public ConcurrentQueue<string> Lines { get; } = [];

@@ -61,6 +61,26 @@ internal sealed partial class DocumentTests
     }
 
     [Test]
+    public void EveryRequirementHasAStateAndATestOrAReason()
+    {
+        var rows = File.ReadAllLines(Path.Combine(Repository.Root, "docs", "security.md")).Where(line => NumberedRow().IsMatch(line)).ToList();
+        var requirements = rows.Select(row => Requirement().Match(row)).Where(row => row.Success).ToList();
+        var ids = requirements.Select(row => row.Groups["id"].Value).ToList();
+
+        var untold = requirements.Where(row => row.Groups["state"].Value == "met"
+            && !NamedTests().IsMatch(row.Value) && !row.Value.Contains("No test", StringComparison.Ordinal)).Select(row => row.Groups["id"].Value);
+
+        // How many requirements each section of the two chapters has.
+        int[][] whole = [[3, 12, 8, 6, 8, 4, 2, 4], [3, 4, 2, 5, 3, 2]];
+        var expected = whole.SelectMany((chapter, i) => chapter.SelectMany((count, j) => Enumerable.Range(1, count).Select(k => $"{i + 6}.{j + 1}.{k}")));
+
+        Assert.That(rows.Except(requirements.Select(row => row.Value)), Is.Empty, "id, level, what it asks for, state, test or reason");
+        Assert.That(ids, Is.Unique);
+        Assert.That(untold, Is.Empty);
+        Assert.That(ids.Where(id => id.StartsWith("6.", StringComparison.Ordinal) || id.StartsWith("7.", StringComparison.Ordinal)), Is.EqualTo(expected));
+    }
+
+    [Test]
     public void EverySettingStandsInTheTableWithItsDefault()
     {
         var rows = File.ReadAllLines(Path.Combine(Repository.Root, "docs", "configuration.md")).Where(line => line.StartsWith("| `", StringComparison.Ordinal)).ToList();
@@ -116,6 +136,12 @@ internal sealed partial class DocumentTests
             bool yes => yes ? "`true` |" : "`false` |",
             _ => string.Create(CultureInfo.InvariantCulture, $"`{value}` |"),
         });
+
+    [GeneratedRegex(@"^\| \d")]
+    private static partial Regex NumberedRow();
+
+    [GeneratedRegex(@"^\| (?<id>\d+\.\d+\.\d+) \| [123] \| [^|]+ \| (?<state>met|partly|not yet|does not apply) \| [^|]+ \|$")]
+    private static partial Regex Requirement();
 
     [GeneratedRegex(@"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")]
     private static partial Regex InlineLinks();

@@ -44,6 +44,30 @@ internal sealed class RestartTests
     }
 
     [Test]
+    [CancelAfter(120_000)]
+    public async Task ALockThatGuessesMadeOutlivesTheProgram()
+    {
+        using var folder = new TemporaryFolder();
+        await using (var first = await RunningProgram.StartAsync(folder.Path))
+        {
+            using var browser = first.NewBrowser();
+            await browser.RegisterAsync();
+            for (var guess = 0; guess < 5; guess++)
+            {
+                using var wrong = await browser.PostAsync("/login/", new { email = "ada@example.com", password = "wrong" });
+                Assert.That(wrong.StatusCode, Is.EqualTo(HttpStatusCode.Unauthorized));
+            }
+
+            await first.KillAsync();
+        }
+
+        await using var second = await RunningProgram.StartAsync(folder.Path);
+        using var right = await second.NewBrowser().PostAsync("/login/", new { email = "ada@example.com", password = Browser.Password });
+
+        await right.ShouldBeProblemAsync(HttpStatusCode.Unauthorized, "invalid_credentials");
+    }
+
+    [Test]
     [CancelAfter(300_000)]
     public async Task WhatWasAnsweredBeforeAKillIsTrueAfterIt()
     {

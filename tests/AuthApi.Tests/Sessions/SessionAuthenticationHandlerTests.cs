@@ -4,6 +4,7 @@ using AuthApi.Sessions;
 using AuthApi.Storage;
 using AuthApi.Tests.Harness;
 using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -51,6 +52,21 @@ internal sealed class SessionAuthenticationHandlerTests
 
         Assert.That(scheme!.Name, Is.EqualTo(IdentityConstants.ApplicationScheme));
         Assert.That(scheme.HandlerType, Is.EqualTo(typeof(SessionAuthenticationHandler)));
+    }
+
+    [Test]
+    public async Task NothingIsAskedOfDataProtection()
+    {
+        var keys = new Mock<IDataProtectionProvider>(MockBehavior.Strict);
+        await using var application = new AuthApiApplication(services => services.Replace(ServiceDescriptor.Singleton(keys.Object)));
+        using var browser = await application.NewLoggedInBrowserAsync();
+
+        await browser.ReauthenticateAsync();
+
+        Assert.That(await browser.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+        using var logout = await browser.LogOutAsync();
+        Assert.That(logout.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(keys.Invocations, Is.Empty);
     }
 
     [Test]
