@@ -32,9 +32,9 @@ return await ClearStart.RunAsync(async () =>
     app.UseHttpsOnly();
     app.UseAllowedOrigins();
     app.UseCrossSiteGuard();
+    app.UseAuthentication();
     app.UseRateLimits();
     app.UseOpenApi();
-    app.UseAuthentication();
     app.UseAuthorization();
     app.MapControllers();
 

@@ -32,7 +32,7 @@ public sealed partial class AccountController(
     private const string Busy =
         "`server_busy`: too many passwords are waiting to be hashed. `store_unavailable`: the store is out of reach. Try again after `Retry-After` seconds.";
 
-    /// <summary>Log out</summary>
+    /// <summary>Log out here, on my other devices, or everywhere</summary>
     /// <remarks>
     /// Ends this session, durably, before it answers: from then on its token is refused, whoever holds a copy, in a cookie or a header.
     /// The cookie is removed. It takes no body; one that comes is ignored. It cannot be chosen whom to log out: it is the user whose
@@ -77,7 +77,7 @@ public sealed partial class AccountController(
         return new LogoutResponse(string.Create(CultureInfo.InvariantCulture, $"Logout successful. User id: {userId}"));
     }
 
-    /// <summary>Log in</summary>
+    /// <summary>Log in and start a session</summary>
     /// <remarks>
     /// Starts a session. Its token comes in a cookie, or with <c>"transport": "header"</c> as <c>sessionToken</c>, to be sent as
     /// <c>Authorization: Session TOKEN</c>. If the request comes with a live session, that one ends: a token never survives a change of
@@ -125,7 +125,7 @@ public sealed partial class AccountController(
         return new LoginResponse(UserResponse.From(user), session, token);
     }
 
-    /// <summary>Prove again who I am</summary>
+    /// <summary>Give my password again, for calls that ask for it</summary>
     /// <remarks>
     /// The session keeps its id, counts as recently authenticated, and gets a new token; the old one is dead. Some calls ask for it by
     /// answering 403 <c>reauthentication_required</c>. Wrong passwords count as failed logins do.

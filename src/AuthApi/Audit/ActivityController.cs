@@ -13,7 +13,7 @@ namespace AuthApi.Audit;
 [Tags("Sessions")]
 public sealed class ActivityController(AuditTrail trail) : ControllerBase
 {
-    /// <summary>What happened to my account</summary>
+    /// <summary>See what happened to my account</summary>
     /// <remarks>Sign-ins, failed ones, sign-outs, revocations, expiries and renewals, the latest first, in pages.</remarks>
     /// <param name="before">Where the page before ended: its <c>next</c>. Left out for the first page.</param>
     /// <param name="limit" example="20">How many to answer, 1 to 100; 20 when left out.</param>

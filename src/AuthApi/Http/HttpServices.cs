@@ -71,6 +71,9 @@ public static class HttpServices
             options.AddServerHeader = false;
             options.Limits.MaxRequestBodySize = LargestBody;
 
+            // Whoever sends no more than a line of its headers must not hold a connection for the default 30 seconds.
+            options.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
+
             // Beyond this the server refuses by itself, without a body. Up to it, UseHeaderLimit says what is wrong.
             options.Limits.MaxRequestHeadersTotalSize = 128 * 1024;
         });

@@ -43,7 +43,7 @@ internal sealed class CommonAnswersFilter : IOperationFilter
             Add(ApiProblem.PayloadTooLarge, "the body is larger than 16 KB.");
             Add(ApiProblem.UnsupportedMediaType, "the body is not `application/json`.");
         }
-        else if (operation.Parameters is { Count: > 0 })
+        else if (operation.Parameters?.Any(parameter => parameter.In == ParameterLocation.Query) == true)
         {
             Add(ApiProblem.ValidationFailed, "a parameter is not valid (see `errors`).");
         }
@@ -55,17 +55,13 @@ internal sealed class CommonAnswersFilter : IOperationFilter
         operation.Responses ??= [];
         foreach (var (status, description) in answers)
         {
+            var content = new OpenApiMediaType { Schema = context.SchemaGenerator.GenerateSchema(typeof(ProblemResponse), context.SchemaRepository) };
+            ProblemExamples.AddTo(content, status, description, context.MethodInfo);
             operation.Responses[status.ToString(CultureInfo.InvariantCulture)] = new OpenApiResponse
             {
                 Description = description,
                 Headers = HeadersOf(status),
-                Content = new Dictionary<string, IOpenApiMediaType>
-                {
-                    ["application/problem+json"] = new OpenApiMediaType
-                    {
-                        Schema = context.SchemaGenerator.GenerateSchema(typeof(ProblemResponse), context.SchemaRepository),
-                    },
-                },
+                Content = new Dictionary<string, IOpenApiMediaType> { [SharedAnswersFilter.ProblemContent] = content },
             };
         }
 

@@ -20,9 +20,10 @@ internal sealed class RequestSchemaFilter : ISchemaFilter
             return;
         }
 
-        target.Required = context.Type.GetProperties()
-            .Where(property => property.GetCustomAttribute<RequiredAttribute>() is not null)
-            .Select(property => JsonNamingPolicy.CamelCase.ConvertName(property.Name))
+        var properties = context.Type.GetProperties().ToDictionary(property => JsonNamingPolicy.CamelCase.ConvertName(property.Name), StringComparer.Ordinal);
+        target.Required = properties
+            .Where(property => property.Value.GetCustomAttribute<RequiredAttribute>() is not null)
+            .Select(property => property.Key)
             .ToHashSet(StringComparer.Ordinal);
 
         var example = new JsonObject();
@@ -31,6 +32,11 @@ internal sealed class RequestSchemaFilter : ISchemaFilter
             if (property.Examples is [var value, ..])
             {
                 example[name] = value.DeepClone();
+            }
+            else if (properties[name] is { PropertyType.IsEnum: true } choice)
+            {
+                // It is a reference in the document, which has no place for an example: what holds when it is left out.
+                example[name] = JsonNamingPolicy.CamelCase.ConvertName(choice.GetValue(Activator.CreateInstance(context.Type))!.ToString()!);
             }
         }
 

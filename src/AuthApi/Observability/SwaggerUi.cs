@@ -14,7 +14,8 @@ public sealed class SwaggerOptions
 
 internal static class SwaggerUi
 {
-    private const string Script = "swagger-ui.js";
+    private const string Script = "authapi.js";
+    private const string Style = "authapi.css";
 
     /// <summary>Serves the OpenAPI document and Swagger UI where they are meant to be (ASVS 13.4.5).</summary>
     public static WebApplication UseOpenApi(this WebApplication app)
@@ -27,18 +28,20 @@ internal static class SwaggerUi
             app.UseWhen(context => context.Request.Path.StartsWithSegments("/swagger", StringComparison.OrdinalIgnoreCase), branch =>
             {
                 branch.UsePageHeaders();
-                branch.UseScript($"/swagger/{Script}");
+                branch.UseFile(Script, "text/javascript; charset=utf-8");
+                branch.UseFile(Style, "text/css; charset=utf-8");
                 branch.UseSwagger(options => options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_0);
                 branch.UseSwaggerUI(options =>
                 {
                     options.DocumentTitle = "AuthApi";
                     options.SwaggerEndpoint($"/swagger/{ObservabilityServices.DocumentName}/swagger.json", "AuthApi");
-                    options.DisplayOperationId();
                     options.DisplayRequestDuration();
+                    options.DefaultModelsExpandDepth(0);
                     options.EnableTryItOutByDefault();
 
                     // A file of its own, as the page's policy does not let a text be run, which is how Swagger UI takes an interceptor.
                     options.InjectJavascript($"./{Script}");
+                    options.InjectStylesheet($"./{Style}");
                 });
             });
         }
@@ -46,19 +49,19 @@ internal static class SwaggerUi
         return app;
     }
 
-    private static void UseScript(this IApplicationBuilder app, string path)
+    private static void UseFile(this IApplicationBuilder app, string name, string contentType)
     {
-        using var reader = new StreamReader(typeof(SwaggerUi).Assembly.GetManifestResourceStream(Script)!);
-        var script = reader.ReadToEnd();
+        using var reader = new StreamReader(typeof(SwaggerUi).Assembly.GetManifestResourceStream(name)!);
+        var text = reader.ReadToEnd();
         app.Use((context, next) =>
         {
-            if (context.Request.Path != path)
+            if (context.Request.Path != $"/swagger/{name}")
             {
                 return next(context);
             }
 
-            context.Response.ContentType = "text/javascript; charset=utf-8";
-            return context.Response.WriteAsync(script);
+            context.Response.ContentType = contentType;
+            return context.Response.WriteAsync(text);
         });
     }
 }

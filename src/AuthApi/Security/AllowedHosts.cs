@@ -15,13 +15,18 @@ internal static class AllowedHosts
     /// <exception cref="ConfigurationException">A host in the list is none.</exception>
     public static IApplicationBuilder UseAllowedHosts(this WebApplication app)
     {
-        var hosts = (app.Configuration[Key] ?? "*").Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        var hosts = app.Configuration.GetList(Key, separator: ';');
         if (hosts.FirstOrDefault(host => !IsHost(host)) is { } wrong)
         {
             throw new ConfigurationException(Key, $"has '{wrong}', which is no name of a host (api.example.com, or *.example.com), without scheme and port.");
         }
 
-        if (hosts is [] || hosts.Contains("*"))
+        if (hosts.Count == 0)
+        {
+            throw new ConfigurationException(Key, "has no host; * is any.");
+        }
+
+        if (hosts.Contains("*"))
         {
             return app;
         }

@@ -17,6 +17,9 @@ public sealed class AllowedOriginsOptions
 /// <summary>Which pages of other origins may use the API: the same list for CORS and for the cross-site guard.</summary>
 internal static class AllowedOrigins
 {
+    // What has no origin that is its own (HTML, 7.1.1), and what is no page.
+    private static readonly string[] NoOrigins = ["file", "ftp", "javascript", "data", "blob", "about"];
+
     private const string Key = $"{AllowedOriginsOptions.Section}:{nameof(AllowedOriginsOptions.AllowedOrigins)}";
 
     public static void AddAllowedOrigins(this IServiceCollection services)
@@ -49,7 +52,8 @@ internal static class AllowedOrigins
     {
         if (!Uri.TryCreate(origin, UriKind.Absolute, out var uri)
             || uri.Host.Length == 0
-            || $"{uri.Scheme}://{uri.IdnHost}{(uri.IsDefaultPort ? "" : $":{uri.Port}")}" != origin)
+            || NoOrigins.Contains(uri.Scheme)
+            || $"{uri.Scheme}://{(uri.HostNameType == UriHostNameType.IPv6 ? uri.Host : uri.IdnHost)}{(uri.IsDefaultPort ? "" : $":{uri.Port}")}" != origin)
         {
             throw new ConfigurationException(Key, $"has '{origin}', which is no origin as browsers write it: scheme://host, in lower case, with the port where it is not the scheme's own, and nothing after it.");
         }

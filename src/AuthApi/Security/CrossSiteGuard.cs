@@ -67,9 +67,9 @@ internal static partial class CrossSiteGuard
             return false;
         }
 
-        // A browser leaves the scheme's own port out of an origin; what stands before us may add it to the host.
-        var port = request.Host.Port is { } named && named != (request.IsHttps ? 443 : 80) ? $":{named}" : "";
-        return string.Equals(text, $"{request.Scheme}://{request.Host.Host.ToLowerInvariant()}{port}", StringComparison.Ordinal);
+        // In ASCII and lower case, as a browser spells an origin. It leaves the scheme's own port out; what stands before us may name it.
+        var host = request.Host.Port == (request.IsHttps ? 443 : 80) ? new HostString(request.Host.Host) : request.Host;
+        return string.Equals(text, $"{request.Scheme}://{host.ToUriComponent()}".ToLowerInvariant(), StringComparison.Ordinal);
     }
 
     private static partial class Log

@@ -16,6 +16,7 @@ public sealed class KnownProxiesOptions
 
 internal static class KnownProxies
 {
+    private const int SmallestPrefix = 8;
     private const string Key = $"{KnownProxiesOptions.Section}:{nameof(KnownProxiesOptions.KnownProxies)}";
 
     public static void AddKnownProxies(this IServiceCollection services)
@@ -34,12 +35,16 @@ internal static class KnownProxies
         {
             options.ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto;
 
+            // As far back as each hop is one that is named, and no further.
+            options.ForwardLimit = null;
+
             // Only the proxies that are named; the framework's default believes any process on this machine.
             options.KnownProxies.Clear();
             options.KnownIPNetworks.Clear();
             foreach (var text in known.Value.KnownProxies)
             {
-                if (IPAddress.TryParse(text, out var address))
+                // Not "10", which the parser takes for 0.0.0.10.
+                if (IPAddress.TryParse(text, out var address) && text.AsSpan().ContainsAny('.', ':'))
                 {
                     options.KnownProxies.Add(address);
                 }
@@ -47,9 +52,9 @@ internal static class KnownProxies
                 {
                     throw new ConfigurationException(Key, $"has '{text}', which is neither an address nor a network (10.0.0.0/8).");
                 }
-                else if (network.PrefixLength == 0)
+                else if (network.PrefixLength < SmallestPrefix)
                 {
-                    throw new ConfigurationException(Key, $"has '{text}', which would believe any client.");
+                    throw new ConfigurationException(Key, $"has '{text}', which would believe half the world: at least a /{SmallestPrefix}.");
                 }
                 else
                 {

@@ -21,15 +21,15 @@ public sealed class RateLimitingOptions
     /// <summary>Whether requests are counted at all.</summary>
     public bool Enabled { get; set; } = true;
 
-    /// <summary>How many passwords may be tried from one client address in a minute, at login and reauthentication together.</summary>
+    /// <summary>How many passwords may be tried from one client address at once, and again in the course of each minute.</summary>
     [Range(1, 1_000_000_000, ErrorMessage = AtLeastOne)]
     public int LoginsPerMinute { get; set; } = 10;
 
-    /// <summary>How many accounts may be made from one client address in an hour.</summary>
+    /// <summary>How many accounts may be made from one client address at once, and again in the course of each hour.</summary>
     [Range(1, 1_000_000_000, ErrorMessage = AtLeastOne)]
     public int RegistrationsPerHour { get; set; } = 20;
 
-    /// <summary>How many other requests may come from one client address in a minute; logouts have a count of their own of the same size.</summary>
+    /// <summary>How many other requests a user, or a client address without a session, may make in a minute; logouts have a count of their own.</summary>
     [Range(1, 1_000_000_000, ErrorMessage = AtLeastOne)]
     public int RequestsPerMinute { get; set; } = 600;
 }
@@ -37,7 +37,8 @@ public sealed class RateLimitingOptions
 /// <summary>
 /// How often one client may knock (ASVS 2.4.1, 6.3.1). An action says which count it belongs to by
 /// <c>[EnableRateLimiting(RateLimits.Logins)]</c>; what says nothing belongs to the wide one. Each count is a bucket that refills steadily, so
-/// that a burst is fine and a stream is not.
+/// that a burst is fine and a stream is not. Guesses are counted by the client's address; what comes with a live session is counted by its
+/// user, so that no stranger at the same address keeps anybody from it.
 /// </summary>
 public static partial class RateLimits
 {
@@ -60,23 +61,24 @@ public static partial class RateLimits
             var limits = options.Value;
             limiter.RejectionStatusCode = StatusCodes.Status429TooManyRequests;
             limiter.OnRejected = refusals.AnswerAsync;
-            limiter.AddPolicy(Logins, Bucket(limits.LoginsPerMinute, TimeSpan.FromMinutes(1)));
-            limiter.AddPolicy(Registrations, Bucket(limits.RegistrationsPerHour, TimeSpan.FromHours(1)));
-            limiter.AddPolicy(Logouts, Bucket(limits.RequestsPerMinute, TimeSpan.FromMinutes(1)));
+            limiter.AddPolicy(Logins, Bucket(limits.LoginsPerMinute, TimeSpan.FromMinutes(1), Client.AtAddress));
+            limiter.AddPolicy(Registrations, Bucket(limits.RegistrationsPerHour, TimeSpan.FromHours(1), Client.AtAddress));
+            limiter.AddPolicy(Logouts, Bucket(limits.RequestsPerMinute, TimeSpan.FromMinutes(1), Client.SignedInOrAtAddress));
 
             // What has a count of its own is not in the wide one, or a flood of it would use that up for all the rest.
-            var wide = Bucket(limits.RequestsPerMinute, TimeSpan.FromMinutes(1));
-            limiter.GlobalLimiter = PartitionedRateLimiter.Create<HttpContext, ClientNetwork>(context =>
+            var wide = Bucket(limits.RequestsPerMinute, TimeSpan.FromMinutes(1), Client.SignedInOrAtAddress);
+            limiter.GlobalLimiter = PartitionedRateLimiter.Create<HttpContext, Client>(context =>
                 context.GetEndpoint()?.Metadata.GetMetadata<EnableRateLimitingAttribute>() is null
                     ? wide(context)
-                    : RateLimitPartition.GetNoLimiter(ClientNetwork.Uncounted));
+                    : RateLimitPartition.GetNoLimiter(Client.Uncounted));
         });
     }
 
+    /// <summary>Refuses with 429 <c>too_many_requests</c> and <c>Retry-After</c>. It has to know who is signed in.</summary>
     internal static IApplicationBuilder UseRateLimits(this WebApplication app) =>
         app.Services.GetRequiredService<IOptions<RateLimitingOptions>>().Value.Enabled ? app.UseRateLimiter() : app;
 
-    private static Func<HttpContext, RateLimitPartition<ClientNetwork>> Bucket(int permits, TimeSpan window)
+    private static Func<HttpContext, RateLimitPartition<Client>> Bucket(int permits, TimeSpan window, Func<HttpContext, Client> whose)
     {
         // One at a time, where that is no more often than the limiter looks.
         var period = TimeSpan.FromTicks(Math.Max(window.Ticks / permits, TimeSpan.TicksPerSecond / 10));
@@ -87,30 +89,31 @@ public static partial class RateLimits
             ReplenishmentPeriod = period,
             AutoReplenishment = false, // the partitioned limiter does it for all of them
         };
-        return context => RateLimitPartition.GetTokenBucketLimiter(ClientNetwork.Of(context.Connection.RemoteIpAddress), _ => options);
+        return context => RateLimitPartition.GetTokenBucketLimiter(whose(context), _ => options);
     }
 
-    /// <summary>Whose count it is: an IPv4 address, or the /64 that an IPv6 client has all of. No address (a Unix socket) is one client.</summary>
-    internal readonly record struct ClientNetwork(AddressFamily Family, ulong Prefix)
+    /// <summary>Whose count it is: a user's, an IPv4 address's, or that of the /64 of which an IPv6 client has every address.</summary>
+    internal readonly record struct Client(char Kind, ulong Value)
     {
-        public static readonly ClientNetwork Uncounted = new(AddressFamily.Unknown, 0);
+        public static readonly Client Uncounted = new('-', 0);
 
-        public static ClientNetwork Of(IPAddress? address)
+        public static Client SignedInOrAtAddress(HttpContext context) =>
+            context.User.Identity?.IsAuthenticated == true ? new Client('u', (ulong)context.User.GetUserId()) : AtAddress(context);
+
+        public static Client AtAddress(HttpContext context) => At(context.Connection.RemoteIpAddress);
+
+        /// <param name="address">None, over a Unix socket, is one client.</param>
+        public static Client At(IPAddress? address)
         {
-            if (address is null)
-            {
-                return default;
-            }
-
             Span<byte> bytes = stackalloc byte[16];
             bytes.Clear();
-            if (address.IsIPv4MappedToIPv6)
+            if (address is { IsIPv4MappedToIPv6: true })
             {
                 address = address.MapToIPv4();
             }
 
-            address.TryWriteBytes(bytes, out _);
-            return new ClientNetwork(address.AddressFamily, BinaryPrimitives.ReadUInt64BigEndian(bytes));
+            address?.TryWriteBytes(bytes, out _);
+            return new Client(address?.AddressFamily == AddressFamily.InterNetworkV6 ? '6' : '4', BinaryPrimitives.ReadUInt64BigEndian(bytes));
         }
     }
 

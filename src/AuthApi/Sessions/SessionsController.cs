@@ -15,7 +15,7 @@ namespace AuthApi.Sessions;
 public sealed class SessionsController(
     UserSessionManager sessions, SignInManager<ApplicationUser> signInManager, IAuthorizationService authorization) : ControllerBase
 {
-    /// <summary>Where am I signed in</summary>
+    /// <summary>See where I am signed in</summary>
     /// <remarks>All the live sessions of the account, the last used first. Never a token.</remarks>
     /// <response code="200">The sessions.</response>
     [HttpGet("/sessions/", Name = "listSessions")]
@@ -32,7 +32,7 @@ public sealed class SessionsController(
     /// <remarks>
     /// The session is dead as after its own logout. Ending the current one removes its cookie; ending another takes a recent authentication.
     /// </remarks>
-    /// <param name="id" example="01998c5e-6c1f-7d0a-8a53-2f9c1d4b7e60">The session's id, from the list.</param>
+    /// <param name="id">The session's id, from the list.</param>
     /// <response code="204">The session has ended.</response>
     [HttpDelete("/sessions/{id}/", Name = "endSession")]
     [Authorize]

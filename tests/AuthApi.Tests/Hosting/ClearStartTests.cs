@@ -29,6 +29,12 @@ internal sealed class ClearStartTests
     [TestCase("--urls=http://192.0.2.1:5080", "urls")]
     [TestCase("--ForwardedHeaders:KnownProxies=everybody", "ForwardedHeaders:KnownProxies")]
     [TestCase("--ForwardedHeaders:KnownProxies=0.0.0.0/0", "ForwardedHeaders:KnownProxies")]
+    [TestCase("--ForwardedHeaders:KnownProxies=0.0.0.0/1, 128.0.0.0/1", "ForwardedHeaders:KnownProxies")]
+    [TestCase("--ForwardedHeaders:KnownProxies=10", "ForwardedHeaders:KnownProxies")]
+    [TestCase("--AllowedHosts=", "AllowedHosts")]
+    [TestCase("--AllowedHosts:0=api.example.com", "AllowedHosts")]
+    [TestCase("--Cors:AllowedOrigins=file:///index.html", "Cors:AllowedOrigins")]
+    [TestCase("--Cors:AllowedOrigins=javascript://app", "Cors:AllowedOrigins")]
     [TestCase("--AllowedHosts=https://api.example.com", "AllowedHosts")]
     [TestCase("--Cors:AllowedOrigins=*", "Cors:AllowedOrigins")]
     [TestCase("--Cors:AllowedOrigins=null", "Cors:AllowedOrigins")]
@@ -63,6 +69,16 @@ internal sealed class ClearStartTests
         Assert.That(exitCode, Is.EqualTo(1), error);
         Assert.That(error.TrimEnd().Split('\n'), Has.Length.EqualTo(1), error);
         Assert.That(error, Does.StartWith($"AuthApi does not start: {key} "));
+    }
+
+    [Test]
+    public async Task AListThatIsSetTwiceIsNotLeftToChance()
+    {
+        var (exitCode, error) = await RunningProgram.RunToEndAsync(
+            _folder.Path, "--Cors:AllowedOrigins:0=https://old.example.com", "--Cors:AllowedOrigins=https://new.example.com");
+
+        Assert.That(exitCode, Is.EqualTo(1), error);
+        Assert.That(error, Does.StartWith("AuthApi does not start: Cors:AllowedOrigins is set twice"));
     }
 
     [Test]

@@ -1,3 +1,5 @@
+using System.Net;
+using System.Text.Json.Nodes;
 using AuthApi.Tests.Harness;
 using AuthApi.Tests.House;
 using Microsoft.AspNetCore.Mvc.ApiExplorer;
@@ -70,10 +72,74 @@ internal sealed class OpenApiDocumentTests
             foreach (var (status, answer) in operation["responses"]!.AsObject().Where(answer => answer.Key != "204"))
             {
                 Assert.That(
-                    answer!["content"]!.AsObject().Select(content => content.Key),
+                    Resolved(document, answer!)["content"]!.AsObject().Select(content => content.Key),
                     Is.EqualTo(new[] { status.StartsWith('2') ? "application/json" : "application/problem+json" }),
                     $"{call.RelativePath} {status}");
             }
+        }
+    }
+
+    [Test]
+    public async Task TheCallsStandByRoomAndLogoutIsTheFirst()
+    {
+        using var response = await _browser.GetAsync("/swagger/v1/swagger.json");
+        var document = await response.JsonAsync();
+        var calls = document["paths"]!.AsObject().SelectMany(path => path.Value!.AsObject()).Select(call => call.Value!).ToList();
+        var rooms = calls.Select(call => call["tags"]![0]!.GetValue<string>()).ToList();
+
+        Assert.That(calls[0]["operationId"]!.GetValue<string>(), Is.EqualTo("logout"));
+        Assert.That(rooms.Zip(rooms.Skip(1)).Count(pair => pair.First != pair.Second), Is.EqualTo(rooms.Distinct().Count() - 1), "each room in one piece");
+        Assert.That(document["tags"]!.AsArray().Select(tag => tag!["name"]!.GetValue<string>()), Is.EqualTo(rooms.Distinct()));
+        Assert.That(document["tags"]!.AsArray().Select(tag => tag!["description"]?.GetValue<string>()), Has.All.Not.Empty);
+    }
+
+    [Test]
+    public async Task AProblemThatSeveralCallsAnswerIsDescribedOnce()
+    {
+        using var response = await _browser.GetAsync("/swagger/v1/swagger.json");
+        var document = await response.JsonAsync();
+        var inline = document["paths"]!.AsObject().SelectMany(path => path.Value!.AsObject())
+            .SelectMany(call => call.Value!["responses"]!.AsObject().Select(answer => answer.Value!))
+            .Where(answer => answer["content"]?["application/problem+json"] is not null)
+            .Select(answer => answer.ToJsonString())
+            .ToList();
+
+        Assert.That(inline, Is.Unique);
+        Assert.That(
+            document["components"]!["responses"]!.AsObject().Select(answer => answer.Key),
+            Is.SupersetOf(new[] { "CrossSiteRequest", "InternalError", "NotAuthenticated", "StoreUnavailable", "TooManyRequests" }));
+    }
+
+    [TestCase("GET", "/me/", null, null, 401, "not_authenticated")]
+    [TestCase("POST", "/login/", "{}", null, 400, "validation_failed")]
+    [TestCase("POST", "/login/", "[]", null, 400, "malformed_json")]
+    [TestCase("POST", "/login/", """{"email":"nobody@example.com","password":"correct horse battery staple"}""", null, 401, "invalid_credentials")]
+    [TestCase("POST", "/login/", "{}", "https://evil.example", 403, "cross_site_request")]
+    [TestCase("POST", "/login/", null, null, 415, "unsupported_media_type")]
+    [TestCase("DELETE", "/sessions/{id}/", null, "https://evil.example", 403, "cross_site_request")]
+    public async Task AProblemIsAnsweredAsItsExampleSays(string method, string path, string? body, string? origin, int status, string code)
+    {
+        using var response = await _browser.GetAsync("/swagger/v1/swagger.json");
+        var document = await response.JsonAsync();
+        var content = Resolved(document, document["paths"]![path]![method.ToLowerInvariant()]!["responses"]![$"{status}"]!)["content"]!["application/problem+json"]!;
+        var example = content["example"] ?? content["examples"]![code]!["value"]!;
+
+        using var answer = await _browser.SendAsync(
+            new HttpMethod(method),
+            path,
+            body is null ? null : new StringContent(body, null, "application/json"),
+            request =>
+            {
+                if (origin is not null)
+                {
+                    request.Headers.Add("Origin", origin);
+                }
+            });
+        var problem = await answer.ShouldBeProblemAsync((HttpStatusCode)status, code);
+
+        foreach (var field in new[] { "status", "code", "title" })
+        {
+            Assert.That(problem[field]!.ToJsonString(), Is.EqualTo(example[field]!.ToJsonString()));
         }
     }
 
@@ -120,4 +186,7 @@ internal sealed class OpenApiDocumentTests
             Assert.That((int)response.StatusCode, Is.EqualTo(served ? 200 : 404));
         }
     }
+
+    private static JsonNode Resolved(JsonNode document, JsonNode answer) =>
+        answer["$ref"]?.GetValue<string>() is { } reference ? document["components"]!["responses"]![reference[(reference.LastIndexOf('/') + 1)..]]! : answer;
 }

@@ -11,6 +11,8 @@ internal sealed class AllowedOriginsTests
     [TestCase("https://app.example.com, https://other.example.com:8443", Trusted, true)]
     [TestCase("https://app.example.com, https://other.example.com:8443", "https://other.example.com:8443", true)]
     [TestCase("capacitor://localhost", "capacitor://localhost", true)]
+    [TestCase("https://[2001:db8::1]:8443", "https://[2001:db8::1]:8443", true)]
+    [TestCase("https://xn--mnchen-3ya.example", "https://xn--mnchen-3ya.example", true)]
     [TestCase(Trusted, "https://evil.example", false)]
     [TestCase(Trusted, "https://app.example.com:444", false)]
     [TestCase(Trusted, "https://sub.app.example.com", false)]

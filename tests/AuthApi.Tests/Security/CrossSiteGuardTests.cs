@@ -86,6 +86,8 @@ internal sealed class CrossSiteGuardTests
     [TestCase("https://localhost", "https", "LOCALHOST", true)]
     [TestCase("https://localhost:5080", "http", "localhost:5080", false)]
     [TestCase("http://[::1]:5080", "http", "[::1]:5080", true)]
+    [TestCase("https://xn--mnchen-3ya.example", "https", "xn--mnchen-3ya.example", true)]
+    [TestCase("https://evil.example", "https", "xn--mnchen-3ya.example", false)]
     public async Task AnOriginIsOwnBySchemeHostAndPort(string origin, string scheme, string host, bool passes)
     {
         using var browser = _application.NewBrowser(scheme);

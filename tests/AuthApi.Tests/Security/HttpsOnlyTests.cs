@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Http.Json;
 using AuthApi.Tests.Harness;
 
 namespace AuthApi.Tests.Security;
@@ -41,5 +42,25 @@ internal sealed class HttpsOnlyTests
         using var response = await browser.SendAsync(HttpMethod.Get, "/me/", change: request => request.Headers.Add("X-Forwarded-Proto", "https"));
 
         Assert.That(response.StatusCode, Is.EqualTo(status));
+    }
+
+    [TestCase("127.0.0.1", "198.51.100.1", "198.51.100.1")]
+    [TestCase("127.0.0.1", "203.0.113.9, 198.51.100.1", "198.51.100.1", Description = "the client's own word is not taken")]
+    [TestCase("127.0.0.1, 10.0.0.0/8", "198.51.100.1, 10.0.0.1", "198.51.100.1", Description = "two proxies, both named")]
+    [TestCase("127.0.0.1, 10.0.0.0/8", "203.0.113.9, 198.51.100.1, 10.0.0.1", "198.51.100.1")]
+    [TestCase("127.0.0.1", "198.51.100.1, 10.0.0.1", "10.0.0.1", Description = "the second is not named")]
+    public async Task TheClientIsWhoStandsBeforeTheNamedProxies(string knownProxies, string forwardedFor, string client)
+    {
+        await using var application = new AuthApiApplication(settings: new() { ["ForwardedHeaders:KnownProxies"] = knownProxies }, kestrel: true);
+        using var browser = application.NewBrowser();
+        await browser.RegisterAsync();
+
+        using var login = await browser.SendAsync(
+            HttpMethod.Post,
+            "/login/",
+            JsonContent.Create(new { email = "ada@example.com", password = Browser.Password }),
+            request => request.Headers.Add("X-Forwarded-For", forwardedFor));
+
+        Assert.That((await login.JsonAsync())["session"]!["ipAddress"]!.GetValue<string>(), Is.EqualTo(client));
     }
 }

@@ -73,6 +73,45 @@ internal sealed class RateLimitsTests
     }
 
     [Test]
+    public async Task AStrangerAtTheSameAddressKeepsNobodyFromTheirSession()
+    {
+        await using var application = Limited(("RequestsPerMinute", "3"));
+        using var browser = await application.NewLoggedInBrowserAsync();
+        using var stranger = application.NewBrowser();
+        foreach (var (method, path) in new[] { (HttpMethod.Post, "/logout/"), (HttpMethod.Get, "/me/") })
+        {
+            for (var asked = 0; asked < 3; asked++)
+            {
+                using var dead = await stranger.SendAsync(method, path);
+                await dead.ShouldBeNotAuthenticatedAsync();
+            }
+
+            using var refused = await stranger.SendAsync(method, path);
+            await refused.ShouldBeProblemAsync(HttpStatusCode.TooManyRequests, "too_many_requests");
+        }
+
+        Assert.That(await browser.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+        using var logout = await browser.LogOutAsync();
+        Assert.That(logout.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [Test]
+    public async Task AUserIsCountedWhereverTheyAre()
+    {
+        await using var application = Limited(("RequestsPerMinute", "3"));
+        using var laptop = await application.NewLoggedInBrowserAsync();
+        using var phone = application.NewBrowser();
+        await phone.LogInAsync();
+        using var other = await application.NewLoggedInBrowserAsync("bob@example.com");
+
+        Assert.That(await laptop.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(await phone.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(await laptop.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(await phone.MeAsync(), Is.EqualTo(HttpStatusCode.TooManyRequests));
+        Assert.That(await other.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [Test]
     public async Task AnotherAddressHasCountsOfItsOwn()
     {
         await using var application = new AuthApiApplication(
@@ -113,7 +152,7 @@ internal sealed class RateLimitsTests
     [TestCase("::", "0.0.0.0", false)]
     public void AnIpv6ClientIsItsNetworkOf64Bits(string one, string other, bool same)
     {
-        Assert.That(RateLimits.ClientNetwork.Of(IPAddress.Parse(one)) == RateLimits.ClientNetwork.Of(IPAddress.Parse(other)), Is.EqualTo(same));
+        Assert.That(RateLimits.Client.At(IPAddress.Parse(one)) == RateLimits.Client.At(IPAddress.Parse(other)), Is.EqualTo(same));
     }
 
     [Test]
