@@ -24,7 +24,14 @@ internal static class Servers
     public static async Task<int> RunStockAsync(string folder)
     {
         EndWithParent();
-        await StockApplication.RunAsync(Settings(DataFolder.StockDatabase(folder), applicationName: "AuthApi.Benchmarks"), folder);
+
+        // AuthApi says by itself where it listens, and its settings, which lie beside this program, silence the framework's line.
+        string[] settings =
+        [
+            .. Settings(DataFolder.StockDatabase(folder), applicationName: "AuthApi.Benchmarks"),
+            "--Logging:LogLevel:Microsoft.Hosting.Lifetime", "Information",
+        ];
+        await StockApplication.RunAsync(settings, folder);
         return 0;
     }
 

@@ -16,6 +16,7 @@ namespace AuthApi.Accounts;
 public sealed class MeController : ControllerBase
 {
     /// <summary>See who I am signed in as</summary>
+    /// <remarks>The account and the session that the request came with. A change of roles or of the account shows in the next request.</remarks>
     /// <response code="200">The account and the session of this request.</response>
     [HttpGet("/me/", Name = "me")]
     [Authorize]

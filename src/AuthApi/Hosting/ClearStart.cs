@@ -22,6 +22,11 @@ public static class ClearStart
             await program();
             return 0;
         }
+        catch (OperationCanceledException)
+        {
+            // Told to stop before it had started.
+            return 0;
+        }
         catch (Exception exception) when (Explain(exception) is { } line)
         {
             await Console.Error.WriteLineAsync($"AuthApi does not start: {line.ReplaceLineEndings(" ")}");
@@ -30,7 +35,11 @@ public static class ClearStart
     }
 
     /// <summary>Reads every option now, so that a wrong one stops the start before anything is touched.</summary>
-    public static void ValidateConfiguration(this WebApplication app) => app.Services.GetRequiredService<IStartupValidator>().Validate();
+    public static void ValidateConfiguration(this WebApplication app)
+    {
+        app.Services.GetRequiredService<IStartupValidator>().Validate();
+        KnownKeys.Check(app.Services.GetServices<KnownKeys>(), app.Configuration);
+    }
 
     private static string? Explain(Exception exception) => exception switch
     {
@@ -52,6 +61,9 @@ public static class ClearStart
         FormatException => $"urls: {exception.Message}",
         IOException { InnerException: Microsoft.AspNetCore.Connections.AddressInUseException } => $"urls: {exception.Message}",
         System.Net.Sockets.SocketException => $"urls: an address that this machine does not have, or that this user may not listen on: {exception.Message}",
+
+        // A certificate that is not there or cannot be read, an address with what the server does not take.
+        _ when exception.StackTrace?.Contains("Microsoft.AspNetCore.Server.Kestrel", StringComparison.Ordinal) == true => $"urls or Kestrel: {exception.Message}",
         _ => null,
     };
 }

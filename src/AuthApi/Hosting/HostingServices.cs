@@ -13,12 +13,22 @@ public static class HostingServices
         services.AddServiceManager();
         services.AddConsoleFormat();
         services.AddHostedService<RunReport>();
+        services.AddQuietStart();
         return services;
     }
 
     /// <summary>Has <paramref name="action"/> done once, when the program has started; in the order in which this is called.</summary>
     public static IServiceCollection AddOnStarted(this IServiceCollection services, Action<IServiceProvider> action) =>
         services.AddSingleton<IHostedService>(provider => new OnStarted(() => action(provider)));
+
+    // What stops the start is said once, by ClearStart; the host would say it too, with a stack trace.
+    private static void AddQuietStart(this IServiceCollection services)
+    {
+        var state = new StartState();
+        services.AddSingleton(state);
+        services.Configure<LoggerFilterOptions>(options =>
+            options.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", level => state.HasStarted && level >= LogLevel.Information));
+    }
 
     // Says that it is ready and that it stops to whoever started it and wants to hear of it, as sd_notify(3) has it. AddSystemd would do it
     // only where it can see that systemd is its parent, which it cannot in a unit that hides other processes.

@@ -10,8 +10,13 @@ public static class ValidatedOptions
         where TOptions : class
     {
         services.AddSingleton<IValidateOptions<TOptions>, Validator<TOptions>>();
+        services.AddKnownKeys<TOptions>(section);
         return services.AddOptions<TOptions>().BindConfiguration(section).ValidateOnStart();
     }
+
+    /// <summary>Says that the properties of these options are keys of the section, for options that are not bound but read.</summary>
+    public static IServiceCollection AddKnownKeys<TOptions>(this IServiceCollection services, string section) =>
+        services.AddSingleton(new KnownKeys(section, [.. typeof(TOptions).GetProperties().Where(property => property.CanWrite).Select(property => property.Name)]));
 
     // The stock one wraps each message in the names of our classes; ours name the key and say what it must be.
     private sealed class Validator<TOptions> : IValidateOptions<TOptions>

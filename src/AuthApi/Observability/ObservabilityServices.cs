@@ -54,8 +54,10 @@ public static class ObservabilityServices
                 Title = "AuthApi",
                 Version = DocumentName,
                 Description = Description,
+                Contact = new OpenApiContact { Name = "The AuthApi authors" },
                 License = new OpenApiLicense { Name = "MIT" },
             });
+            options.AddServer(new OpenApiServer { Url = "/", Description = "The server that this document comes from." });
             options.AddSecurityDefinition(HeaderScheme, new OpenApiSecurityScheme
             {
                 Type = SecuritySchemeType.ApiKey,

@@ -28,6 +28,17 @@ internal static partial class SwaggerUi
             app.UseWhen(context => context.Request.Path.StartsWithSegments("/swagger", StringComparison.OrdinalIgnoreCase), branch =>
             {
                 branch.UsePageHeaders();
+
+                // Where the contract has it; Swashbuckle would redirect.
+                branch.Use((context, next) =>
+                {
+                    if (context.Request.Path.Value is "/swagger/")
+                    {
+                        context.Request.Path = "/swagger/index.html";
+                    }
+
+                    return next(context);
+                });
                 branch.UseFile(Script, "text/javascript; charset=utf-8");
                 branch.UseFile(Style, "text/css; charset=utf-8");
                 branch.UseSwagger(options => options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_0);

@@ -24,6 +24,7 @@ internal static class AllowedOrigins
 
     public static void AddAllowedOrigins(this IServiceCollection services)
     {
+        services.AddKnownKeys<AllowedOriginsOptions>(AllowedOriginsOptions.Section);
         services.AddOptions<AllowedOriginsOptions>().Configure<IConfiguration, IHostEnvironment>((options, configuration, environment) =>
         {
             options.AllowedOrigins = configuration.GetList(Key);

@@ -21,6 +21,7 @@ internal static class KnownProxies
 
     public static void AddKnownProxies(this IServiceCollection services)
     {
+        services.AddKnownKeys<KnownProxiesOptions>(KnownProxiesOptions.Section);
         services.AddOptions<KnownProxiesOptions>().Configure<IConfiguration>((options, configuration) =>
         {
             // The framework's own switch believes everybody.

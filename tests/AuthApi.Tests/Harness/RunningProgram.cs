@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Reflection;
 using System.Text.RegularExpressions;
 using AuthApi.Sessions;
 using AuthApi.Tests.House;
@@ -13,6 +14,8 @@ internal sealed partial class RunningProgram : IAsyncDisposable
 
     // All requests of a test come from one address.
     private static readonly string[] Usual = ["--urls", "http://127.0.0.1:0", "--RateLimiting:Enabled=false"];
+
+    private static readonly string Built = typeof(Program).Assembly.Location;
 
     private readonly Process _process;
     private readonly List<string> _output;
@@ -37,12 +40,20 @@ internal sealed partial class RunningProgram : IAsyncDisposable
         }
     }
 
+    /// <summary>Publishes what was built, as <c>dotnet publish</c> does, into <paramref name="folder"/>.</summary>
+    public static Task PublishAsync(string folder)
+    {
+        var configuration = typeof(Program).Assembly.GetCustomAttribute<AssemblyConfigurationAttribute>()!.Configuration;
+        var project = Path.Combine(Repository.Root, "src", "AuthApi");
+        return Tool.RunAsync(project, "dotnet", "publish", "--no-build", "--configuration", configuration, "--output", folder);
+    }
+
     /// <summary>Starts the program in <paramref name="folder"/> and returns when it listens.</summary>
     public static Task<RunningProgram> StartAsync(string folder, params string[] arguments) => StartAsync(folder, [], arguments);
 
-    /// <summary>Starts the program with these environment variables too.</summary>
-    public static Task<RunningProgram> StartAsync(string folder, Dictionary<string, string> environment, params string[] arguments) =>
-        StartAsync(Launch(folder, [.. Usual, .. arguments], environment));
+    /// <summary>Starts the program that <see cref="PublishAsync"/> has put into <paramref name="published"/>.</summary>
+    public static Task<RunningProgram> StartPublishedAsync(string published, string folder) =>
+        StartAsync(folder, [], [], Path.Combine(published, Path.GetFileName(Built)));
 
     /// <summary>Starts <c>Before</c> or <c>After</c> of the samples, whose keys of Data Protection lie in <paramref name="folder"/> too.</summary>
     public static Task<RunningProgram> StartSampleAsync(string name, string folder)
@@ -50,19 +61,23 @@ internal sealed partial class RunningProgram : IAsyncDisposable
         // Beside these tests, and built as they are.
         var built = Path.GetRelativePath(Path.Combine(Repository.Root, "tests", "AuthApi.Tests"), AppContext.BaseDirectory);
         var sample = Path.Combine(Repository.Root, "tests", "AuthApi.Samples.Adopt", name, built, $"AuthApi.Samples.Adopt.{name}.dll");
-        return StartAsync(Launch(
-            folder, [.. Usual, "--ConnectionStrings:Auth=Data Source=data/auth.db"], new(StringComparer.Ordinal) { ["HOME"] = folder }, sample));
+        return StartAsync(folder, new(StringComparer.Ordinal) { ["HOME"] = folder }, ["--ConnectionStrings:Auth=Data Source=data/auth.db"], sample);
     }
 
-    private static async Task<RunningProgram> StartAsync(Process process)
+    /// <summary>Starts the program with these environment variables too.</summary>
+    public static Task<RunningProgram> StartAsync(string folder, Dictionary<string, string> environment, params string[] arguments) =>
+        StartAsync(folder, environment, arguments, Built);
+
+    private static async Task<RunningProgram> StartAsync(string folder, Dictionary<string, string> environment, string[] arguments, string program)
     {
+        var process = Launch(folder, [.. Usual, .. arguments], environment, program);
         var output = new List<string>();
         var address = await ReadToAsync(process, output, Listening()) is { } line
             ? new Uri(Listening().Match(line).Groups[1].Value)
             : throw new InvalidOperationException("The program did not start: " + await process.StandardError.ReadToEndAsync());
-        var program = new RunningProgram(process, output, address);
-        program.Ended = program.ReadOnAsync();
-        return program;
+        var running = new RunningProgram(process, output, address);
+        running.Ended = running.ReadOnAsync();
+        return running;
     }
 
     /// <summary>Starts the program where it is expected to end by itself.</summary>
@@ -148,9 +163,9 @@ internal sealed partial class RunningProgram : IAsyncDisposable
         return null;
     }
 
-    private static Process Launch(string folder, string[] arguments, Dictionary<string, string>? environment = null, string? assembly = null)
+    private static Process Launch(string folder, string[] arguments, Dictionary<string, string>? environment = null, string? program = null)
     {
-        var start = new ProcessStartInfo("dotnet", [assembly ?? typeof(Program).Assembly.Location, .. arguments])
+        var start = new ProcessStartInfo("dotnet", [program ?? Built, .. arguments])
         {
             WorkingDirectory = folder,
             RedirectStandardOutput = true,

@@ -45,6 +45,14 @@ internal sealed class ClearStartTests
     [TestCase("--Cors:AllowedOrigins=app.example.com", "Cors:AllowedOrigins")]
     [TestCase("--RateLimiting:LoginsPerMinute=0", "RateLimiting:LoginsPerMinute")]
     [TestCase("--RateLimiting:Enabled=sometimes", "RateLimiting:Enabled")]
+    [TestCase("--RateLimiting:LoginPerMinute=5", "RateLimiting:LoginPerMinute")]
+    [TestCase("--Cors:AllowedOrigin=https://app.example.com", "Cors:AllowedOrigin")]
+    [TestCase("--urls=https://127.0.0.1:0", "Kestrel", Description = "no certificate")]
+    [TestCase("--Kestrel:Endpoints:One:Url=https://127.0.0.1:0", "Kestrel")]
+    [TestCase("--Kestrel:Certificates:Default:Path=/nowhere.pem", "Kestrel")]
+    [TestCase("--urls=http://127.0.0.1:99999", "urls")]
+    [TestCase("--urls=ftp://127.0.0.1:0", "urls")]
+    [TestCase("--urls=http://127.0.0.1:0/base", "urls")]
     [TestCase("--Metrics:Enabled=perhaps", "Metrics:Enabled")]
     [TestCase("--Metrics:Port=70000", "Metrics:Port")]
     [TestCase("--OTEL_EXPORTER_OTLP_ENDPOINT=nowhere", "OTEL_EXPORTER_OTLP_ENDPOINT")]
@@ -53,9 +61,10 @@ internal sealed class ClearStartTests
     [TestCase("--ConnectionStrings:Auth=Data Source=/proc/nowhere/auth.db", "ConnectionStrings:Auth")]
     public async Task AValueThatCannotBeServedStopsTheStart(string argument, string key)
     {
-        var (exitCode, error) = await RunningProgram.RunToEndAsync(_folder.Path, argument);
+        var (exitCode, output, error) = await RunningProgram.RunAloneAsync(_folder.Path, "--urls", "http://127.0.0.1:0", argument);
 
         Assert.That(exitCode, Is.EqualTo(1), error);
+        Assert.That(output, Is.Empty, "it is said once");
         Assert.That(error.TrimEnd().Split('\n'), Has.Length.EqualTo(1), error);
         Assert.That(error, Does.StartWith("AuthApi does not start: ").And.Contain(key));
         Assert.That(error, Does.Not.Contain("DataAnnotation"));

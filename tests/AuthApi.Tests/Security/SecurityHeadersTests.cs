@@ -76,7 +76,7 @@ internal sealed class SecurityHeadersTests
         await using var application = new AuthApiApplication();
         using var browser = application.NewBrowser();
 
-        using var page = await browser.GetAsync("/swagger/index.html");
+        using var page = await browser.GetAsync("/swagger/");
         var html = await page.Content.ReadAsStringAsync();
 
         var policy = page.Headers.GetValues("Content-Security-Policy").Single();
