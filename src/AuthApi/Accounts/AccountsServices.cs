@@ -1,5 +1,6 @@
 using AuthApi.Hosting;
 using AuthApi.Storage;
+using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -37,6 +38,17 @@ public static class AccountsServices
 
         // In place of Identity's, which counts halves of characters and asks for digits and signs.
         services.Replace(ServiceDescriptor.Scoped<IPasswordValidator<ApplicationUser>, AccountPasswordValidator>());
+
+        services.DoWithoutDataProtection();
         return services;
+    }
+
+    // Authentication brings Data Protection, which makes a key ring at start and keeps it on disk. Nothing in this program is
+    // encrypted for later, so there are no keys here to keep, share or lose. An application that adopts the sessions keeps its own.
+    private static void DoWithoutDataProtection(this IServiceCollection services)
+    {
+        services.AddDataProtection().UseEphemeralDataProtectionProvider();
+        services.Remove(services.Single(service =>
+            service.ServiceType == typeof(IHostedService) && service.ImplementationType?.Name == "DataProtectionHostedService"));
     }
 }

@@ -10,6 +10,7 @@ namespace AuthApi.Audit;
 /// <summary>What happened to your account.</summary>
 [ApiController]
 [Produces("application/json")]
+[ResponseCache(NoStore = true)]
 [Tags("Sessions")]
 public sealed class ActivityController(AuditTrail trail) : ControllerBase
 {

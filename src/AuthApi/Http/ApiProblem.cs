@@ -56,6 +56,7 @@ public sealed partial record ApiProblem(int Status, string Code, string Title)
     public Task WriteAsync(HttpContext context, IReadOnlyDictionary<string, string[]>? errors = null)
     {
         context.Response.StatusCode = Status;
+        context.Response.Headers.CacheControl = "no-store";
         var response = new ProblemResponse(Title, Status, Code, Activity.Current?.Id ?? context.TraceIdentifier, errors);
         return context.Response.WriteAsJsonAsync(response, ResponseJson.Default.ProblemResponse, "application/problem+json", CancellationToken.None);
     }

@@ -29,3 +29,10 @@ internal sealed class ExactEnumConverter(JsonNamingPolicy naming) : JsonConverte
         public override void Write(Utf8JsonWriter writer, TEnum value, JsonSerializerOptions options) => writer.WriteStringValue(_names[value]);
     }
 }
+
+/// <summary>Has an enum read and written so by whatever options it meets, which may be those of another application.</summary>
+[AttributeUsage(AttributeTargets.Enum)]
+internal sealed class CamelCaseEnumAttribute : JsonConverterAttribute
+{
+    public override JsonConverter CreateConverter(Type typeToConvert) => new ExactEnumConverter(JsonNamingPolicy.CamelCase);
+}

@@ -51,7 +51,7 @@ internal static class SessionCookie
     {
         var options = Options(context.Request);
         options.Expires = expiresAt;
-        context.Response.Cookies.Append(NameFor(context.Request), token.Reveal(), options);
+        Set(context, token.Reveal(), options);
     }
 
     /// <summary>Tells the client to drop the cookie, with the attributes that it was set with.</summary>
@@ -60,7 +60,14 @@ internal static class SessionCookie
         var options = Options(context.Request);
         options.Expires = DateTimeOffset.UnixEpoch;
         options.MaxAge = TimeSpan.Zero;
-        context.Response.Cookies.Append(NameFor(context.Request), "", options);
+        Set(context, "", options);
+    }
+
+    // Nobody on the way is to keep an answer with a cookie of one client and give it to another.
+    private static void Set(HttpContext context, string value, CookieOptions options)
+    {
+        context.Response.Headers.CacheControl = "no-store";
+        context.Response.Cookies.Append(NameFor(context.Request), value, options);
     }
 
     private static CookieOptions Options(HttpRequest request) => new()

@@ -11,6 +11,7 @@ namespace AuthApi.Sessions;
 /// <summary>That you are here: the devices you are signed in on.</summary>
 [ApiController]
 [Produces("application/json")]
+[ResponseCache(NoStore = true)]
 [Tags("Sessions")]
 public sealed class SessionsController(
     UserSessionManager sessions, SignInManager<ApplicationUser> signInManager, IAuthorizationService authorization) : ControllerBase

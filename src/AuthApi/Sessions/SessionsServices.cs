@@ -1,5 +1,4 @@
 using AuthApi.Hosting;
-using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -29,17 +28,6 @@ public static class SessionsServices
         services.AddOptions<SessionAuthenticationOptions>(IdentityConstants.ApplicationScheme)
             .Configure<IHostEnvironment>((options, environment) => options.AllowPlainHttp = environment.IsDevelopment());
         services.AddAuthorization();
-
-        DoWithoutDataProtection(services);
         return services;
-    }
-
-    // AddAuthentication brings Data Protection, which makes a key ring at start and keeps it on disk. Sessions rest on
-    // nothing that is encrypted for later, so there are no keys here to keep, share or lose.
-    private static void DoWithoutDataProtection(IServiceCollection services)
-    {
-        services.AddDataProtection().UseEphemeralDataProtectionProvider();
-        services.Remove(services.Single(service =>
-            service.ServiceType == typeof(IHostedService) && service.ImplementationType?.Name == "DataProtectionHostedService"));
     }
 }

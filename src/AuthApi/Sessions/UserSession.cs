@@ -1,3 +1,4 @@
+using AuthApi.Http;
 using AuthApi.Storage;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
@@ -5,6 +6,7 @@ using Microsoft.EntityFrameworkCore.Metadata.Builders;
 namespace AuthApi.Sessions;
 
 /// <summary>How a session's token travels.</summary>
+[CamelCaseEnum]
 public enum SessionTransport
 {
     /// <summary>In the session cookie.</summary>

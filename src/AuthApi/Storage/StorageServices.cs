@@ -1,6 +1,8 @@
 using AuthApi.Hosting;
+using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
+using Microsoft.Extensions.Options;
 
 namespace AuthApi.Storage;
 
@@ -17,8 +19,12 @@ public static class StorageServices
 
         // A room that must know of changes to users registers an interceptor of its own.
         services.AddPooledDbContextFactory<AuthDbContext>((provider, options) => options
+            .UseApplicationServiceProvider(new OurSchema(provider))
             .UseSqlite(provider.GetRequiredService<SqliteDatabase>().ConnectionString)
             .AddInterceptors(provider.GetServices<IInterceptor>()));
+
+        // Options without their context's name are those of the last that was added; an application that adopts this may have a context that takes them.
+        services.Remove(services.Last(service => service.ServiceType == typeof(DbContextOptions)));
         services.AddScoped(provider => provider.GetRequiredService<IDbContextFactory<AuthDbContext>>().CreateDbContext());
 
         services.AddSingleton<StorageMetrics>();
@@ -37,5 +43,15 @@ public static class StorageServices
     {
         await using var context = await app.Services.GetRequiredService<IDbContextFactory<AuthDbContext>>().CreateDbContextAsync();
         await app.Services.GetRequiredService<SqliteDatabase>().PrepareAsync(context, CancellationToken.None);
+    }
+
+    // Identity's context makes its model by the application's options. The migrations are for this one, whatever the application that
+    // adopts it has chosen for a context of its own.
+    private sealed class OurSchema(IServiceProvider services) : IServiceProvider
+    {
+        private static readonly IOptions<IdentityOptions> Options =
+            Microsoft.Extensions.Options.Options.Create(new IdentityOptions { Stores = { SchemaVersion = IdentitySchemaVersions.Version3 } });
+
+        public object? GetService(Type serviceType) => serviceType == typeof(IOptions<IdentityOptions>) ? Options : services.GetService(serviceType);
     }
 }
