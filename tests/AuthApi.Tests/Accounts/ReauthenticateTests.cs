@@ -106,10 +106,10 @@ internal sealed class ReauthenticateTests(SessionTransport transport)
     public async Task TheUserIsTheSessionsWhoeverTheBodyNames()
     {
         using var bob = _application.NewBrowser();
-        await bob.RegisterAsync("bob@example.com", "bobs own good password");
+        await bob.RegisterAsync("bob@example.com", "a teapot under the western bridge");
 
         using var response = await _browser.PostAsync(
-            "/reauthenticate/", new { password = "bobs own good password", email = "bob@example.com", userId = 2 });
+            "/reauthenticate/", new { password = "a teapot under the western bridge", email = "bob@example.com", userId = 2 });
 
         await response.ShouldBeProblemAsync(HttpStatusCode.Forbidden, "invalid_credentials");
     }

@@ -32,6 +32,8 @@ internal sealed partial class TranscriptTests
         [".ci/run"] = "the gate",
         ["UPDATE_OPENAPI=1 dotnet test"] = "would change the document",
         ["FUZZ_REQUESTS="] = "takes hours",
+        ["dotnet publish src/AuthApi"] = "ClientTests publish it",
+        ["/opt/authapi/AuthApi --help"] = "CommandLineTests",
         ["dotnet tool install"] = "changes the machine",
         ["dotnet ef migrations add"] = "would add a migration",
         ["sqlite3 "] = "the lock is held by this test",
