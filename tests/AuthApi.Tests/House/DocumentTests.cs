@@ -42,6 +42,16 @@ internal sealed partial class DocumentTests
     }
 
     [Test]
+    public void EveryRoomHasAPage()
+    {
+        var rooms = File.ReadAllText(Path.Combine(Repository.Root, "docs", "architecture.md"));
+
+        var without = RoomTests.Rooms.Where(room => !Regex.IsMatch(rooms, $@"^\| \[`{room}`\]\(\w+\.md\) \|", RegexOptions.Multiline));
+
+        Assert.That(without, Is.Empty);
+    }
+
+    [Test]
     public void EveryTestThatIsNamedExists()
     {
         var missing = Documents.SelectMany(document => NamedTests().Matches(File.ReadAllText(document))

@@ -20,6 +20,8 @@ internal sealed partial class RoomTests
         ["Hosting"] = [],
     };
 
+    public static IEnumerable<string> Rooms => MayUse.Keys;
+
     [Test]
     public void EveryFolderIsARoom()
     {
