@@ -4,8 +4,8 @@ using Microsoft.EntityFrameworkCore;
 namespace AuthApi.Audit;
 
 /// <summary>
-/// What happened, in the order in which it was written. Where an entry reports a change to the store it is added in that change's
-/// transaction (<see cref="Add"/>, <see cref="InsertAsync"/>); where there is no change, as when a stranger guesses, it is written by itself.
+/// What happened, in the order in which it was written. An entry is added in the transaction of what it reports
+/// (<see cref="Add"/>, <see cref="InsertAsync"/>).
 /// </summary>
 public sealed class AuditTrail(IDbContextFactory<AuthDbContext> contexts, GroupCommit commits)
 {
@@ -27,13 +27,6 @@ public sealed class AuditTrail(IDbContextFactory<AuthDbContext> contexts, GroupC
         entry.Reason,
         entry.IpAddress,
         entry.UserAgent).ExecuteNonQueryAsync();
-
-    /// <summary>Writes an entry that reports no change, durably.</summary>
-    public Task WriteAsync(AuditEntry entry) => GroupCommit.WithinLimitAsync(commits.WriteAsync(async context =>
-    {
-        await InsertAsync(context, entry);
-        return true;
-    }));
 
     /// <summary>A user's entries, the latest first.</summary>
     /// <param name="userId">Whose.</param>

@@ -5,12 +5,12 @@ using Microsoft.Extensions.Options;
 namespace AuthApi.Hosting;
 
 /// <summary>Says where the program listens when it does, and that it stops when it is told to.</summary>
-internal sealed partial class RunReport(IServer server, IOptions<HostOptions> options, StartState state, ILogger<RunReport> logger) : IHostedLifecycleService
+internal sealed partial class RunReport(
+    IServer server, IOptions<HostOptions> options, StartState state, IHostApplicationLifetime lifetime, ILogger<RunReport> logger) : IHostedLifecycleService
 {
     // The addresses are known once the server listens. A server in a test has none.
     public Task StartedAsync(CancellationToken cancellationToken)
     {
-        state.HasStarted = true;
         if (server.Features.Get<IServerAddressesFeature>()?.Addresses is { Count: > 0 } addresses)
         {
             Log.Listening(logger, string.Join(", ", addresses));
@@ -31,7 +31,12 @@ internal sealed partial class RunReport(IServer server, IOptions<HostOptions> op
         return Task.CompletedTask;
     }
 
-    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    // Not before all the others have started, any of which may find a reason not to.
+    public Task StartingAsync(CancellationToken cancellationToken)
+    {
+        lifetime.ApplicationStarted.Register(() => state.HasStarted = true);
+        return Task.CompletedTask;
+    }
 
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Text.Json.Serialization;
 
 namespace AuthApi.Http;
@@ -10,7 +11,8 @@ namespace AuthApi.Http;
 /// <param name="Status">The HTTP status.</param>
 /// <param name="Code">A snake_case word that never changes its meaning.</param>
 /// <param name="Title">One plain sentence for a person.</param>
-public sealed partial record ApiProblem(int Status, string Code, string Title)
+/// <param name="RetryAfter">In how many seconds trying again makes sense, where that is always the same.</param>
+public sealed partial record ApiProblem(int Status, string Code, string Title, int? RetryAfter = null)
 {
     public static readonly ApiProblem BadRequest = new(400, "bad_request", "The request could not be understood.");
     public static readonly ApiProblem HostNotAllowed = new(400, "host_not_allowed", "This API is not served under this host name.");
@@ -28,11 +30,11 @@ public sealed partial record ApiProblem(int Status, string Code, string Title)
     public static readonly ApiProblem EmailTaken = new(409, "email_taken", "There is an account with this e-mail address already.");
     public static readonly ApiProblem PayloadTooLarge = new(413, "payload_too_large", "The body is larger than 16 KB.");
     public static readonly ApiProblem UnsupportedMediaType = new(415, "unsupported_media_type", "The body must be application/json.");
-    public static readonly ApiProblem TooManyRequests = new(429, "too_many_requests", "Too many requests came from this address. Try again later.");
+    public static readonly ApiProblem TooManyRequests = new(429, "too_many_requests", "Too many requests came at once. Try again later.");
     public static readonly ApiProblem HeadersTooLarge = new(431, "headers_too_large", "The Cookie or Authorization header is larger than 16 KB.");
     public static readonly ApiProblem InternalError = new(500, "internal_error", "Something went wrong on our side.");
-    public static readonly ApiProblem StoreUnavailable = new(503, "store_unavailable", "The store is out of reach. Try again.");
-    public static readonly ApiProblem ServerBusy = new(503, "server_busy", "Too much is going on at once. Try again.");
+    public static readonly ApiProblem StoreUnavailable = new(503, "store_unavailable", "The store is out of reach. Try again.", RetryAfter: 2);
+    public static readonly ApiProblem ServerBusy = new(503, "server_busy", "Too much is going on at once. Try again.", RetryAfter: 5);
 
     /// <summary>The problem to answer where only a status is known.</summary>
     public static ApiProblem ForStatus(int status) => status switch
@@ -57,6 +59,11 @@ public sealed partial record ApiProblem(int Status, string Code, string Title)
     {
         context.Response.StatusCode = Status;
         context.Response.Headers.CacheControl = "no-store";
+        if (RetryAfter is { } seconds)
+        {
+            context.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
+        }
+
         var response = new ProblemResponse(Title, Status, Code, Activity.Current?.Id ?? context.TraceIdentifier, errors);
         return context.Response.WriteAsJsonAsync(response, ResponseJson.Default.ProblemResponse, "application/problem+json", CancellationToken.None);
     }

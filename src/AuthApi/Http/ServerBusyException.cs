@@ -15,7 +15,6 @@ public sealed class ServerBusyException(string message) : Exception(message)
                 return false;
             }
 
-            httpContext.Response.Headers.RetryAfter = "5";
             await ApiProblem.ServerBusy.WriteAsync(httpContext);
             return true;
         }

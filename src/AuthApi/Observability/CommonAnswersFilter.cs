@@ -48,7 +48,7 @@ internal sealed class CommonAnswersFilter : IOperationFilter
             Add(ApiProblem.ValidationFailed, "a parameter is not valid (see `errors`).");
         }
 
-        Add(ApiProblem.TooManyRequests, "too many requests came from this address; try again after `Retry-After` seconds.");
+        Add(ApiProblem.TooManyRequests, "too many requests came at once from this user or this address; try again after `Retry-After` seconds.");
         Add(ApiProblem.InternalError, "something went wrong on the server's side.");
         Add(ApiProblem.StoreUnavailable, "the store is out of reach; try again after `Retry-After` seconds.");
 

@@ -1,7 +1,6 @@
 using AuthApi.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
-using Microsoft.Net.Http.Headers;
 
 namespace AuthApi.Observability;
 
@@ -40,7 +39,6 @@ internal static class Health
         }
         else
         {
-            context.Response.Headers[HeaderNames.RetryAfter] = "2";
             await ApiProblem.StoreUnavailable.WriteAsync(context);
         }
     }

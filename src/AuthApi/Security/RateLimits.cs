@@ -59,7 +59,6 @@ public static partial class RateLimits
         services.AddOptions<RateLimiterOptions>().Configure<IOptions<RateLimitingOptions>, Refusals>((limiter, options, refusals) =>
         {
             var limits = options.Value;
-            limiter.RejectionStatusCode = StatusCodes.Status429TooManyRequests;
             limiter.OnRejected = refusals.AnswerAsync;
             limiter.AddPolicy(Logins, Bucket(limits.LoginsPerMinute, TimeSpan.FromMinutes(1), Client.AtAddress));
             limiter.AddPolicy(Registrations, Bucket(limits.RegistrationsPerHour, TimeSpan.FromHours(1), Client.AtAddress));

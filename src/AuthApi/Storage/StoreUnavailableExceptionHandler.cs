@@ -17,7 +17,6 @@ internal sealed partial class StoreUnavailableExceptionHandler(ILogger<StoreUnav
         }
 
         Log.StoreUnavailable(logger, exception.Message);
-        httpContext.Response.Headers.RetryAfter = "2";
         await ApiProblem.StoreUnavailable.WriteAsync(httpContext);
         return true;
     }

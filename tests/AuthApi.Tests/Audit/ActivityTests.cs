@@ -4,7 +4,6 @@ using System.Text.Json.Nodes;
 using AuthApi.Audit;
 using AuthApi.Tests.Harness;
 using Microsoft.EntityFrameworkCore;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace AuthApi.Tests.Audit;
 
@@ -139,9 +138,15 @@ internal sealed class ActivityTests
     [Test]
     public async Task EntriesAreDeletedWhenTheyAreOlderThanTheyAreToBeKept()
     {
-        var trail = _application.Services.GetRequiredService<AuditTrail>();
-        await trail.WriteAsync(new AuditEntry { At = _application.Time.GetUtcNow().AddDays(-179), Event = AuditEvent.SignInFailed, UserId = 1, SessionId = null });
-        await trail.WriteAsync(new AuditEntry { At = _application.Time.GetUtcNow().AddDays(-181), Event = AuditEvent.SignInFailed, UserId = 1, SessionId = null });
+        await _application.QueryAsync(context =>
+        {
+            foreach (var days in new[] { 179, 181 })
+            {
+                context.Add(new AuditEntry { At = _application.Time.GetUtcNow().AddDays(-days), Event = AuditEvent.SignInFailed, UserId = 1, SessionId = null });
+            }
+
+            return context.SaveChangesAsync();
+        });
 
         _application.Time.Advance(TimeSpan.FromHours(1));
 

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text.RegularExpressions;
 using AuthApi.Sessions;
 using AuthApi.Tests.Harness;
@@ -13,8 +12,6 @@ namespace AuthApi.Tests.House;
 /// </summary>
 internal sealed partial class TranscriptTests
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
-
     // What is not typed here, by how it begins, and why.
     private static readonly Dictionary<string, string> RunElsewhere = new(StringComparer.Ordinal)
     {
@@ -148,7 +145,7 @@ internal sealed partial class TranscriptTests
             _application.Time.Advance(TimeSpan.FromSeconds(1));
             var typed = await PrepareAsync(command);
             await using var locked = command.Given == "the store is locked" ? await LockAsync() : null;
-            var output = await TypeAsync(typed);
+            var output = await Tool.RunAsync(_folder.Path, "bash", "-c", typed);
             Assert.That(_names.Difference(command.Output, output), Is.Null, $"$ {command.Text}\n{output}");
             _isRegistered |= command.Text.Contains("/register/", StringComparison.Ordinal) && command.Text.Contains(Ada, StringComparison.Ordinal);
         }
@@ -256,29 +253,6 @@ internal sealed partial class TranscriptTests
             begin.CommandText = "BEGIN IMMEDIATE";
             await begin.ExecuteNonQueryAsync();
             return connection;
-        }
-
-        private async Task<string> TypeAsync(string command)
-        {
-            using var shell = Process.Start(new ProcessStartInfo("bash", ["-c", command])
-            {
-                WorkingDirectory = _folder.Path,
-                RedirectStandardOutput = true,
-                RedirectStandardError = true,
-            })!;
-            using var timeout = new CancellationTokenSource(Patience);
-            try
-            {
-                var error = shell.StandardError.ReadToEndAsync(timeout.Token);
-                var output = await shell.StandardOutput.ReadToEndAsync(timeout.Token);
-                await shell.WaitForExitAsync(timeout.Token);
-                Assert.That(shell.ExitCode, Is.Zero, $"$ {command}\n{await error}");
-                return output;
-            }
-            finally
-            {
-                shell.Kill();
-            }
         }
     }
 
