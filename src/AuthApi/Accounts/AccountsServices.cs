@@ -1,4 +1,6 @@
+using System.Text.Json.Serialization;
 using AuthApi.Hosting;
+using AuthApi.Http;
 using AuthApi.Storage;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Identity;
@@ -7,7 +9,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 namespace AuthApi.Accounts;
 
 /// <summary>Registers Identity: accounts, roles, password hashing, <c>SignInManager</c>.</summary>
-public static class AccountsServices
+public static partial class AccountsServices
 {
     // OWASP's Password Storage Cheat Sheet for PBKDF2-HMAC-SHA512; Identity's own default is 100,000.
     private const int PasswordHashIterations = 220_000;
@@ -39,6 +41,7 @@ public static class AccountsServices
         // In place of Identity's, which counts halves of characters and asks for digits and signs.
         services.Replace(ServiceDescriptor.Scoped<IPasswordValidator<ApplicationUser>, AccountPasswordValidator>());
 
+        services.AddGeneratedJson(AccountsJson.Default);
         services.DoWithoutDataProtection();
         return services;
     }
@@ -51,4 +54,12 @@ public static class AccountsServices
         services.Remove(services.Single(service =>
             service.ServiceType == typeof(IHostedService) && service.ImplementationType?.Name == "DataProtectionHostedService"));
     }
+
+    [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+    [JsonSerializable(typeof(MeResponse))]
+    [JsonSerializable(typeof(LoginResponse))]
+    [JsonSerializable(typeof(LogoutResponse))]
+    [JsonSerializable(typeof(ReauthenticateResponse))]
+    [JsonSerializable(typeof(UserResponse))]
+    private sealed partial class AccountsJson : JsonSerializerContext;
 }

@@ -1,15 +1,22 @@
+using System.Text.Json.Serialization;
 using AuthApi.Hosting;
+using AuthApi.Http;
 
 namespace AuthApi.Audit;
 
 /// <summary>Registers the audit trail.</summary>
-public static class AuditServices
+public static partial class AuditServices
 {
     public static IServiceCollection AddAudit(this IServiceCollection services)
     {
         services.AddValidatedOptions<AuditOptions>(AuditOptions.Section);
         services.AddSingleton<AuditTrail>();
         services.AddHostedService<AuditRetention>();
+        services.AddGeneratedJson(AuditJson.Default);
         return services;
     }
+
+    [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+    [JsonSerializable(typeof(ActivityResponse))]
+    private sealed partial class AuditJson : JsonSerializerContext;
 }

@@ -65,12 +65,12 @@ public sealed partial record ApiProblem(int Status, string Code, string Title, i
         }
 
         var response = new ProblemResponse(Title, Status, Code, Activity.Current?.Id ?? context.TraceIdentifier, errors);
-        return context.Response.WriteAsJsonAsync(response, ResponseJson.Default.ProblemResponse, "application/problem+json", CancellationToken.None);
+        return context.Response.WriteJsonAsync(response, ProblemJson.Default.ProblemResponse, "application/problem+json");
     }
 
     [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
     [JsonSerializable(typeof(ProblemResponse))]
-    private sealed partial class ResponseJson : JsonSerializerContext;
+    private sealed partial class ProblemJson : JsonSerializerContext;
 }
 
 /// <summary>An error, as RFC 9457 has it.</summary>

@@ -7,7 +7,7 @@ namespace AuthApi.Http;
 /// Writes the values of an enum by their names, by <paramref name="naming"/>, and reads nothing but these: the stock converter also takes
 /// other cases, and several names with commas between them.
 /// </summary>
-internal sealed class ExactEnumConverter(JsonNamingPolicy naming) : JsonConverterFactory
+internal class ExactEnumConverter(JsonNamingPolicy naming) : JsonConverterFactory
 {
     public override bool CanConvert(Type typeToConvert) => typeToConvert.IsEnum;
 
@@ -31,8 +31,4 @@ internal sealed class ExactEnumConverter(JsonNamingPolicy naming) : JsonConverte
 }
 
 /// <summary>Has an enum read and written so by whatever options it meets, which may be those of another application.</summary>
-[AttributeUsage(AttributeTargets.Enum)]
-internal sealed class CamelCaseEnumAttribute : JsonConverterAttribute
-{
-    public override JsonConverter CreateConverter(Type typeToConvert) => new ExactEnumConverter(JsonNamingPolicy.CamelCase);
-}
+internal sealed class CamelCaseEnumConverter() : ExactEnumConverter(JsonNamingPolicy.CamelCase);

@@ -1,7 +1,9 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Mvc.Formatters;
+using Microsoft.AspNetCore.Mvc.Infrastructure;
 using Microsoft.AspNetCore.Mvc.ModelBinding;
 using Microsoft.AspNetCore.Mvc.ModelBinding.Metadata;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -64,6 +66,8 @@ public static class HttpServices
                 options.JsonSerializerOptions.MaxDepth = 8;
                 options.JsonSerializerOptions.Converters.Add(new ExactEnumConverter(JsonNamingPolicy.CamelCase));
             });
+
+        services.AddSingleton<IActionResultExecutor<ObjectResult>, GeneratedJson.Executor>();
 
         services.AddRouting(options => options.LowercaseUrls = true);
         services.Configure<KestrelServerOptions>(options =>

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using AuthApi.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
@@ -8,7 +9,7 @@ namespace AuthApi.Observability;
 /// Answers whoever keeps the program running. <c>/health/live</c>: it serves; nothing else is looked at, as starting it anew would not bring
 /// a store back. <c>/health/ready</c>: what it needs, each room's health check, works now; if not, it should be sent no requests.
 /// </summary>
-internal static class Health
+internal static partial class Health
 {
     private const string Root = "/health";
 
@@ -35,7 +36,7 @@ internal static class Health
         }
         else if (probe is "live" || await IsReadyAsync(context))
         {
-            await context.Response.WriteAsJsonAsync(new HealthResponse(probe), context.RequestAborted);
+            await context.Response.WriteJsonAsync(new HealthResponse(probe), HealthJson.Default.HealthResponse, "application/json; charset=utf-8");
         }
         else
         {
@@ -51,4 +52,8 @@ internal static class Health
 
     /// <param name="Status"><c>live</c> or <c>ready</c>.</param>
     private sealed record HealthResponse(string Status);
+
+    [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+    [JsonSerializable(typeof(HealthResponse))]
+    private sealed partial class HealthJson : JsonSerializerContext;
 }

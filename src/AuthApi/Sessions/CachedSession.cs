@@ -28,8 +28,8 @@ public sealed class CachedSession
         _response = SessionResponse.From(session, lastSeenAt, session.IdleExpiresAt, isCurrent: true);
         _lastSeenAt = lastSeenAt.ToUnixTimeMilliseconds();
 
-        Result = AuthenticateResult.Success(
-            new AuthenticationTicket(new SessionPrincipal(principal, this), NoProperties, IdentityConstants.ApplicationScheme));
+        Result = Task.FromResult(AuthenticateResult.Success(
+            new AuthenticationTicket(new SessionPrincipal(principal, this), NoProperties, IdentityConstants.ApplicationScheme)));
     }
 
     public UserSession Session { get; }
@@ -43,7 +43,8 @@ public sealed class CachedSession
     /// <summary>The session as its owner may see it, in a request of its own.</summary>
     public SessionResponse ToResponse() => _response with { LastSeenAt = LastSeenAt, ExpiresAt = ExpiresAt };
 
-    internal AuthenticateResult Result { get; }
+    /// <summary>What authenticates each of its requests.</summary>
+    internal Task<AuthenticateResult> Result { get; }
 
     internal long ReadAt { get; }
 

@@ -30,16 +30,17 @@ internal sealed class SessionAuthenticationHandler(
     UrlEncoder encoder)
     : SignInAuthenticationHandler<SessionAuthenticationOptions>(options, logger, encoder)
 {
-    private static readonly AuthenticateResult Dead = AuthenticateResult.Fail("The token belongs to no live session.");
+    private static readonly Task<AuthenticateResult> None = Task.FromResult(AuthenticateResult.NoResult());
+    private static readonly Task<AuthenticateResult> Dead = Task.FromResult(AuthenticateResult.Fail("The token belongs to no live session."));
 
     protected override Task<AuthenticateResult> HandleAuthenticateAsync()
     {
         if (!TryReadToken(out var text, out _))
         {
-            return Task.FromResult(AuthenticateResult.NoResult());
+            return None;
         }
 
-        return SessionToken.TryParse(text, out var token) ? AuthenticateAsync(token.Hash) : Task.FromResult(Dead);
+        return SessionToken.TryParse(text, out var token) ? AuthenticateAsync(token.Hash) : Dead;
     }
 
     /// <summary>Starts a session with a new token, always, and ends the one the request came with (ASVS 7.2.4).</summary>
@@ -115,17 +116,23 @@ internal sealed class SessionAuthenticationHandler(
 
     protected override Task HandleForbiddenAsync(AuthenticationProperties properties) => ApiProblem.Forbidden.WriteAsync(Context);
 
-    private async Task<AuthenticateResult> AuthenticateAsync(TokenHash tokenHash)
+    private Task<AuthenticateResult> AuthenticateAsync(TokenHash tokenHash)
     {
-        try
+        // At hand, most often, and then there is nothing to wait for.
+        var session = sessions.FindAsync(tokenHash);
+        return session.IsCompletedSuccessfully ? session.Result?.Result ?? Dead : WaitAsync(session);
+
+        static async Task<AuthenticateResult> WaitAsync(ValueTask<CachedSession?> session)
         {
-            var session = await sessions.FindAsync(tokenHash);
-            return session is null ? Dead : session.Result;
-        }
-        catch (Exception exception) when (StoreUnavailableException.IsCauseOf(exception))
-        {
-            // A call that needs no session is served all the same; one that does gets the 503 from the challenge.
-            return AuthenticateResult.Fail(exception);
+            try
+            {
+                return await ((await session)?.Result ?? Dead);
+            }
+            catch (Exception exception) when (StoreUnavailableException.IsCauseOf(exception))
+            {
+                // A call that needs no session is served all the same; one that does gets the 503 from the challenge.
+                return AuthenticateResult.Fail(exception);
+            }
         }
     }
 

@@ -1,4 +1,6 @@
+using System.Text.Json.Serialization;
 using AuthApi.Hosting;
+using AuthApi.Http;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -6,7 +8,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 namespace AuthApi.Sessions;
 
 /// <summary>Registers server-side sessions as the application's authentication.</summary>
-public static class SessionsServices
+public static partial class SessionsServices
 {
     public static IServiceCollection AddSessions(this IServiceCollection services)
     {
@@ -28,6 +30,11 @@ public static class SessionsServices
         services.AddOptions<SessionAuthenticationOptions>(IdentityConstants.ApplicationScheme)
             .Configure<IHostEnvironment>((options, environment) => options.AllowPlainHttp = environment.IsDevelopment());
         services.AddAuthorization();
+        services.AddGeneratedJson(SessionsJson.Default);
         return services;
     }
+
+    [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+    [JsonSerializable(typeof(SessionsResponse))]
+    private sealed partial class SessionsJson : JsonSerializerContext;
 }

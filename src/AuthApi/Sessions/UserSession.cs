@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using AuthApi.Http;
 using AuthApi.Storage;
 using Microsoft.EntityFrameworkCore;
@@ -6,7 +7,7 @@ using Microsoft.EntityFrameworkCore.Metadata.Builders;
 namespace AuthApi.Sessions;
 
 /// <summary>How a session's token travels.</summary>
-[CamelCaseEnum]
+[JsonConverter(typeof(CamelCaseEnumConverter))]
 public enum SessionTransport
 {
     /// <summary>In the session cookie.</summary>
