@@ -64,7 +64,7 @@ public sealed class CachedSession
         }
 
         var seenAt = DateTimeOffset.FromUnixTimeMilliseconds(at);
-        return new LastSeen(Session.Id, seenAt, Session.IdleExpiresAtFrom(seenAt));
+        return new LastSeen(Session.UserId, Session.Id, seenAt, Session.IdleExpiresAtFrom(seenAt));
     }
 
     /// <summary>What leads from a request's user back to its session.</summary>

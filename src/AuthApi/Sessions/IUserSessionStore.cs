@@ -23,7 +23,7 @@ public interface IUserSessionStore
 
     /// <summary>Ends one session, if it has not ended before.</summary>
     /// <returns>The hash of the token that the session had, which may have been renewed since it was read; <see langword="null"/> if it had ended.</returns>
-    Task<TokenHash?> EndAsync(Guid sessionId, AuditEntry entry);
+    Task<TokenHash?> EndAsync(UserSession session, AuditEntry entry);
 
     /// <summary>Ends all the sessions of a user, but for <paramref name="except"/>.</summary>
     /// <returns>The tokens' hashes of the sessions that this call ended.</returns>
@@ -36,9 +36,9 @@ public interface IUserSessionStore
     /// <summary>Moves the last use of sessions forward. A session that has ended meanwhile stays ended.</summary>
     Task WriteLastSeenAsync(IReadOnlyList<LastSeen> lastSeen);
 
-    /// <summary>Deletes sessions that had expired at <paramref name="now"/>, <paramref name="limit"/> at most.</summary>
-    /// <returns>The tokens' hashes of those deleted.</returns>
-    Task<IReadOnlyList<TokenHash>> DeleteExpiredAsync(DateTimeOffset now, int limit);
+    /// <summary>Deletes the sessions that had expired at <paramref name="now"/>, at most <paramref name="batch"/> in one transaction.</summary>
+    /// <returns>The tokens' hashes of those deleted, batch by batch.</returns>
+    IAsyncEnumerable<IReadOnlyList<TokenHash>> DeleteExpiredAsync(DateTimeOffset now, int batch);
 
     /// <summary>How many sessions have not expired at <paramref name="now"/>.</summary>
     Task<int> CountLiveAsync(DateTimeOffset now);
@@ -54,4 +54,4 @@ public sealed record StoredSession(UserSession Session, ApplicationUser User, IR
 public sealed record SessionStart(UserSession? Replaces, int MaxPerUser, Func<UserSession, DateTimeOffset> LastUse);
 
 /// <summary>A session's last use, and how long it lives from there.</summary>
-public readonly record struct LastSeen(Guid SessionId, DateTimeOffset At, DateTimeOffset IdleExpiresAt);
+public readonly record struct LastSeen(int UserId, Guid SessionId, DateTimeOffset At, DateTimeOffset IdleExpiresAt);

@@ -67,10 +67,17 @@ public sealed record UserSession
 
     internal sealed class Mapping : IEntityTypeConfiguration<UserSession>
     {
+        /// <summary>The property, not of the class, that numbers the rows.</summary>
+        public const string Key = "Key";
+
         public void Configure(EntityTypeBuilder<UserSession> builder)
         {
             builder.ToTable("UserSessions");
-            builder.Property(session => session.Id).ValueGeneratedNever();
+
+            // A number of the row's own, which is SQLite's name for its place: every end takes the row out of each index, so there are few, and they are narrow.
+            builder.Property<long>(Key).ValueGeneratedOnAdd();
+            builder.HasKey(Key);
+            builder.HasIndex(session => new { session.UserId, session.Id }).IsUnique();
             builder.Property(session => session.TokenHash)
                 .HasConversion(hash => hash.ToArray(), bytes => new TokenHash(bytes))
                 .HasMaxLength(TokenHash.Size);
@@ -86,8 +93,6 @@ public sealed record UserSession
             builder.Property(session => session.UserAgent).HasMaxLength(512);
 
             builder.HasIndex(session => session.TokenHash).IsUnique();
-            builder.HasIndex(session => session.UserId);
-            builder.HasIndex(session => session.IdleExpiresAt);
 
             // An account's sessions go with the account.
             builder.HasOne<ApplicationUser>().WithMany().HasForeignKey(session => session.UserId).OnDelete(DeleteBehavior.Cascade);

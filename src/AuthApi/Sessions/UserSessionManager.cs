@@ -105,7 +105,7 @@ public sealed partial class UserSessionManager(
             TokenHash? ended = null;
             try
             {
-                ended = await store.EndAsync(session.Id, Entry(what, session, client) with { BySessionId = by?.Id });
+                ended = await store.EndAsync(session, Entry(what, session, client) with { BySessionId = by?.Id });
                 return ended is not null;
             }
             finally
@@ -160,7 +160,7 @@ public sealed partial class UserSessionManager(
                 }
 
                 // What is known of its last use goes on under the new token.
-                lastSeen.Add(tokenHash, new LastSeen(session.Id, current.LastSeenAt, current.ExpiresAt));
+                lastSeen.Add(tokenHash, new LastSeen(session.UserId, session.Id, current.LastSeenAt, current.ExpiresAt));
                 return session with { TokenHash = tokenHash, AuthenticatedAt = now };
             }
             finally
@@ -180,15 +180,16 @@ public sealed partial class UserSessionManager(
 
         // The rows must first know what this process knows, or a session in use would look idle.
         await lastSeen.FlushAsync();
-        int count;
-        do
+        await foreach (var expired in store.DeleteExpiredAsync(now, batch))
         {
-            var expired = await store.DeleteExpiredAsync(now, batch);
             Forget(expired);
-            count = expired.Count;
-            total += count;
+            total += expired.Count;
+            if (cancellationToken.IsCancellationRequested)
+            {
+                break;
+            }
         }
-        while (count == batch && !cancellationToken.IsCancellationRequested);
+
         return total;
     }
 

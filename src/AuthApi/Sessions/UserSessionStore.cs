@@ -53,7 +53,7 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
             var ended = new List<Ended>();
             if (start.Replaces is { } replaces)
             {
-                await EndAsync(context, replaces.Id, AuditEvent.SessionReplaced, replaces.UserId);
+                await EndAsync(context, replaces, AuditEvent.SessionReplaced);
             }
 
             if (await context.Set<UserSession>().CountAsync(other => other.UserId == session.UserId) >= start.MaxPerUser)
@@ -63,25 +63,23 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
                     .ToLookup(other => other.IdleExpiresAtFrom(start.LastUse(other)) > session.CreatedAt);
                 foreach (var expired in others[false])
                 {
-                    await EndAsync(context, expired.Id, AuditEvent.SessionExpired, expired.UserId);
+                    await EndAsync(context, expired, AuditEvent.SessionExpired);
                 }
 
                 foreach (var leastRecentlyUsed in others[true].OrderByDescending(start.LastUse).Skip(start.MaxPerUser - 1))
                 {
-                    await EndAsync(context, leastRecentlyUsed.Id, AuditEvent.SessionEvicted, leastRecentlyUsed.UserId);
+                    await EndAsync(context, leastRecentlyUsed, AuditEvent.SessionEvicted);
                 }
             }
 
-            // Saved at once: the next start in this batch must count it.
-            context.Add(session);
-            await context.SaveChangesAsync();
+            await InsertAsync(context, session);
             await AuditTrail.InsertAsync(context, entry);
             return ended;
 
-            async Task EndAsync(AuthDbContext context, Guid id, AuditEvent what, int userId)
+            async Task EndAsync(AuthDbContext context, UserSession other, AuditEvent what)
             {
-                var end = entry with { Event = what, UserId = userId, SessionId = id, BySessionId = session.Id };
-                if (await DeleteAsync(context, id, end) is { } one)
+                var end = entry with { Event = what, UserId = other.UserId, SessionId = other.Id, BySessionId = session.Id };
+                if (await DeleteAsync(context, other.UserId, other.Id, end) is { } one)
                 {
                     ended.Add(one);
                 }
@@ -91,9 +89,9 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
         return Count(all);
     }
 
-    public async Task<TokenHash?> EndAsync(Guid sessionId, AuditEntry entry)
+    public async Task<TokenHash?> EndAsync(UserSession session, AuditEntry entry)
     {
-        var ended = await commits.WriteAsync(context => DeleteAsync(context, sessionId, entry));
+        var ended = await commits.WriteAsync(context => DeleteAsync(context, session.UserId, session.Id, entry));
         return ended is { } one ? Count([one])[0] : null;
     }
 
@@ -103,7 +101,7 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
             var ended = new List<Ended>();
             foreach (var id in await OfUser(context, userId).Where(session => session.Id != except).Select(session => session.Id).ToListAsync())
             {
-                if (await DeleteAsync(context, id, entry(id)) is { } one)
+                if (await DeleteAsync(context, userId, id, entry(id)) is { } one)
                 {
                     ended.Add(one);
                 }
@@ -131,10 +129,11 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
     public Task WriteLastSeenAsync(IReadOnlyList<LastSeen> lastSeen) =>
         commits.WriteAsync(async context =>
         {
-            foreach (var (id, at, idleExpiresAt) in lastSeen)
+            foreach (var (userId, id, at, idleExpiresAt) in lastSeen)
             {
                 await context.Prepare(
-                    """UPDATE "UserSessions" SET "LastSeenAt" = @p1, "IdleExpiresAt" = @p2 WHERE "Id" = @p0 AND "LastSeenAt" < @p1""",
+                    """UPDATE "UserSessions" SET "LastSeenAt" = @p2, "IdleExpiresAt" = @p3 WHERE "UserId" = @p0 AND "Id" = @p1 AND "LastSeenAt" < @p2""",
+                    userId,
                     id,
                     at.ToUnixTimeMilliseconds(),
                     idleExpiresAt.ToUnixTimeMilliseconds()).ExecuteNonQueryAsync();
@@ -143,27 +142,25 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
             return true;
         });
 
-    public async Task<IReadOnlyList<TokenHash>> DeleteExpiredAsync(DateTimeOffset now, int limit) =>
-        Count(await commits.WriteAsync(async context =>
+    // They are looked for beside the writer, row by row: an index by expiry would have to be kept at every start, use and end.
+    public async IAsyncEnumerable<IReadOnlyList<TokenHash>> DeleteExpiredAsync(DateTimeOffset now, int batch)
+    {
+        var last = 0L;
+        while (true)
         {
-            var ended = new List<Ended>();
-            var expired = await context.Set<UserSession>().AsNoTracking()
-                .Where(session => session.IdleExpiresAt <= now)
-                .OrderBy(session => session.IdleExpiresAt)
-                .Take(limit)
-                .Select(session => new { session.Id, session.UserId })
-                .ToListAsync();
-            foreach (var session in expired)
+            var expired = await FindExpiredAsync(now, last, batch);
+            if (expired.Count > 0)
             {
-                var entry = new AuditEntry { At = now, Event = AuditEvent.SessionExpired, UserId = session.UserId, SessionId = session.Id };
-                if (await DeleteAsync(context, session.Id, entry) is { } one)
-                {
-                    ended.Add(one);
-                }
+                last = expired[^1].Key;
+                yield return await DeleteAsync(expired, now);
             }
 
-            return ended;
-        }));
+            if (expired.Count < batch)
+            {
+                yield break;
+            }
+        }
+    }
 
     public async Task<int> CountLiveAsync(DateTimeOffset now)
     {
@@ -174,10 +171,65 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
     private static IQueryable<UserSession> OfUser(AuthDbContext context, int userId) =>
         context.Set<UserSession>().AsNoTracking().Where(session => session.UserId == userId);
 
-    // One statement, so nobody else can have ended it in between, and it says which token the session had.
-    private static async Task<Ended?> DeleteAsync(AuthDbContext context, Guid sessionId, AuditEntry entry)
+    private async Task<List<Expired>> FindExpiredAsync(DateTimeOffset now, long after, int limit)
     {
-        var command = context.Prepare("""DELETE FROM "UserSessions" WHERE "Id" = @p0 RETURNING "TokenHash" """, sessionId);
+        await using var context = await contexts.CreateDbContextAsync();
+        return await context.Set<UserSession>()
+            .Select(session => new { Key = EF.Property<long>(session, UserSession.Mapping.Key), session.UserId, session.Id, session.IdleExpiresAt })
+            .Where(session => session.Key > after && session.IdleExpiresAt <= now)
+            .OrderBy(session => session.Key)
+            .Take(limit)
+            .Select(session => new Expired(session.Key, session.UserId, session.Id))
+            .ToListAsync();
+    }
+
+    // One may have been used since it was looked for, and live on.
+    private async Task<IReadOnlyList<TokenHash>> DeleteAsync(List<Expired> expired, DateTimeOffset now) =>
+        Count(await commits.WriteAsync(async context =>
+        {
+            var ended = new List<Ended>();
+            foreach (var session in expired)
+            {
+                var entry = new AuditEntry { At = now, Event = AuditEvent.SessionExpired, UserId = session.UserId, SessionId = session.Id };
+                if (await DeleteAsync(context, session.UserId, session.Id, entry, expiredAt: now) is { } one)
+                {
+                    ended.Add(one);
+                }
+            }
+
+            return ended;
+        }));
+
+    private static Task<int> InsertAsync(AuthDbContext context, UserSession session) => context.Prepare(
+        """
+        INSERT INTO "UserSessions" ("Id", "UserId", "TokenHash", "CreatedAt", "LastSeenAt", "IdleExpiresAt", "AbsoluteExpiresAt", "AuthenticatedAt",
+            "AuthenticationMethods", "Transport", "RememberMe", "IpAddress", "UserAgent")
+        VALUES (@p0, @p1, @p2, @p3, @p4, @p5, @p6, @p7, @p8, @p9, @p10, @p11, @p12)
+        """,
+        session.Id,
+        session.UserId,
+        session.TokenHash.ToArray(),
+        session.CreatedAt.ToUnixTimeMilliseconds(),
+        session.LastSeenAt.ToUnixTimeMilliseconds(),
+        session.IdleExpiresAt.ToUnixTimeMilliseconds(),
+        session.AbsoluteExpiresAt.ToUnixTimeMilliseconds(),
+        session.AuthenticatedAt.ToUnixTimeMilliseconds(),
+        string.Join(' ', session.AuthenticationMethods),
+        session.Transport.ToString(),
+        session.RememberMe,
+        session.IpAddress,
+        session.UserAgent).ExecuteNonQueryAsync();
+
+    // One statement, so nobody else can have ended it in between, and it says which token the session had.
+    private static async Task<Ended?> DeleteAsync(AuthDbContext context, int userId, Guid sessionId, AuditEntry entry, DateTimeOffset? expiredAt = null)
+    {
+        var command = expiredAt is { } now
+            ? context.Prepare(
+                """DELETE FROM "UserSessions" WHERE "UserId" = @p0 AND "Id" = @p1 AND "IdleExpiresAt" <= @p2 RETURNING "TokenHash" """,
+                userId,
+                sessionId,
+                now.ToUnixTimeMilliseconds())
+            : context.Prepare("""DELETE FROM "UserSessions" WHERE "UserId" = @p0 AND "Id" = @p1 RETURNING "TokenHash" """, userId, sessionId);
         if (await command.ExecuteScalarAsync() is not byte[] tokenHash)
         {
             return null;
@@ -199,6 +251,8 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
     }
 
     private readonly record struct Ended(TokenHash TokenHash, AuditEvent How);
+
+    private sealed record Expired(long Key, int UserId, Guid Id);
 
     private sealed class Found
     {

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Diagnostics;
 using System.Threading.Channels;
 using Microsoft.EntityFrameworkCore;
@@ -26,7 +27,8 @@ public sealed partial class GroupCommit(IDbContextFactory<AuthDbContext> context
 
     /// <summary>Runs <paramref name="write"/> and completes with its result when that is durable.</summary>
     /// <exception cref="StoreUnavailableException">The writer has stopped, because the program is ending.</exception>
-    /// <exception cref="DbUpdateException">The store refused a row, and nothing of this write was kept.</exception>
+    /// <exception cref="DbUpdateException">The store refused a row that was added to the context, and nothing of this write was kept.</exception>
+    /// <exception cref="DbException">The same, of a statement that was run.</exception>
     public Task<TResult> WriteAsync<TResult>(Func<AuthDbContext, Task<TResult>> write)
     {
         var waiting = new Write<TResult>(write);
@@ -164,6 +166,7 @@ public sealed partial class GroupCommit(IDbContextFactory<AuthDbContext> context
         _context = await contexts.CreateDbContextAsync();
         _context.Database.AutoSavepointsEnabled = false;
         await _context.Database.OpenConnectionAsync();
+        SqliteConnectionPreparation.PrepareForWriting(_context.Database.GetDbConnection());
         return _context;
     }
 

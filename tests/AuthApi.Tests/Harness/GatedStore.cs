@@ -42,9 +42,9 @@ internal sealed class GatedStore : IUserSessionStore
         return await AfterFind.PassAsync(() => Task.FromResult(found));
     }
 
-    public async Task<TokenHash?> EndAsync(Guid sessionId, AuditEntry entry)
+    public async Task<TokenHash?> EndAsync(UserSession session, AuditEntry entry)
     {
-        var ended = await BeforeEnd.PassAsync(() => _store.EndAsync(sessionId, entry));
+        var ended = await BeforeEnd.PassAsync(() => _store.EndAsync(session, entry));
         return await AfterEnd.PassAsync(() => Task.FromResult(ended));
     }
 
@@ -65,7 +65,7 @@ internal sealed class GatedStore : IUserSessionStore
     public Task<IReadOnlyList<TokenHash>> EndAllAsync(int userId, Guid? except, Func<Guid, AuditEntry> entry) =>
         _store.EndAllAsync(userId, except, entry);
 
-    public Task<IReadOnlyList<TokenHash>> DeleteExpiredAsync(DateTimeOffset now, int limit) => _store.DeleteExpiredAsync(now, limit);
+    public IAsyncEnumerable<IReadOnlyList<TokenHash>> DeleteExpiredAsync(DateTimeOffset now, int batch) => _store.DeleteExpiredAsync(now, batch);
 
     public Task<int> CountLiveAsync(DateTimeOffset now) => _store.CountLiveAsync(now);
 }

@@ -72,7 +72,7 @@ internal sealed class SessionAuthenticationHandlerTests
     [Test]
     public async Task ALogoutThatTheStoreDidNotTakeIsNoSuccess()
     {
-        _store.Setup(store => store.EndAsync(It.IsAny<Guid>(), It.IsAny<AuditEntry>())).ThrowsAsync(OutOfReach);
+        _store.Setup(store => store.EndAsync(It.IsAny<UserSession>(), It.IsAny<AuditEntry>())).ThrowsAsync(OutOfReach);
 
         using var response = await _browser.LogOutAsync();
 

@@ -52,7 +52,7 @@ internal sealed class UserSessionStoreTests
     {
         var session = await StartAsync();
 
-        Assert.That(await _store.EndAsync(session.Id, SessionExamples.Entry(session, AuditEvent.SignedOut, Now)), Is.EqualTo(session.TokenHash));
+        Assert.That(await _store.EndAsync(session, SessionExamples.Entry(session, AuditEvent.SignedOut, Now)), Is.EqualTo(session.TokenHash));
 
         Assert.That(await _store.FindAsync(session.TokenHash), Is.Null);
         Assert.That(await _application.EventsAsync(_userId), Is.EqualTo(new[] { AuditEvent.SignedIn, AuditEvent.SignedOut }));
@@ -64,7 +64,7 @@ internal sealed class UserSessionStoreTests
         var session = await StartAsync();
 
         var ended = await Task.WhenAll(Enumerable.Range(0, 100).Select(_ =>
-            _store.EndAsync(session.Id, SessionExamples.Entry(session, AuditEvent.SignedOut, Now))));
+            _store.EndAsync(session, SessionExamples.Entry(session, AuditEvent.SignedOut, Now))));
 
         Assert.That(ended.Count(first => first is not null), Is.EqualTo(1));
         Assert.That(await _application.EventsAsync(_userId), Is.EqualTo(new[] { AuditEvent.SignedIn, AuditEvent.SignedOut }));
@@ -88,7 +88,7 @@ internal sealed class UserSessionStoreTests
 
         Assert.That(
             () => _store.StartAsync(ofNobody, SessionExamples.Start(first), SessionExamples.Entry(ofNobody, AuditEvent.SignedIn, Now)),
-            Throws.InstanceOf<DbUpdateException>());
+            Throws.InstanceOf<SqliteException>());
 
         Assert.That(await _store.FindAsync(first.TokenHash), Is.Not.Null);
         Assert.That(await _application.EventsAsync(_userId), Is.EqualTo(new[] { AuditEvent.SignedIn }));
@@ -99,8 +99,8 @@ internal sealed class UserSessionStoreTests
     {
         var session = await StartAsync();
 
-        await _store.WriteLastSeenAsync([new LastSeen(session.Id, Now.AddMinutes(5), Now.AddMinutes(35))]);
-        await _store.WriteLastSeenAsync([new LastSeen(session.Id, Now.AddMinutes(4), Now.AddMinutes(34))]);
+        await _store.WriteLastSeenAsync([new LastSeen(session.UserId, session.Id, Now.AddMinutes(5), Now.AddMinutes(35))]);
+        await _store.WriteLastSeenAsync([new LastSeen(session.UserId, session.Id, Now.AddMinutes(4), Now.AddMinutes(34))]);
 
         var found = (await _store.FindAsync(session.TokenHash))!.Session;
         Assert.That(found.LastSeenAt, Is.EqualTo(Now.AddMinutes(5)));
@@ -111,29 +111,49 @@ internal sealed class UserSessionStoreTests
     public async Task ALastUseDoesNotBringAnEndedSessionBack()
     {
         var session = await StartAsync();
-        await _store.EndAsync(session.Id, SessionExamples.Entry(session, AuditEvent.SignedOut, Now));
+        await _store.EndAsync(session, SessionExamples.Entry(session, AuditEvent.SignedOut, Now));
 
-        await _store.WriteLastSeenAsync([new LastSeen(session.Id, Now.AddMinutes(5), Now.AddMinutes(35))]);
+        await _store.WriteLastSeenAsync([new LastSeen(session.UserId, session.Id, Now.AddMinutes(5), Now.AddMinutes(35))]);
 
         Assert.That(await _application.StoredSessionsAsync(), Is.Empty);
     }
 
     [Test]
-    public async Task ExpiredSessionsAreDeletedInBatchesTheOldestFirst()
+    public async Task ExpiredSessionsAreDeletedInBatches()
     {
         var old = await StartAsync(at: Now.AddHours(-3));
-        var older = await StartAsync(at: Now.AddHours(-4));
         var live = await StartAsync();
+        var older = await StartAsync(at: Now.AddHours(-4));
 
-        var first = await _store.DeleteExpiredAsync(Now, limit: 1);
-        var second = await _store.DeleteExpiredAsync(Now, limit: 10);
-        var third = await _store.DeleteExpiredAsync(Now, limit: 10);
+        var batches = new List<IReadOnlyList<TokenHash>>();
+        await foreach (var batch in _store.DeleteExpiredAsync(Now, batch: 1))
+        {
+            batches.Add(batch);
+        }
 
-        Assert.That(first, Is.EqualTo(new[] { older.TokenHash }));
-        Assert.That(second, Is.EqualTo(new[] { old.TokenHash }));
-        Assert.That(third, Is.Empty);
+        Assert.That(batches, Is.EqualTo(new[] { new[] { old.TokenHash }, [older.TokenHash] }));
         Assert.That((await _application.StoredSessionsAsync()).Select(session => session.Id), Is.EqualTo(new[] { live.Id }));
         Assert.That((await _application.EventsAsync(_userId)).Count(what => what == AuditEvent.SessionExpired), Is.EqualTo(2));
+    }
+
+    [Test]
+    public async Task AnExpiredSessionThatIsUsedWhileItIsAboutToBeDeletedLivesOn()
+    {
+        var first = await StartAsync(at: Now.AddHours(-3));
+        var second = await StartAsync(at: Now.AddHours(-3));
+        await using var batches = _store.DeleteExpiredAsync(Now, batch: 2).GetAsyncEnumerator();
+        await _application.QueryAsync(async context =>
+        {
+            // The writer is held, and with it the deletion of what was found; meanwhile a last use of one of them comes in before it.
+            await using var transaction = await context.Database.BeginTransactionAsync();
+            var deleted = batches.MoveNextAsync();
+            await context.Database.ExecuteSqlAsync($"""UPDATE "UserSessions" SET "IdleExpiresAt" = {Now.AddMinutes(30).ToUnixTimeMilliseconds()} WHERE "Id" = {second.Id}""");
+            await transaction.CommitAsync();
+            return await deleted;
+        });
+
+        Assert.That(batches.Current, Is.EqualTo(new[] { first.TokenHash }));
+        Assert.That((await _application.StoredSessionsAsync()).Select(session => session.Id), Is.EqualTo(new[] { second.Id }));
     }
 
     [Test]
@@ -155,9 +175,8 @@ internal sealed class UserSessionStoreTests
     }
 
     [TestCase("SELECT * FROM UserSessions WHERE TokenHash = x'00'", "IX_UserSessions_TokenHash")]
-    [TestCase("SELECT * FROM UserSessions WHERE UserId = 1", "IX_UserSessions_UserId")]
-    [TestCase("DELETE FROM UserSessions WHERE Id = 'x'", "sqlite_autoindex_UserSessions_1")]
-    [TestCase("SELECT Id FROM UserSessions WHERE IdleExpiresAt <= 1 ORDER BY IdleExpiresAt LIMIT 500", "IX_UserSessions_IdleExpiresAt")]
+    [TestCase("SELECT * FROM UserSessions WHERE UserId = 1", "IX_UserSessions_UserId_Id (UserId=?)")]
+    [TestCase("DELETE FROM UserSessions WHERE UserId = 1 AND Id = 'x'", "IX_UserSessions_UserId_Id (UserId=? AND Id=?)")]
     public async Task EveryQueryGoesByAnIndex(string query, string index)
     {
         await using var connection = new SqliteConnection($"Data Source={_application.DatabaseFile};Pooling=False");

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net;
+using AuthApi.Sessions;
 using AuthApi.Tests.Harness;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
@@ -53,6 +54,28 @@ internal sealed class SqliteDatabaseTests
     {
         Assert.That(await _application.QueryAsync(context => Task.FromResult(context.Database.HasPendingModelChanges())), Is.False);
         Assert.That(await _application.QueryAsync(context => context.Database.GetPendingMigrationsAsync()), Is.Empty);
+    }
+
+    [Test]
+    public async Task AStoreOfAnEarlierVersionIsBroughtUpToDateWithItsSessions()
+    {
+        using var browser = await _application.NewLoggedInBrowserAsync();
+        using var other = _application.NewBrowser();
+        await other.LogInAsync();
+        var sessions = await _application.StoredSessionsAsync();
+
+        await _application.QueryAsync(async context =>
+        {
+            await context.Database.MigrateAsync("CreateAccountsSessionsAndAudit");
+            await context.Database.MigrateAsync();
+            return true;
+        });
+
+        Assert.That(await _application.StoredSessionsAsync(), Is.EqualTo(sessions).Using<UserSession>((left, right) => left.Id == right.Id && left.TokenHash == right.TokenHash
+            && left.UserId == right.UserId && left.IdleExpiresAt == right.IdleExpiresAt && left.UserAgent == right.UserAgent));
+        using var loggedOut = await browser.LogOutAsync();
+        Assert.That(await browser.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
+        Assert.That(await other.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
     }
 
     [Test]
