@@ -2,7 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 
-namespace AuthApi.Benchmarks;
+namespace AuthApi.Benchmarks.Traffic;
 
 /// <summary>
 /// One connection that sends a request and reads its whole answer, again and again. It blocks: on a thread of its own that
