@@ -11,13 +11,13 @@ internal sealed class Flat(Subject few, Subject many)
 {
     private const int Sessions = 1_000;
     private const int Rounds = 7;
-    private const int WarmUpLogouts = 12_000;
+    private const int WarmUpLogouts = 20_000;
     private const int FirstUses = 2_000;
     private const int UsesBetweenSamples = 100_000;
 
-    private static readonly TimeSpan MeWarmUp = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan MeWarmUp = TimeSpan.FromSeconds(14);
     private static readonly TimeSpan MeRound = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan LogoutWarmUp = TimeSpan.FromSeconds(6);
+    private static readonly TimeSpan LogoutWarmUp = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan LogoutRound = TimeSpan.FromSeconds(2);
 
     // Beside the thousand, those that the measurement itself ends and uses first.
@@ -65,8 +65,8 @@ internal sealed class Flat(Subject few, Subject many)
             Rates are medians of {Rounds} rounds; the goal is for the ratio of the same round: median (least to most).
             {Sessions:N0} sessions take turns in `GET /me/`; the others are there to be ended, or to be used for the first time.
 
-            | | {few.Title}, requests/s | {many.Title}, requests/s | | goal | reached | |
-            |---|---:|---:|---|---:|---:|---|
+            | | {few.Title}, requests/s | {many.Title}, requests/s | goal | reached | |
+            |---|---:|---:|---:|---:|---|
             {Row("`GET /me/`", me, 0.9)}
             {Row("`POST /logout/`", logout, 0.9)}
             {Row("`GET /me/`, the session's first request: read from the store", first, 0.9)}
@@ -101,7 +101,7 @@ internal sealed class Flat(Subject few, Subject many)
     private string Row(string name, Rounds rounds, double goal)
     {
         var rates = $"{rounds.Median(few, load => load.RequestsPerSecond):N0} | {rounds.Median(many, load => load.RequestsPerSecond):N0}";
-        return $"| {name} | {rates} {new Goal("", goal).Row(rounds.Ratios(many, few, load => load.RequestsPerSecond))}";
+        return $"| {name} | {rates} {new Goal(name, goal).Cells(rounds.Ratios(many, few, load => load.RequestsPerSecond))}";
     }
 
     private static string Megabytes(Subject subject) => $"{subject.Server.ResidentMemory / 1e6:N0}";

@@ -7,7 +7,7 @@ internal sealed record Plan
     public const int MeSessions = 1_000;
 
     /// <summary>Fewer than AuthApi's cache holds, so that a session used just before is still at hand.</summary>
-    public const int LogoutsARound = 3_000;
+    public const int LogoutsARound = 2_000;
 
     /// <summary>How many tokens are tried again when all is over.</summary>
     public const int ReplayedTokens = 1_000;
@@ -21,7 +21,7 @@ internal sealed record Plan
         WarmUpLogouts = 60_000,
         LogoutWarmUp = TimeSpan.FromSeconds(10),
         LogoutRound = TimeSpan.FromSeconds(1.5),
-        LogoutRounds = 15,
+        LogoutRounds = 21,
         FirstUseRounds = 9,
     };
 

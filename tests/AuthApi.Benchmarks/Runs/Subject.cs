@@ -36,8 +36,8 @@ internal sealed class Subject(string title, ServerProcess server, IReadOnlyList<
         var ending = Take(count);
         if (usedBefore && HasCache)
         {
-            // Twice: the cache gives what was used once to what comes next.
-            _load.SendOnce([.. ending.Concat(ending).Select(Me)], Ok);
+            // Twice, and at once: a session that was used once has to make way for the next ones.
+            _load.SendOnce([.. ending.SelectMany(cookie => new[] { Me(cookie), Me(cookie) })], Ok);
         }
 
         var load = _load.SendOnce(ending.ConvertAll(cookie => HttpRequests.Logout(server.EndPoint, cookie)), Ok, limit);

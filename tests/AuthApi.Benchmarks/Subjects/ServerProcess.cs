@@ -36,6 +36,16 @@ internal sealed class ServerProcess : IDisposable
         }
     }
 
+    /// <summary>How many files and sockets the process holds open.</summary>
+    public int Handles
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.HandleCount;
+        }
+    }
+
     /// <summary>Starts a server and completes when it says where it listens.</summary>
     /// <param name="application">Which one, as the command line names it.</param>
     /// <param name="folder">Where its database lies.</param>

@@ -23,9 +23,10 @@ internal static class Servers
         return (int)entryPoint.Invoke(null, [(string[])[.. Settings(DataFolder.AuthApiDatabase(folder), applicationName: "AuthApi"), .. Unlimited, .. settings]])!;
     }
 
-    public static Task<int> RunStockAsync(string folder) => RunAsync(StockApplication.RunAsync, DataFolder.StockDatabase(folder), folder);
+    public static Task<int> RunStockAsync(string folder, string[] settings) =>
+        RunAsync(StockApplication.RunAsync, DataFolder.StockDatabase(folder), folder, settings);
 
-    public static Task<int> RunTicketsAsync(string folder) => RunAsync(TicketsApplication.RunAsync, DataFolder.TicketsDatabase(folder), folder);
+    public static Task<int> RunTicketsAsync(string folder) => RunAsync(TicketsApplication.RunAsync, DataFolder.TicketsDatabase(folder), folder, []);
 
     public static async Task<int> RunBareAsync(string name, string folder)
     {
@@ -40,7 +41,7 @@ internal static class Servers
         return 0;
     }
 
-    private static async Task<int> RunAsync(Func<string[], string, Task> application, string database, string folder)
+    private static async Task<int> RunAsync(Func<string[], string, Task> application, string database, string folder, string[] more)
     {
         EndWithParent();
 
@@ -49,6 +50,7 @@ internal static class Servers
         [
             .. Settings(database, applicationName: "AuthApi.Benchmarks"),
             "--Logging:LogLevel:Microsoft.Hosting.Lifetime", "Information",
+            .. more,
         ];
         await application(settings, folder);
         return 0;

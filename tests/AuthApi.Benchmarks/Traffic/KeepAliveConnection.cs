@@ -22,7 +22,19 @@ internal sealed class KeepAliveConnection : IDisposable
 
     private readonly byte[] _received = new byte[LongestAnswer];
 
-    public KeepAliveConnection(IPEndPoint server) => _socket.Connect(server);
+    /// <exception cref="SocketException">Nobody listens there.</exception>
+    public KeepAliveConnection(IPEndPoint server)
+    {
+        try
+        {
+            _socket.Connect(server);
+        }
+        catch
+        {
+            _socket.Dispose();
+            throw;
+        }
+    }
 
     /// <summary>Sends a request and reads its answer.</summary>
     /// <exception cref="InvalidDataException">The answer is not HTTP, ends early, or has another status.</exception>
