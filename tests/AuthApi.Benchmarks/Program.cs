@@ -23,6 +23,7 @@ try
         ["memory", var count] when int.TryParse(count, out var sessions) => await Memory.RunAsync(sessions),
         ["flood"] => await Flood.RunAsync(connections: 64),
         ["flood", var count] when int.TryParse(count, out var connections) => await Flood.RunAsync(connections),
+        ["inner"] => InnerPieces.Run(),
         [] => await Comparison.RunAsync(Plan.Full),
         ["--quick"] => await Comparison.RunAsync(Plan.Quick),
         _ => Usage(),
@@ -46,6 +47,7 @@ static int Usage()
             soak [MINUTES]             full load for so long (10): whether memory, handles and the write-ahead log level off
             memory COUNT               what COUNT live sessions, each used, add to the memory of a server that was idle
             flood [CONNECTIONS]        how long GET /me/ and POST /logout/ take while so many connections (64) flood POST /login/
+            inner                      what every request passes through, by BenchmarkDotNet: its time, and that it allocates nothing
             seed FOLDER COUNT          a database with COUNT live sessions, and their tokens beside it
             seed tickets FOLDER COUNT  the same for the ticket store
             serve NAME FOLDER          one of the servers, until its standard input ends: authapi (settings of its own may follow),

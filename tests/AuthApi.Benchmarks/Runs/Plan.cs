@@ -31,7 +31,7 @@ internal sealed record Plan
         MeRound = TimeSpan.FromSeconds(1),
         MeRounds = 4,
         WarmUpLogouts = 12_000,
-        LogoutWarmUp = TimeSpan.FromSeconds(3),
+        LogoutWarmUp = TimeSpan.FromSeconds(2.5),
         LogoutRound = TimeSpan.FromSeconds(0.6),
         LogoutRounds = 5,
         FirstUseRounds = 3,

@@ -8,6 +8,8 @@ internal sealed class Subject(string title, ServerProcess server, IReadOnlyList<
 {
     private const int Ok = StatusCodes.Status200OK;
 
+    private const int UsedTogether = 200;
+
     private readonly LoadGenerator _load = new(server);
     private readonly List<string> _loggedOut = [];
     private List<byte[]> _me = [];
@@ -36,8 +38,8 @@ internal sealed class Subject(string title, ServerProcess server, IReadOnlyList<
         var ending = Take(count);
         if (usedBefore && HasCache)
         {
-            // Twice, and at once: a session that was used once has to make way for the next ones.
-            _load.SendOnce([.. ending.SelectMany(cookie => new[] { Me(cookie), Me(cookie) })], Ok);
+            // Twice, a few at a time: in the cache, a session that was used once makes way for those after it.
+            _load.SendOnce([.. ending.ConvertAll(Me).Chunk(UsedTogether).SelectMany(chunk => chunk.Concat(chunk))], Ok);
         }
 
         var load = _load.SendOnce(ending.ConvertAll(cookie => HttpRequests.Logout(server.EndPoint, cookie)), Ok, limit);
