@@ -62,7 +62,7 @@ internal static class Report
     {
         var loggedOut = subject.LoggedOut;
         return subject.StatusAfterLogout == StatusCodes.Status200OK
-            ? $"- {subject.Title}, logged out {loggedOut:N0} times: {subject.Replay(1):N0} of 1 was answered 200."
-            : $"- {subject.Title}, {subject.Replay(Plan.ReplayedTokens):N0} of {loggedOut:N0}: each was answered 401.";
+            ? $"- {subject.Title}, logged out {loggedOut:N0} times: answered 200 when sent {subject.Replay(1)} more time."
+            : $"- {subject.Title}, {subject.Replay(Plan.ReplayedTokens):N0} of {loggedOut:N0} ended sessions: each was answered 401.";
     }
 }
