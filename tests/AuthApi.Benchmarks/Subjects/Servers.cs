@@ -1,10 +1,12 @@
 using AuthApi.Storage;
 
-namespace AuthApi.Benchmarks;
+namespace AuthApi.Benchmarks.Subjects;
 
 /// <summary>The servers, each of which is the whole of its process.</summary>
 internal static class Servers
 {
+    public static readonly IReadOnlyList<string> Names = ["authapi", "stock", "tickets", "bare", "bare-transactions", "bare-group"];
+
     // All the load comes from one address. The requests are counted as ever, so that the figures have what counting costs.
     private static readonly string[] Unlimited =
     [
@@ -21,17 +23,36 @@ internal static class Servers
         return (int)entryPoint.Invoke(null, [(string[])[.. Settings(DataFolder.AuthApiDatabase(folder), applicationName: "AuthApi"), .. Unlimited, .. settings]])!;
     }
 
-    public static async Task<int> RunStockAsync(string folder)
+    public static Task<int> RunStockAsync(string folder, string[] settings) =>
+        RunAsync(StockApplication.RunAsync, DataFolder.StockDatabase(folder), folder, settings);
+
+    public static Task<int> RunTicketsAsync(string folder) => RunAsync(TicketsApplication.RunAsync, DataFolder.TicketsDatabase(folder), folder, []);
+
+    public static async Task<int> RunBareAsync(string name, string folder)
+    {
+        EndWithParent();
+        BareLog log = name switch
+        {
+            "bare-transactions" => new BareTransactions(),
+            "bare-group" => new BareGroup(),
+            _ => new BareLog(),
+        };
+        await BareApplication.RunAsync(log, folder);
+        return 0;
+    }
+
+    private static async Task<int> RunAsync(Func<string[], string, Task> application, string database, string folder, string[] more)
     {
         EndWithParent();
 
         // AuthApi says by itself where it listens, and its settings, which lie beside this program, silence the framework's line.
         string[] settings =
         [
-            .. Settings(DataFolder.StockDatabase(folder), applicationName: "AuthApi.Benchmarks"),
+            .. Settings(database, applicationName: "AuthApi.Benchmarks"),
             "--Logging:LogLevel:Microsoft.Hosting.Lifetime", "Information",
+            .. more,
         ];
-        await StockApplication.RunAsync(settings, folder);
+        await application(settings, folder);
         return 0;
     }
 

@@ -1,12 +1,12 @@
 using System.Diagnostics;
 using System.Net;
 
-namespace AuthApi.Benchmarks;
+namespace AuthApi.Benchmarks.Subjects;
 
 /// <summary>A server in a process of its own, ready to be asked.</summary>
 internal sealed class ServerProcess : IDisposable
 {
-    private const string Listening = "Now listening on: ";
+    public const string Listening = "Now listening on: ";
     private static readonly TimeSpan LongestStart = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan LongestEnd = TimeSpan.FromSeconds(10);
 
@@ -33,6 +33,16 @@ internal sealed class ServerProcess : IDisposable
         {
             _process.Refresh();
             return _process.WorkingSet64;
+        }
+    }
+
+    /// <summary>How many files and sockets the process holds open.</summary>
+    public int Handles
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.HandleCount;
         }
     }
 

@@ -2,7 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 
-namespace AuthApi.Benchmarks;
+namespace AuthApi.Benchmarks.Traffic;
 
 /// <summary>
 /// One connection that sends a request and reads its whole answer, again and again. It blocks: on a thread of its own that
@@ -22,7 +22,19 @@ internal sealed class KeepAliveConnection : IDisposable
 
     private readonly byte[] _received = new byte[LongestAnswer];
 
-    public KeepAliveConnection(IPEndPoint server) => _socket.Connect(server);
+    /// <exception cref="SocketException">Nobody listens there.</exception>
+    public KeepAliveConnection(IPEndPoint server)
+    {
+        try
+        {
+            _socket.Connect(server);
+        }
+        catch
+        {
+            _socket.Dispose();
+            throw;
+        }
+    }
 
     /// <summary>Sends a request and reads its answer.</summary>
     /// <exception cref="InvalidDataException">The answer is not HTTP, ends early, or has another status.</exception>

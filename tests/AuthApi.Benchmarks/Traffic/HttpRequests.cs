@@ -3,7 +3,7 @@ using System.Text;
 using System.Text.Json;
 using AuthApi.Sessions;
 
-namespace AuthApi.Benchmarks;
+namespace AuthApi.Benchmarks.Traffic;
 
 /// <summary>The requests of the comparison, as bytes ready to be sent.</summary>
 internal static class HttpRequests

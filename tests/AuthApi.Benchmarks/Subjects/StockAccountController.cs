@@ -1,16 +1,14 @@
 using System.Globalization;
-using AuthApi.Accounts;
-using AuthApi.Http;
-using AuthApi.Storage;
+using System.Security.Claims;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.AspNetCore.Mvc;
 
-namespace AuthApi.Benchmarks;
+namespace AuthApi.Benchmarks.Subjects;
 
 /// <summary>
-/// AuthApi's <see cref="AccountController"/> as one would write it over the stock cookie. It answers with AuthApi's own
-/// records, so that both write the same JSON. What AuthApi knows of a session from its row, this one reads from the cookie.
+/// AuthApi's calls as one would write them over the stock cookie. What AuthApi knows of a session from its row, this one reads from
+/// the cookie.
 /// </summary>
 /// <remarks>
 /// What the cookie does not carry is answered with a constant. That favours the stock cookie: a real application would ask
@@ -18,40 +16,40 @@ namespace AuthApi.Benchmarks;
 /// </remarks>
 [ApiController]
 public sealed partial class StockAccountController(
-    SignInManager<ApplicationUser> signInManager,
-    UserManager<ApplicationUser> userManager,
+    SignInManager<StockUser> signInManager,
+    UserManager<StockUser> userManager,
     TimeProvider time,
     ILogger<StockAccountController> logger) : ControllerBase
 {
     [HttpPost("/register/")]
-    public async Task<ActionResult<UserResponse>> Register(RegisterRequest request)
+    public async Task<ActionResult<StockUserResponse>> Register(StockCredentials request)
     {
-        var user = new ApplicationUser { Email = request.Email, UserName = request.Email, CreatedAt = time.GetUtcNow() };
+        var user = new StockUser { Email = request.Email, UserName = request.Email, CreatedAt = time.GetUtcNow() };
         var result = await userManager.CreateAsync(user, request.Password);
-        return result.Succeeded ? StatusCode(StatusCodes.Status201Created, UserResponse.From(user)) : BadRequest(result.Errors);
+        return result.Succeeded ? StatusCode(StatusCodes.Status201Created, StockUserResponse.From(user)) : BadRequest(result.Errors);
     }
 
     [HttpPost("/login/")]
-    public async Task<ActionResult<UserResponse>> Login(LoginRequest request)
+    public async Task<ActionResult<StockUserResponse>> Login(StockCredentials request)
     {
-        var user = await userManager.FindByEmailAsync(request.Email!);
+        var user = await userManager.FindByEmailAsync(request.Email);
         if (user is null)
         {
             return Unauthorized();
         }
 
         var result = await signInManager.PasswordSignInAsync(user, request.Password, request.RememberMe, lockoutOnFailure: true);
-        return result.Succeeded ? UserResponse.From(user) : Unauthorized();
+        return result.Succeeded ? StockUserResponse.From(user) : Unauthorized();
     }
 
     [HttpPost("/logout/")]
     [Authorize]
-    public async Task<ActionResult<LogoutResponse>> Logout()
+    public async Task<ActionResult<StockLogoutResponse>> Logout()
     {
-        var userId = User.GetUserId();
+        var userId = int.Parse(User.FindFirstValue(ClaimTypes.NameIdentifier)!, CultureInfo.InvariantCulture);
         await signInManager.SignOutAsync();
         Log.LoggedOut(logger, userId);
-        return new LogoutResponse(string.Create(CultureInfo.InvariantCulture, $"Logout successful. User id: {userId}"));
+        return new StockLogoutResponse(string.Create(CultureInfo.InvariantCulture, $"Logout successful. User id: {userId}"));
     }
 
     private static partial class Log

@@ -2,8 +2,10 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using AuthApi.Accounts;
+using AuthApi.Benchmarks.Subjects;
+using AuthApi.Benchmarks.Traffic;
 
-namespace AuthApi.Benchmarks;
+namespace AuthApi.Benchmarks.Runs;
 
 /// <summary>
 /// How long those who are signed in wait while strangers flood <c>POST /login/</c>: a modest, steady load of <c>GET /me/</c> and
@@ -41,7 +43,7 @@ internal sealed class Flood
     {
         using var data = new DataFolder();
         var measured = WarmUp + Rise + (2 * Rounds * Round);
-        await Comparison.SeedAsync(data.Path, SteadyConnections * (int)(measured / (2 * Pace)));
+        await Seeds.MakeAsync(data.Path, SteadyConnections * (int)(measured / (2 * Pace)));
         using var server = await ServerProcess.StartAsync("authapi", data.Path, "--RateLimiting:Enabled=false");
         var flood = new Flood(server, File.ReadLines(DataFolder.Tokens(data.Path)), await RegisterAsync(server.Address));
         flood.Measure(connections);
@@ -64,7 +66,7 @@ internal sealed class Flood
 
     private void Measure(int connections)
     {
-        Comparison.Progress("warming up");
+        Progress.Say("warming up");
         MeasureSteady(WarmUp);
 
         var (quiet, flooded) = (new Waits(), new Waits());
@@ -82,7 +84,7 @@ internal sealed class Flood
             }
 
             memory = Math.Max(memory, _server.ResidentMemory);
-            Comparison.Progress($"round {round} of {Rounds}: logout p99 {quiet.Logout.Last(0.99):N1} ms quiet, {flooded.Logout.Last(0.99):N1} ms flooded");
+            Progress.Say($"round {round} of {Rounds}: logout p99 {quiet.Logout.Last(0.99):N1} ms quiet, {flooded.Logout.Last(0.99):N1} ms flooded");
         }
 
         Write(connections, quiet, flooded, answers, floodedFor, memory);

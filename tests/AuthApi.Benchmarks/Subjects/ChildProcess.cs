@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace AuthApi.Benchmarks;
+namespace AuthApi.Benchmarks.Subjects;
 
 /// <summary>This program, started again with one of its commands.</summary>
 internal static class ChildProcess

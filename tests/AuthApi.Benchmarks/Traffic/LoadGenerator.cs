@@ -1,6 +1,7 @@
 using System.Diagnostics;
+using AuthApi.Benchmarks.Subjects;
 
-namespace AuthApi.Benchmarks;
+namespace AuthApi.Benchmarks.Traffic;
 
 /// <summary>What a load came to.</summary>
 internal readonly record struct Load(int Requests, TimeSpan Elapsed, TimeSpan ServerCpu)
@@ -18,17 +19,17 @@ internal sealed class LoadGenerator(ServerProcess server)
 {
     public const int Connections = 32;
 
-    /// <summary>Sends every request once.</summary>
+    /// <summary>Sends every request once, in order; with a limit, only those whose turn comes before the time has passed.</summary>
     /// <exception cref="InvalidDataException">An answer was not as expected.</exception>
-    public Load SendOnce(IReadOnlyList<byte[]> requests, int expectedStatus) =>
-        new Run(server, requests, expectedStatus, duration: null).Measure();
+    public Load SendOnce(IReadOnlyList<byte[]> requests, int expectedStatus, TimeSpan? limit = null) =>
+        new Run(server, requests, expectedStatus, limit, repeat: false).Measure();
 
     /// <summary>Sends the requests, over and over, until the time has passed.</summary>
     /// <exception cref="InvalidDataException">An answer was not as expected.</exception>
     public Load SendFor(TimeSpan duration, IReadOnlyList<byte[]> requests, int expectedStatus) =>
-        new Run(server, requests, expectedStatus, duration).Measure();
+        new Run(server, requests, expectedStatus, duration, repeat: true).Measure();
 
-    private sealed class Run(ServerProcess server, IReadOnlyList<byte[]> requests, int expectedStatus, TimeSpan? duration)
+    private sealed class Run(ServerProcess server, IReadOnlyList<byte[]> requests, int expectedStatus, TimeSpan? limit, bool repeat)
     {
         private readonly ManualResetEventSlim _start = new();
         private long _startedAt;
@@ -75,13 +76,13 @@ internal sealed class LoadGenerator(ServerProcess server)
 
         private byte[]? Next()
         {
-            if (_failure is not null || Stopwatch.GetElapsedTime(_startedAt) > duration)
+            if (_failure is not null || Stopwatch.GetElapsedTime(_startedAt) > limit)
             {
                 return null;
             }
 
             var index = Interlocked.Increment(ref _taken) - 1;
-            return duration is not null ? requests[index % requests.Count] : index < requests.Count ? requests[index] : null;
+            return repeat ? requests[index % requests.Count] : index < requests.Count ? requests[index] : null;
         }
     }
 }

@@ -1,7 +1,7 @@
 using System.Buffers.Text;
 using System.Text;
 
-namespace AuthApi.Benchmarks;
+namespace AuthApi.Benchmarks.Traffic;
 
 /// <summary>Finds where an HTTP/1.1 answer ends (RFC 9112, section 6), and its status.</summary>
 internal static class HttpAnswer

@@ -1,4 +1,4 @@
-namespace AuthApi.Benchmarks;
+namespace AuthApi.Benchmarks.Subjects;
 
 /// <summary>Where one run keeps its databases; gone when the run ends.</summary>
 internal sealed class DataFolder : IDisposable
@@ -10,9 +10,19 @@ internal sealed class DataFolder : IDisposable
 
     public string Path => _path;
 
+    /// <summary>Makes a folder in it, for another set of databases.</summary>
+    public string Add(string name) => Directory.CreateDirectory(System.IO.Path.Combine(_path, name)).FullName;
+
     public static string AuthApiDatabase(string folder) => System.IO.Path.Combine(folder, "authapi.db");
 
     public static string StockDatabase(string folder) => System.IO.Path.Combine(folder, "stock.db");
+
+    public static string TicketsDatabase(string folder) => System.IO.Path.Combine(folder, "tickets.db");
+
+    public static string BareDatabase(string folder, string name) => System.IO.Path.Combine(folder, $"{name}.db");
+
+    /// <summary>The cookies of the ticket store's seeded sessions, one a line.</summary>
+    public static string TicketsCookies(string folder) => System.IO.Path.Combine(folder, "tickets.txt");
 
     /// <summary>The seeded sessions' tokens, one a line.</summary>
     public static string Tokens(string folder) => System.IO.Path.Combine(folder, "tokens.txt");

@@ -1,4 +1,7 @@
-namespace AuthApi.Benchmarks;
+using AuthApi.Benchmarks.Subjects;
+using AuthApi.Benchmarks.Traffic;
+
+namespace AuthApi.Benchmarks.Runs;
 
 /// <summary>What live sessions cost in memory: the process when nobody has used it much, and after each session was used.</summary>
 internal static class Memory
@@ -6,13 +9,10 @@ internal static class Memory
     public static async Task<int> RunAsync(int sessions)
     {
         using var data = new DataFolder();
-        await Comparison.SeedAsync(data.Path, sessions);
+        await Seeds.MakeAsync(data.Path, sessions);
         using var server = await ServerProcess.StartAsync("authapi", data.Path);
         var load = new LoadGenerator(server);
-        var requests = File.ReadLines(DataFolder.Tokens(data.Path))
-            .Select(HttpRequests.SessionCookieOf)
-            .Select(cookie => HttpRequests.Me(server.EndPoint, cookie))
-            .ToList();
+        var requests = Seeds.Cookies(data.Path).ConvertAll(cookie => HttpRequests.Me(server.EndPoint, cookie));
 
         // One session for a while: what the program itself needs to serve, and the garbage that comes with it.
         load.SendFor(TimeSpan.FromSeconds(5), [requests[0]], StatusCodes.Status200OK);

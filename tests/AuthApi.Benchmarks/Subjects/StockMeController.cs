@@ -1,12 +1,10 @@
+using System.Globalization;
 using System.Security.Claims;
-using AuthApi.Accounts;
-using AuthApi.Http;
-using AuthApi.Sessions;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Mvc;
 
-namespace AuthApi.Benchmarks;
+namespace AuthApi.Benchmarks.Subjects;
 
 /// <summary>The same call as AuthApi's, with the same JSON, and like it without the managers that it does not need.</summary>
 [ApiController]
@@ -14,8 +12,8 @@ public sealed class StockMeController(TimeProvider time) : ControllerBase
 {
     [HttpGet("/me/")]
     [Authorize]
-    public ActionResult<MeResponse> Me() => new MeResponse(
-        User.GetUserId(),
+    public ActionResult<StockMeResponse> Me() => new StockMeResponse(
+        int.Parse(User.FindFirstValue(ClaimTypes.NameIdentifier)!, CultureInfo.InvariantCulture),
         User.FindFirstValue(ClaimTypes.Email)!,
         EmailConfirmed: false,
         User.FindFirstValue(ClaimTypes.Name)!,
@@ -23,10 +21,10 @@ public sealed class StockMeController(TimeProvider time) : ControllerBase
         TwoFactorEnabled: false,
         Session());
 
-    private SessionResponse Session()
+    private StockSessionResponse Session()
     {
         var cookie = HttpContext.Features.Get<IAuthenticateResultFeature>()!.AuthenticateResult!.Properties!;
-        return new SessionResponse(
+        return new StockSessionResponse(
             Guid.Empty.ToString(),
             Current: true,
             cookie.IssuedUtc!.Value,
@@ -35,7 +33,7 @@ public sealed class StockMeController(TimeProvider time) : ControllerBase
             HttpContext.Connection.RemoteIpAddress?.ToString(),
             Request.Headers.UserAgent.ToString(),
             Device: null,
-            SessionTransport.Cookie,
+            StockTransport.Cookie,
             [.. User.FindAll("amr").Select(method => method.Value)]);
     }
 }
