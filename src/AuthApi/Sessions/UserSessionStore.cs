@@ -1,4 +1,3 @@
-using System.Security.Claims;
 using AuthApi.Audit;
 using AuthApi.Storage;
 using Microsoft.EntityFrameworkCore;
@@ -9,36 +8,10 @@ namespace AuthApi.Sessions;
 /// Sessions in the database, by EF Core. A session is never updated into being: a start inserts, an end deletes, and a last
 /// use or a renewal updates a row that is there or does nothing.
 /// </summary>
-internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts, GroupCommit commits, SessionMetrics metrics) : IUserSessionStore
+internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts, OpenReaders readers, GroupCommit commits, SessionMetrics metrics) : IUserSessionStore
 {
-    private static readonly Func<AuthDbContext, TokenHash, Task<Found?>> ByTokenHash = EF.CompileAsyncQuery(
-        (AuthDbContext context, TokenHash tokenHash) => context.Set<UserSession>().AsNoTracking()
-            .Where(session => session.TokenHash == tokenHash)
-            .Join(context.Users, session => session.UserId, user => user.Id, (session, user) => new Found
-            {
-                Session = session,
-                User = user,
-                Roles = context.UserRoles.Where(membership => membership.UserId == session.UserId)
-                    .Join(context.Roles, membership => membership.RoleId, role => role.Id, (membership, role) => role.Name!)
-                    .ToList(),
-                UserClaims = context.UserClaims.Where(claim => claim.UserId == session.UserId)
-                    .Select(claim => new FoundClaim { Type = claim.ClaimType!, Value = claim.ClaimValue! })
-                    .ToList(),
-                RoleClaims = context.UserRoles.Where(membership => membership.UserId == session.UserId)
-                    .Join(context.RoleClaims, membership => membership.RoleId, claim => claim.RoleId,
-                        (membership, claim) => new FoundClaim { Type = claim.ClaimType!, Value = claim.ClaimValue! })
-                    .ToList(),
-            })
-            .SingleOrDefault());
-
     // Look-ups are not cancelled when a client hangs up: its logout would be lost with them.
-    public async Task<StoredSession?> FindAsync(TokenHash tokenHash)
-    {
-        await using var context = await contexts.CreateDbContextAsync();
-        return await ByTokenHash(context, tokenHash) is { } found
-            ? new StoredSession(found.Session, found.User, found.Roles, [.. found.UserClaims.Concat(found.RoleClaims).Select(claim => new Claim(claim.Type, claim.Value))])
-            : null;
-    }
+    public Task<StoredSession?> FindAsync(TokenHash tokenHash) => readers.ReadAsync(context => StoredSessionQuery.FindAsync(context, tokenHash));
 
     public async Task<IReadOnlyList<UserSession>> ListAsync(int userId)
     {
@@ -253,24 +226,4 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
     private readonly record struct Ended(TokenHash TokenHash, AuditEvent How);
 
     private sealed record Expired(long Key, int UserId, Guid Id);
-
-    private sealed class Found
-    {
-        public required UserSession Session { get; init; }
-
-        public required ApplicationUser User { get; init; }
-
-        public required List<string> Roles { get; init; }
-
-        public required List<FoundClaim> UserClaims { get; init; }
-
-        public required List<FoundClaim> RoleClaims { get; init; }
-    }
-
-    private sealed class FoundClaim
-    {
-        public required string Type { get; init; }
-
-        public required string Value { get; init; }
-    }
 }

@@ -27,6 +27,7 @@ public static class StorageServices
         services.Remove(services.Last(service => service.ServiceType == typeof(DbContextOptions)));
         services.AddScoped(provider => provider.GetRequiredService<IDbContextFactory<AuthDbContext>>().CreateDbContext());
 
+        services.AddSingleton<OpenReaders>();
         services.AddSingleton<StorageMetrics>();
         services.AddSingleton<GroupCommit>();
         services.AddHostedService(provider => provider.GetRequiredService<GroupCommit>());

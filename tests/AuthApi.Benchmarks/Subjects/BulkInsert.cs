@@ -7,7 +7,7 @@ namespace AuthApi.Benchmarks.Subjects;
 
 /// <summary>
 /// Inserts entities by one prepared statement, written from EF Core's model, so that the rows are as EF Core would write them and
-/// a million of them take seconds. A generated key that is zero is left to the database.
+/// a million of them take seconds. A generated key that is zero, or that the entity does not show, is left to the database.
 /// </summary>
 internal sealed class BulkInsert<TEntity> : IDisposable
     where TEntity : class
@@ -21,7 +21,7 @@ internal sealed class BulkInsert<TEntity> : IDisposable
         var table = StoreObjectIdentifier.Create(entity, StoreObjectType.Table)!.Value;
         _command = transaction.Connection!.CreateCommand();
         _command.Transaction = transaction;
-        foreach (var property in entity.GetProperties())
+        foreach (var property in entity.GetProperties().Where(property => !property.IsShadowProperty()))
         {
             var parameter = new SqliteParameter { ParameterName = $"@p{_columns.Count}" };
             _command.Parameters.Add(parameter);

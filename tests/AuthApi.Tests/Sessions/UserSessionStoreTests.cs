@@ -1,6 +1,9 @@
+using System.Security.Claims;
+using AuthApi.Accounts;
 using AuthApi.Audit;
 using AuthApi.Sessions;
 using AuthApi.Tests.Harness;
+using Microsoft.AspNetCore.Identity;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
@@ -37,6 +40,31 @@ internal sealed class UserSessionStoreTests
 
         Assert.That(found!.Session, Is.EqualTo(session).UsingPropertiesComparer());
         Assert.That(found.User.Email, Is.EqualTo("ada@example.com"));
+    }
+
+    [Test]
+    public async Task TheUserIsFoundWithTheSessionAsEntityFrameworkReadsIt()
+    {
+        var session = await StartAsync();
+        await _application.WithScopeAsync(async provider =>
+        {
+            var (users, roles) = (provider.GetRequiredService<ApplicationUserManager>(), provider.GetRequiredService<RoleManager<IdentityRole<int>>>());
+            var user = (await users.FindByIdAsync($"{_userId}"))!;
+            user.EmailConfirmed = user.PhoneNumberConfirmed = user.TwoFactorEnabled = user.LockoutEnabled = true;
+            (user.PhoneNumber, user.LockoutEnd, user.AccessFailedCount) = ("+44 20 7946 0000", Now.AddMinutes(1), 3);
+            await users.UpdateAsync(user);
+            var role = new IdentityRole<int>("Admin");
+            await roles.CreateAsync(role);
+            await roles.AddClaimAsync(role, new Claim("may", "everything"));
+            await users.AddToRoleAsync(user, "Admin");
+            await users.AddClaimAsync(user, new Claim("likes", "tea"));
+        });
+
+        var found = (await _store.FindAsync(session.TokenHash))!;
+
+        Assert.That(found.User, Is.EqualTo(await _application.QueryAsync(context => context.Users.AsNoTracking().SingleAsync())).UsingPropertiesComparer());
+        Assert.That(found.Roles, Is.EqualTo(new[] { "Admin" }));
+        Assert.That(found.Claims.Select(claim => (claim.Type, claim.Value)), Is.EqualTo(new[] { ("likes", "tea"), ("may", "everything") }));
     }
 
     [Test]
@@ -175,6 +203,7 @@ internal sealed class UserSessionStoreTests
     }
 
     [TestCase("SELECT * FROM UserSessions WHERE TokenHash = x'00'", "IX_UserSessions_TokenHash")]
+    [TestCase("SELECT s.Id, u.Id FROM UserSessions s JOIN AspNetUsers u ON u.Id = s.UserId WHERE s.TokenHash = x'00'", "IX_UserSessions_TokenHash")]
     [TestCase("SELECT * FROM UserSessions WHERE UserId = 1", "IX_UserSessions_UserId_Id (UserId=?)")]
     [TestCase("DELETE FROM UserSessions WHERE UserId = 1 AND Id = 'x'", "IX_UserSessions_UserId_Id (UserId=? AND Id=?)")]
     public async Task EveryQueryGoesByAnIndex(string query, string index)
