@@ -56,11 +56,15 @@ internal static class Telemetry
             services.AddOnStarted(CheckPort);
         }
 
-        if (traces is null && metrics is null && logs is null && !prometheus)
+        if (traces is not null || metrics is not null || logs is not null || prometheus)
         {
-            return;
+            services.AddTelemetry(traces, metrics, logs, prometheus);
         }
+    }
 
+    // Apart from the decision, so that what nobody has asked for is not even loaded.
+    private static void AddTelemetry(this IServiceCollection services, OtlpTarget? traces, OtlpTarget? metrics, OtlpTarget? logs, bool prometheus)
+    {
         var telemetry = services.AddOpenTelemetry().ConfigureResource(resource => resource
             .AddService("AuthApi", serviceVersion: Assembly.GetExecutingAssembly().GetName().Version?.ToString(3))
             .AddEnvironmentVariableDetector());

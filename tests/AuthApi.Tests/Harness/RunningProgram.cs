@@ -45,7 +45,7 @@ internal sealed partial class RunningProgram : IAsyncDisposable
     {
         var configuration = typeof(Program).Assembly.GetCustomAttribute<AssemblyConfigurationAttribute>()!.Configuration;
         var project = Path.Combine(Repository.Root, "src", "AuthApi");
-        return Tool.RunAsync(project, "dotnet", "publish", "--no-build", "--configuration", configuration, "--output", folder);
+        return Tool.RunAsync(project, "dotnet", "publish", "--no-build", "-p:PublishReadyToRun=false", "--configuration", configuration, "--output", folder);
     }
 
     /// <summary>Starts the program in <paramref name="folder"/> and returns when it listens.</summary>
