@@ -17,7 +17,10 @@ public sealed class SessionCache(IOptions<UserSessionOptions> options)
 {
     private const int Stripes = 1024;
 
-    private readonly ConcurrentLru<TokenHash, CachedSession> _sessions = new(options.Value.CacheSize);
+    // In equal parts for what has come, what is used again and what leaves. By default four fifths are for what is used again, and a session
+    // that was used once would be gone after a tenth of the cache's size of others.
+    private readonly ConcurrentLru<TokenHash, CachedSession> _sessions = new(
+        Environment.ProcessorCount, new EqualCapacityPartition(options.Value.CacheSize), EqualityComparer<TokenHash>.Default);
     private readonly Stripe[] _tokens = CreateStripes();
     private readonly Stripe[] _users = CreateStripes();
     private long _clock;

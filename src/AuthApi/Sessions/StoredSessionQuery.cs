@@ -18,7 +18,7 @@ internal static class StoredSessionQuery
             u."AccessFailedCount", u."CreatedAt"
         FROM "UserSessions" AS s
         JOIN "AspNetUsers" AS u ON u."Id" = s."UserId"
-        WHERE s."TokenHash" = @p0
+        WHERE s."Key" = @p0 AND s."TokenHash" = @p1
         """;
 
     private const string RolesAndClaims =
@@ -34,7 +34,7 @@ internal static class StoredSessionQuery
     {
         UserSession session;
         ApplicationUser user;
-        await using (var row = await context.Prepare(SessionAndUser, tokenHash.ToArray()).ExecuteReaderAsync())
+        await using (var row = await context.Prepare(SessionAndUser, tokenHash.Prefix, tokenHash.ToArray()).ExecuteReaderAsync())
         {
             if (!await row.ReadAsync())
             {

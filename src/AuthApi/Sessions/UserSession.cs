@@ -30,6 +30,9 @@ public sealed record UserSession
 
     public required TokenHash TokenHash { get; init; }
 
+    /// <summary>The row's key: <see cref="TokenHash.Prefix"/>. The whole hash is compared beside it.</summary>
+    public long Key { get => TokenHash.Prefix; private init { } }
+
     public required DateTimeOffset CreatedAt { get; init; }
 
     /// <summary>The last use that the store knows of; the node that serves the session knows it to the second.</summary>
@@ -67,16 +70,13 @@ public sealed record UserSession
 
     internal sealed class Mapping : IEntityTypeConfiguration<UserSession>
     {
-        /// <summary>The property, not of the class, that numbers the rows.</summary>
-        public const string Key = "Key";
-
         public void Configure(EntityTypeBuilder<UserSession> builder)
         {
             builder.ToTable("UserSessions");
 
-            // A number of the row's own, which is SQLite's name for its place: every end takes the row out of each index, so there are few, and they are narrow.
-            builder.Property<long>(Key).ValueGeneratedOnAdd();
-            builder.HasKey(Key);
+            // Every end takes the row out of each index, a page each: so there is but one beside the table, which is kept in the order of its key.
+            builder.HasKey(session => session.Key);
+            builder.Property(session => session.Key).ValueGeneratedNever();
             builder.HasIndex(session => new { session.UserId, session.Id }).IsUnique();
             builder.Property(session => session.TokenHash)
                 .HasConversion(hash => hash.ToArray(), bytes => new TokenHash(bytes))
@@ -92,7 +92,6 @@ public sealed record UserSession
             builder.Property(session => session.IpAddress).HasMaxLength(45);
             builder.Property(session => session.UserAgent).HasMaxLength(512);
 
-            builder.HasIndex(session => session.TokenHash).IsUnique();
 
             // An account's sessions go with the account.
             builder.HasOne<ApplicationUser>().WithMany().HasForeignKey(session => session.UserId).OnDelete(DeleteBehavior.Cascade);

@@ -86,11 +86,17 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
     public Task<bool> RenewAsync(UserSession session, TokenHash tokenHash, DateTimeOffset authenticatedAt, AuditEntry entry) =>
         commits.WriteAsync(async context =>
         {
-            var renewed = await context.Set<UserSession>()
-                .Where(stored => stored.Id == session.Id && stored.TokenHash == session.TokenHash)
-                .ExecuteUpdateAsync(update => update
-                    .SetProperty(stored => stored.TokenHash, tokenHash)
-                    .SetProperty(stored => stored.AuthenticatedAt, authenticatedAt)) == 1;
+            var renewed = await context.Prepare(
+                """
+                UPDATE "UserSessions" SET "Key" = @p2, "TokenHash" = @p3, "AuthenticatedAt" = @p4
+                WHERE "Key" = @p0 AND "TokenHash" = @p1 AND "Id" = @p5
+                """,
+                session.Key,
+                session.TokenHash.ToArray(),
+                tokenHash.Prefix,
+                tokenHash.ToArray(),
+                authenticatedAt.ToUnixTimeMilliseconds(),
+                session.Id).ExecuteNonQueryAsync() == 1;
             if (renewed)
             {
                 await AuditTrail.InsertAsync(context, entry);
@@ -118,7 +124,7 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
     // They are looked for beside the writer, row by row: an index by expiry would have to be kept at every start, use and end.
     public async IAsyncEnumerable<IReadOnlyList<TokenHash>> DeleteExpiredAsync(DateTimeOffset now, int batch)
     {
-        var last = 0L;
+        long? last = null;
         while (true)
         {
             var expired = await FindExpiredAsync(now, last, batch);
@@ -144,12 +150,11 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
     private static IQueryable<UserSession> OfUser(AuthDbContext context, int userId) =>
         context.Set<UserSession>().AsNoTracking().Where(session => session.UserId == userId);
 
-    private async Task<List<Expired>> FindExpiredAsync(DateTimeOffset now, long after, int limit)
+    private async Task<List<Expired>> FindExpiredAsync(DateTimeOffset now, long? after, int limit)
     {
         await using var context = await contexts.CreateDbContextAsync();
         return await context.Set<UserSession>()
-            .Select(session => new { Key = EF.Property<long>(session, UserSession.Mapping.Key), session.UserId, session.Id, session.IdleExpiresAt })
-            .Where(session => session.Key > after && session.IdleExpiresAt <= now)
+            .Where(session => (after == null || session.Key > after) && session.IdleExpiresAt <= now)
             .OrderBy(session => session.Key)
             .Take(limit)
             .Select(session => new Expired(session.Key, session.UserId, session.Id))
@@ -175,10 +180,11 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
 
     private static Task<int> InsertAsync(AuthDbContext context, UserSession session) => context.Prepare(
         """
-        INSERT INTO "UserSessions" ("Id", "UserId", "TokenHash", "CreatedAt", "LastSeenAt", "IdleExpiresAt", "AbsoluteExpiresAt", "AuthenticatedAt",
+        INSERT INTO "UserSessions" ("Key", "Id", "UserId", "TokenHash", "CreatedAt", "LastSeenAt", "IdleExpiresAt", "AbsoluteExpiresAt", "AuthenticatedAt",
             "AuthenticationMethods", "Transport", "RememberMe", "IpAddress", "UserAgent")
-        VALUES (@p0, @p1, @p2, @p3, @p4, @p5, @p6, @p7, @p8, @p9, @p10, @p11, @p12)
+        VALUES (@p0, @p1, @p2, @p3, @p4, @p5, @p6, @p7, @p8, @p9, @p10, @p11, @p12, @p13)
         """,
+        session.Key,
         session.Id,
         session.UserId,
         session.TokenHash.ToArray(),

@@ -26,6 +26,17 @@ internal sealed class TokenHashTests
         Assert.That(new TokenHash(bytes), Is.Not.EqualTo(hash));
     }
 
+    [TestCase("0000000000000001", 1)]
+    [TestCase("0123456789abcdef", 0x0123456789abcdef)]
+    [TestCase("ffffffffffffffff", -1)]
+    [TestCase("8000000000000000", long.MinValue)]
+    public void ThePrefixIsTheNumberThatItBeginsWith(string begin, long prefix)
+    {
+        var bytes = Convert.FromHexString(begin.PadRight(2 * TokenHash.Size, '5'));
+
+        Assert.That(new TokenHash(bytes).Prefix, Is.EqualTo(prefix));
+    }
+
     [TestCase(0)]
     [TestCase(31)]
     [TestCase(33)]

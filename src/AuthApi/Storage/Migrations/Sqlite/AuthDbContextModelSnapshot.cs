@@ -3,7 +3,6 @@ using System;
 using AuthApi.Storage;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Infrastructure;
-using Microsoft.EntityFrameworkCore.Metadata;
 using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 
 #nullable disable
@@ -65,7 +64,6 @@ namespace AuthApi.Storage.Migrations.Sqlite
             modelBuilder.Entity("AuthApi.Sessions.UserSession", b =>
                 {
                     b.Property<long>("Key")
-                        .ValueGeneratedOnAdd()
                         .HasColumnType("INTEGER");
 
                     b.Property<long>("AbsoluteExpiresAt")
@@ -116,9 +114,6 @@ namespace AuthApi.Storage.Migrations.Sqlite
                         .HasColumnType("INTEGER");
 
                     b.HasKey("Key");
-
-                    b.HasIndex("TokenHash")
-                        .IsUnique();
 
                     b.HasIndex("UserId", "Id")
                         .IsUnique();

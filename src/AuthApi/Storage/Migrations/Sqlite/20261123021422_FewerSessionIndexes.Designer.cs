@@ -3,7 +3,6 @@ using System;
 using AuthApi.Storage;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Infrastructure;
-using Microsoft.EntityFrameworkCore.Metadata;
 using Microsoft.EntityFrameworkCore.Migrations;
 using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 
@@ -12,7 +11,7 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 namespace AuthApi.Storage.Migrations.Sqlite
 {
     [DbContext(typeof(AuthDbContext))]
-    [Migration("20261123013543_FewerSessionIndexes")]
+    [Migration("20261123021422_FewerSessionIndexes")]
     partial class FewerSessionIndexes
     {
         /// <inheritdoc />
@@ -68,7 +67,6 @@ namespace AuthApi.Storage.Migrations.Sqlite
             modelBuilder.Entity("AuthApi.Sessions.UserSession", b =>
                 {
                     b.Property<long>("Key")
-                        .ValueGeneratedOnAdd()
                         .HasColumnType("INTEGER");
 
                     b.Property<long>("AbsoluteExpiresAt")
@@ -119,9 +117,6 @@ namespace AuthApi.Storage.Migrations.Sqlite
                         .HasColumnType("INTEGER");
 
                     b.HasKey("Key");
-
-                    b.HasIndex("TokenHash")
-                        .IsUnique();
 
                     b.HasIndex("UserId", "Id")
                         .IsUnique();
