@@ -33,6 +33,32 @@ internal sealed class SessionCacheTests
     }
 
     [Test]
+    public void ASessionThatWasUsedOnceOutlivesManyOthers()
+    {
+        var cache = new SessionCache(Options.Create(new UserSessionOptions { CacheSize = 600 }));
+        Use(cache, Add(cache, 1_000)); // it is full, and has been for a while
+        Use(cache, Add(cache, 1_000));
+        var regulars = Add(cache, 120);
+        Use(cache, regulars);
+        Use(cache, regulars);
+
+        var once = Add(cache, 250);
+
+        // A tenth of the cache, as is the library's default for what comes and for what leaves, would have kept 120 at most.
+        Assert.That(once.Count(session => cache.Find(session.Session.TokenHash) is not null), Is.GreaterThan(200));
+        Assert.That(regulars.Count(session => cache.Find(session.Session.TokenHash) is not null), Is.EqualTo(120));
+
+        static void Use(SessionCache cache, List<CachedSession> sessions) => sessions.ForEach(session => cache.Find(session.Session.TokenHash));
+
+        static List<CachedSession> Add(SessionCache cache, int count)
+        {
+            var sessions = Enumerable.Range(0, count).Select(_ => NewSession(cache.BeginRead())).ToList();
+            sessions.ForEach(session => cache.TryAdd(session.Session.TokenHash, session));
+            return sessions;
+        }
+    }
+
+    [Test]
     public void AReadingThatBeganBeforeTheForgettingIsNotKept()
     {
         var session = NewSession(readAt: _cache.BeginRead());
