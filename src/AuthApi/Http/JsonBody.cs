@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.IO.Pipelines;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
@@ -47,10 +46,15 @@ internal static class JsonBody
         }
 
         var sent = response.BodyWriter.FlushAsync();
-        return sent.IsCompletedSuccessfully ? Task.CompletedTask : WaitAsync(sent);
-    }
+        if (!sent.IsCompletedSuccessfully)
+        {
+            return sent.AsTask();
+        }
 
-    private static async Task WaitAsync(ValueTask<FlushResult> sent) => await sent;
+        // Taken, as whoever gave it may use its source again.
+        sent.GetAwaiter().GetResult();
+        return Task.CompletedTask;
+    }
 
     private sealed class Scratch
     {

@@ -28,7 +28,7 @@ public sealed class CachedSession
         _response = SessionResponse.From(session, lastSeenAt, session.IdleExpiresAt, isCurrent: true);
         _lastSeenAt = lastSeenAt.ToUnixTimeMilliseconds();
 
-        Result = Task.FromResult(AuthenticateResult.Success(
+        Authentication = Task.FromResult(AuthenticateResult.Success(
             new AuthenticationTicket(new SessionPrincipal(principal, this), NoProperties, IdentityConstants.ApplicationScheme)));
     }
 
@@ -44,7 +44,7 @@ public sealed class CachedSession
     public SessionResponse ToResponse() => _response with { LastSeenAt = LastSeenAt, ExpiresAt = ExpiresAt };
 
     /// <summary>What authenticates each of its requests.</summary>
-    internal Task<AuthenticateResult> Result { get; }
+    internal Task<AuthenticateResult> Authentication { get; }
 
     internal long ReadAt { get; }
 

@@ -120,13 +120,13 @@ internal sealed class SessionAuthenticationHandler(
     {
         // At hand, most often, and then there is nothing to wait for.
         var session = sessions.FindAsync(tokenHash);
-        return session.IsCompletedSuccessfully ? session.Result?.Result ?? Dead : WaitAsync(session);
+        return session.IsCompletedSuccessfully ? session.Result?.Authentication ?? Dead : WaitAsync(session);
 
         static async Task<AuthenticateResult> WaitAsync(ValueTask<CachedSession?> session)
         {
             try
             {
-                return await ((await session)?.Result ?? Dead);
+                return await ((await session)?.Authentication ?? Dead);
             }
             catch (Exception exception) when (StoreUnavailableException.IsCauseOf(exception))
             {

@@ -202,13 +202,11 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
     // One statement, so nobody else can have ended it in between, and it says which token the session had.
     private static async Task<Ended?> DeleteAsync(AuthDbContext context, int userId, Guid sessionId, AuditEntry entry, DateTimeOffset? expiredAt = null)
     {
-        var command = expiredAt is { } now
-            ? context.Prepare(
-                """DELETE FROM "UserSessions" WHERE "UserId" = @p0 AND "Id" = @p1 AND "IdleExpiresAt" <= @p2 RETURNING "TokenHash" """,
-                userId,
-                sessionId,
-                now.ToUnixTimeMilliseconds())
-            : context.Prepare("""DELETE FROM "UserSessions" WHERE "UserId" = @p0 AND "Id" = @p1 RETURNING "TokenHash" """, userId, sessionId);
+        var command = context.Prepare(
+            """DELETE FROM "UserSessions" WHERE "UserId" = @p0 AND "Id" = @p1 AND "IdleExpiresAt" <= @p2 RETURNING "TokenHash" """,
+            userId,
+            sessionId,
+            (expiredAt ?? DateTimeOffset.MaxValue).ToUnixTimeMilliseconds());
         if (await command.ExecuteScalarAsync() is not byte[] tokenHash)
         {
             return null;

@@ -18,9 +18,18 @@ public sealed class OpenReaders(IDbContextFactory<AuthDbContext> contexts) : IAs
     /// <summary>Reads by statements that <see cref="PreparedStatement"/> keeps. <paramref name="read"/> tracks nothing.</summary>
     public async Task<TResult> ReadAsync<TResult>(Func<AuthDbContext, Task<TResult>> read)
     {
-        AuthDbContext? context = await TakeAsync();
+        var context = _idle.TryTake(out var idle) ? idle : await contexts.CreateDbContextAsync();
         try
         {
+            if (idle is null)
+            {
+                await context.Database.OpenConnectionAsync();
+            }
+            else
+            {
+                SqliteConnectionPreparation.EnsureFileExists(context.Database.GetDbConnection());
+            }
+
             var result = await read(context);
             if (!_isDisposed && _idle.Count < MostIdle)
             {
@@ -46,35 +55,6 @@ public sealed class OpenReaders(IDbContextFactory<AuthDbContext> contexts) : IAs
         while (_idle.TryTake(out var context))
         {
             await CloseAsync(context);
-        }
-    }
-
-    private async Task<AuthDbContext> TakeAsync()
-    {
-        if (_idle.TryTake(out var idle))
-        {
-            try
-            {
-                SqliteConnectionPreparation.EnsureFileExists(idle.Database.GetDbConnection());
-                return idle;
-            }
-            catch
-            {
-                await CloseAsync(idle);
-                throw;
-            }
-        }
-
-        var context = await contexts.CreateDbContextAsync();
-        try
-        {
-            await context.Database.OpenConnectionAsync();
-            return context;
-        }
-        catch
-        {
-            await context.DisposeAsync();
-            throw;
         }
     }
 
