@@ -9,7 +9,6 @@ using AuthApi.Storage;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.AspNetCore.Mvc;
-using Microsoft.AspNetCore.RateLimiting;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 
@@ -45,7 +44,7 @@ public sealed partial class AccountController(
     /// <response code="200">The sessions have ended.</response>
     [HttpPost("/logout/", Name = "logout")]
     [Authorize]
-    [EnableRateLimiting(RateLimits.Logouts)]
+    [CountedAs(RateLimit.Logouts)]
     [ProducesResponseType<LogoutResponse>(StatusCodes.Status200OK)]
     [ProducesProblem(StatusCodes.Status403Forbidden, "`reauthentication_required`: `others` and `all` take a recent authentication.")]
     public async Task<ActionResult<LogoutResponse>> Logout(
@@ -86,7 +85,7 @@ public sealed partial class AccountController(
     /// <response code="200">Logged in. A cookie is in <c>Set-Cookie</c>; a token for the header is in <c>sessionToken</c>.</response>
     [HttpPost("/login/", Name = "login")]
     [AllowAnonymous]
-    [EnableRateLimiting(RateLimits.Logins)]
+    [CountedAs(RateLimit.Logins)]
     [ProducesResponseType<LoginResponse>(StatusCodes.Status200OK)]
     [ProducesProblem(StatusCodes.Status401Unauthorized, "`invalid_credentials`: not this address or name with this password.")]
     [ProducesProblem(StatusCodes.Status503ServiceUnavailable, Busy)]
@@ -133,7 +132,7 @@ public sealed partial class AccountController(
     /// <response code="200">The session as it is now. Its new token comes the way its first one came.</response>
     [HttpPost("/reauthenticate/", Name = "reauthenticate")]
     [Authorize]
-    [EnableRateLimiting(RateLimits.Logins)]
+    [CountedAs(RateLimit.Logins)]
     [ProducesResponseType<ReauthenticateResponse>(StatusCodes.Status200OK)]
     [ProducesProblem(StatusCodes.Status403Forbidden, "`invalid_credentials`: not this user's password. The session goes on.")]
     [ProducesProblem(StatusCodes.Status503ServiceUnavailable, Busy)]
@@ -166,7 +165,7 @@ public sealed partial class AccountController(
     /// <response code="201">The account is made.</response>
     [HttpPost("/register/", Name = "register")]
     [AllowAnonymous]
-    [EnableRateLimiting(RateLimits.Registrations)]
+    [CountedAs(RateLimit.Registrations)]
     [ProducesResponseType<UserResponse>(StatusCodes.Status201Created)]
     [ProducesProblem(StatusCodes.Status409Conflict, "`email_taken`: there is an account with this address already.")]
     [ProducesProblem(StatusCodes.Status503ServiceUnavailable, Busy)]

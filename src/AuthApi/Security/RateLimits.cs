@@ -34,68 +34,53 @@ public sealed class RateLimitingOptions
     public int RequestsPerMinute { get; set; } = 600;
 }
 
+/// <summary>The counts that a request can belong to.</summary>
+public enum RateLimit
+{
+    /// <summary>Whatever has no count of its own.</summary>
+    Requests,
+
+    /// <summary>Calls that try a password.</summary>
+    Logins,
+
+    /// <summary>Calls that make an account.</summary>
+    Registrations,
+
+    /// <summary>Logging out: whatever else a client has used up, it can still log out.</summary>
+    Logouts,
+}
+
+/// <summary>Says which count the requests for an action belong to. What has one is not in <see cref="RateLimit.Requests"/>, or a flood of it would use that up.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class CountedAsAttribute(RateLimit count) : Attribute
+{
+    public RateLimit Count => count;
+}
+
 /// <summary>
-/// How often one client may knock (ASVS 2.4.1, 6.3.1). An action says which count it belongs to by
-/// <c>[EnableRateLimiting(RateLimits.Logins)]</c>; what says nothing belongs to the wide one. Each count is a bucket that refills steadily, so
-/// that a burst is fine and a stream is not. Guesses are counted by the client's address; what comes with a live session is counted by its
-/// user, so that no stranger at the same address keeps anybody from it.
+/// How often one client may knock (ASVS 2.4.1, 6.3.1). Each count is a bucket that refills steadily, so that a burst is fine and a stream
+/// is not. Guesses are counted by the client's address; what comes with a live session is counted by its user, so that no stranger at the
+/// same address keeps anybody from it.
 /// </summary>
 public static partial class RateLimits
 {
-    /// <summary>Calls that try a password.</summary>
-    public const string Logins = "logins";
-
-    /// <summary>Calls that make an account.</summary>
-    public const string Registrations = "registrations";
-
-    /// <summary>Logging out: whatever else an address has used up, it can still log out.</summary>
-    public const string Logouts = "logouts";
-
     internal static void AddRateLimits(this IServiceCollection services)
     {
         services.AddValidatedOptions<RateLimitingOptions>(RateLimitingOptions.Section);
         services.AddRateLimiter(_ => { });
         services.AddSingleton<Refusals>();
-        services.AddOptions<RateLimiterOptions>().Configure<IOptions<RateLimitingOptions>, Refusals>((limiter, options, refusals) =>
-        {
-            var limits = options.Value;
-            limiter.OnRejected = refusals.AnswerAsync;
-            limiter.AddPolicy(Logins, Bucket(limits.LoginsPerMinute, TimeSpan.FromMinutes(1), Client.AtAddress));
-            limiter.AddPolicy(Registrations, Bucket(limits.RegistrationsPerHour, TimeSpan.FromHours(1), Client.AtAddress));
-            limiter.AddPolicy(Logouts, Bucket(limits.RequestsPerMinute, TimeSpan.FromMinutes(1), Client.SignedInOrAtAddress));
-
-            // What has a count of its own is not in the wide one, or a flood of it would use that up for all the rest.
-            var wide = Bucket(limits.RequestsPerMinute, TimeSpan.FromMinutes(1), Client.SignedInOrAtAddress);
-            limiter.GlobalLimiter = PartitionedRateLimiter.Create<HttpContext, Client>(context =>
-                context.GetEndpoint()?.Metadata.GetMetadata<EnableRateLimitingAttribute>() is null
-                    ? wide(context)
-                    : RateLimitPartition.GetNoLimiter(Client.Uncounted));
-        });
+        services.AddSingleton<Limiter>();
+        services.AddOptions<RateLimiterOptions>().Configure<Limiter, Refusals>((options, limiter, refusals) =>
+            (options.GlobalLimiter, options.OnRejected) = (limiter, refusals.AnswerAsync));
     }
 
     /// <summary>Refuses with 429 <c>too_many_requests</c> and <c>Retry-After</c>. It has to know who is signed in.</summary>
     internal static IApplicationBuilder UseRateLimits(this WebApplication app) =>
         app.Services.GetRequiredService<IOptions<RateLimitingOptions>>().Value.Enabled ? app.UseRateLimiter() : app;
 
-    private static Func<HttpContext, RateLimitPartition<Client>> Bucket(int permits, TimeSpan window, Func<HttpContext, Client> whose)
-    {
-        // One at a time, where that is no more often than the limiter looks.
-        var period = TimeSpan.FromTicks(Math.Max(window.Ticks / permits, TimeSpan.TicksPerSecond / 10));
-        var options = new TokenBucketRateLimiterOptions
-        {
-            TokenLimit = permits,
-            TokensPerPeriod = (int)Math.Max(1, permits * (period / window)),
-            ReplenishmentPeriod = period,
-            AutoReplenishment = false, // the partitioned limiter does it for all of them
-        };
-        return context => RateLimitPartition.GetTokenBucketLimiter(whose(context), _ => options);
-    }
-
     /// <summary>Whose count it is: a user's, an IPv4 address's, or that of the /64 of which an IPv6 client has every address.</summary>
     internal readonly record struct Client(char Kind, ulong Value)
     {
-        public static readonly Client Uncounted = new('-', 0);
-
         public static Client SignedInOrAtAddress(HttpContext context) =>
             context.User.Identity?.IsAuthenticated == true ? new Client('u', (ulong)context.User.GetUserId()) : AtAddress(context);
 
@@ -113,6 +98,58 @@ public static partial class RateLimits
 
             address?.TryWriteBytes(bytes, out _);
             return new Client(address?.AddressFamily == AddressFamily.InterNetworkV6 ? '6' : '4', BinaryPrimitives.ReadUInt64BigEndian(bytes));
+        }
+    }
+
+    // In place of the framework's own, which goes through all its clients ten times a second to refill their buckets.
+    private sealed class Limiter(IOptions<RateLimitingOptions> options, TimeProvider time) : PartitionedRateLimiter<HttpContext>
+    {
+        private static readonly Lease Granted = new(null);
+
+        private readonly ClientBuckets<Client> _requests = new(options.Value.RequestsPerMinute, TimeSpan.FromMinutes(1), time);
+        private readonly ClientBuckets<Client> _logins = new(options.Value.LoginsPerMinute, TimeSpan.FromMinutes(1), time);
+        private readonly ClientBuckets<Client> _registrations = new(options.Value.RegistrationsPerHour, TimeSpan.FromHours(1), time);
+        private readonly ClientBuckets<Client> _logouts = new(options.Value.RequestsPerMinute, TimeSpan.FromMinutes(1), time);
+
+        public override RateLimiterStatistics? GetStatistics(HttpContext resource) => null;
+
+        protected override RateLimitLease AttemptAcquireCore(HttpContext resource, int permitCount)
+        {
+            var count = resource.GetEndpoint()?.Metadata.GetMetadata<CountedAsAttribute>()?.Count ?? RateLimit.Requests;
+            var (buckets, client) = count switch
+            {
+                RateLimit.Logins => (_logins, Client.AtAddress(resource)),
+                RateLimit.Registrations => (_registrations, Client.AtAddress(resource)),
+                RateLimit.Logouts => (_logouts, Client.SignedInOrAtAddress(resource)),
+                _ => (_requests, Client.SignedInOrAtAddress(resource)),
+            };
+            return buckets.TryTake(client, out var retryAfter) ? Granted : new Lease(retryAfter);
+        }
+
+        protected override ValueTask<RateLimitLease> AcquireAsyncCore(HttpContext resource, int permitCount, CancellationToken cancellationToken) =>
+            new(AttemptAcquireCore(resource, permitCount));
+
+        protected override void Dispose(bool disposing)
+        {
+            foreach (var buckets in new[] { _requests, _logins, _registrations, _logouts })
+            {
+                buckets.Dispose();
+            }
+
+            base.Dispose(disposing);
+        }
+
+        private sealed class Lease(TimeSpan? retryAfter) : RateLimitLease
+        {
+            public override bool IsAcquired => retryAfter is null;
+
+            public override IEnumerable<string> MetadataNames => IsAcquired ? [] : [MetadataName.RetryAfter.Name];
+
+            public override bool TryGetMetadata(string metadataName, out object? metadata)
+            {
+                metadata = metadataName == MetadataName.RetryAfter.Name ? retryAfter : null;
+                return metadata is not null;
+            }
         }
     }
 

@@ -1,0 +1,106 @@
+using AuthApi.Security;
+using Microsoft.Extensions.Time.Testing;
+
+namespace AuthApi.Tests.Security;
+
+internal sealed class ClientBucketsTests
+{
+    private readonly FakeTimeProvider _time = new();
+
+    // Sevenths of a minute are no whole ticks, and of a billion each is less than one.
+    [TestCase(1, 60)]
+    [TestCase(7, 60)]
+    [TestCase(600, 60)]
+    [TestCase(20, 3600)]
+    public void ABucketGivesItsSizeAtOnceAndAsMuchAgainInTheCourseOfTheWindow(int size, int seconds)
+    {
+        using var buckets = Buckets(size, TimeSpan.FromSeconds(seconds));
+        Assert.That(Take(buckets, size + 5), Is.EqualTo(size));
+
+        var taken = 0;
+        for (var moment = 0; moment < 100; moment++)
+        {
+            _time.Advance(TimeSpan.FromSeconds(seconds) / 100);
+            taken += Take(buckets, size);
+        }
+
+        Assert.That(taken, Is.InRange(size - 1, size));
+    }
+
+    [Test]
+    public void ABillionInAMinuteAreManyAndNotEndless()
+    {
+        using var buckets = Buckets(1_000_000_000, TimeSpan.FromMinutes(1));
+
+        Assert.That(Take(buckets, 100_000), Is.EqualTo(100_000));
+        _time.Advance(TimeSpan.FromTicks(60_000));
+        Assert.That(buckets.Count, Is.EqualTo(1));
+    }
+
+    [Test]
+    public void WhatIsSaidOfWhenToComeAgainIsTrue()
+    {
+        using var buckets = Buckets(3, TimeSpan.FromMinutes(1));
+        Take(buckets, 3);
+        _time.Advance(TimeSpan.FromSeconds(7));
+
+        Assert.That(buckets.TryTake('a', out var retryAfter), Is.False);
+        Assert.That(retryAfter.TotalSeconds, Is.EqualTo(13).Within(0.001));
+        _time.Advance(retryAfter - TimeSpan.FromMilliseconds(1));
+        Assert.That(buckets.TryTake('a', out _), Is.False);
+        _time.Advance(TimeSpan.FromMilliseconds(1));
+        Assert.That(buckets.TryTake('a', out _), Is.True);
+        Assert.That(buckets.TryTake('a', out _), Is.False, "being refused cost nothing, and waiting gave no more than one");
+    }
+
+    [Test]
+    public void ARefusalTakesNothingSoWhoStopsIsHeardAgain()
+    {
+        using var buckets = Buckets(2, TimeSpan.FromMinutes(1));
+        Assert.That(Take(buckets, 1000), Is.EqualTo(2));
+
+        _time.Advance(TimeSpan.FromMinutes(1));
+
+        Assert.That(Take(buckets, 1000), Is.EqualTo(2));
+    }
+
+    [Test]
+    public void ClientsHaveABucketEach()
+    {
+        using var buckets = Buckets(1, TimeSpan.FromMinutes(1));
+
+        Assert.That("abcab".Select(client => buckets.TryTake(client, out _)), Is.EqualTo(new[] { true, true, true, false, false }));
+    }
+
+    [Test]
+    public void AFullBucketIsForgottenAndAnEmptyOneIsNot()
+    {
+        using var buckets = Buckets(2, TimeSpan.FromMinutes(1));
+        buckets.TryTake('a', out _);
+        Take(buckets, 2, 'b');
+        buckets.TryTake('b', out _);
+        Assert.That(buckets.Count, Is.EqualTo(2));
+
+        _time.Advance(TimeSpan.FromSeconds(40));
+
+        Assert.That(buckets.Count, Is.EqualTo(1), "the first was full again after 30 seconds");
+        Assert.That(Take(buckets, 5, 'b'), Is.EqualTo(1));
+        _time.Advance(TimeSpan.FromSeconds(70));
+        Assert.That(buckets.Count, Is.Zero);
+    }
+
+    [Test]
+    public void OfManyAtTheSameTimeNoMoreAreLetThroughThanThereIsRoomFor()
+    {
+        using var buckets = Buckets(1000, TimeSpan.FromMinutes(1));
+        var taken = 0;
+
+        Parallel.For(0, 8, _ => Interlocked.Add(ref taken, Take(buckets, 500)));
+
+        Assert.That(taken, Is.EqualTo(1000));
+    }
+
+    private static int Take(ClientBuckets<char> buckets, int tries, char client = 'a') => Enumerable.Range(0, tries).Count(_ => buckets.TryTake(client, out var _));
+
+    private ClientBuckets<char> Buckets(int size, TimeSpan window) => new(size, window, _time);
+}
