@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Authorization.Policy;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace AuthApi.Security;
@@ -18,6 +19,7 @@ public static class SecurityServices
         services.AddAllowedOrigins();
         services.AddRateLimits();
         services.AddRecentAuthentication();
+        services.AddSingleton<IPolicyEvaluator, SignedInPolicyEvaluator>();
         return services;
     }
 }
