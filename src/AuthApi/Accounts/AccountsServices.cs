@@ -4,7 +4,6 @@ using AuthApi.Http;
 using AuthApi.Storage;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Identity;
-using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace AuthApi.Accounts;
 
@@ -23,6 +22,8 @@ public static partial class AccountsServices
         services.AddSingleton<PasswordHashMetrics>();
         services.AddOnStarted(provider => provider.GetRequiredService<PasswordHashMetrics>());
 
+        services.AddStatelessIdentity();
+
         // AddIdentityCore, as AddIdentity would bring the cookie handlers along.
         services.AddIdentityCore<ApplicationUser>(options =>
             {
@@ -38,12 +39,23 @@ public static partial class AccountsServices
             .AddClaimsPrincipalFactory<ApplicationClaimsPrincipalFactory>()
             .AddSignInManager();
 
-        // In place of Identity's, which counts halves of characters and asks for digits and signs.
-        services.Replace(ServiceDescriptor.Scoped<IPasswordValidator<ApplicationUser>, AccountPasswordValidator>());
-
         services.AddGeneratedJson(AccountsJson.Default);
         services.DoWithoutDataProtection();
         return services;
+    }
+
+    // Identity makes these for every request, as somebody's own may hold a context. None of these holds anything, and every logout has managers made.
+    private static void AddStatelessIdentity(this IServiceCollection services)
+    {
+        services.AddSingleton<IdentityErrorDescriber>();
+        services.AddSingleton<ILookupNormalizer, UpperInvariantLookupNormalizer>();
+        services.AddSingleton<IPasswordHasher<ApplicationUser>, PasswordHasher<ApplicationUser>>();
+        services.AddSingleton<IUserConfirmation<ApplicationUser>, DefaultUserConfirmation<ApplicationUser>>();
+        services.AddSingleton<IUserValidator<ApplicationUser>, UserValidator<ApplicationUser>>();
+        services.AddSingleton<IRoleValidator<IdentityRole<int>>, RoleValidator<IdentityRole<int>>>();
+
+        // In place of Identity's, which counts halves of characters and asks for digits and signs.
+        services.AddSingleton<IPasswordValidator<ApplicationUser>, AccountPasswordValidator>();
     }
 
     // Authentication brings Data Protection, which makes a key ring at start and keeps it on disk. Nothing in this program is
