@@ -20,7 +20,7 @@ return await ClearStart.RunAsync(args, async () =>
         .AddAudit()
         .AddSessions()
         .AddAccounts()
-        .AddObservability(builder.Configuration);
+        .AddObservability(builder.Configuration, builder.Environment);
 
     await using var app = builder.Build();
 

@@ -32,8 +32,8 @@ internal sealed class CommonAnswersFilter : IOperationFilter
             Add(ApiProblem.NotAuthenticated, "no session came, or a dead one; a session cookie that came is removed.");
             operation.Security =
             [
-                new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(ObservabilityServices.CookieScheme, context.Document)] = [] },
-                new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(ObservabilityServices.HeaderScheme, context.Document)] = [] },
+                new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(ApiDocument.CookieScheme, context.Document)] = [] },
+                new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(ApiDocument.HeaderScheme, context.Document)] = [] },
             ];
         }
 

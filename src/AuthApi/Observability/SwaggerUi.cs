@@ -45,7 +45,7 @@ internal static partial class SwaggerUi
                 branch.UseSwaggerUI(options =>
                 {
                     options.DocumentTitle = "AuthApi";
-                    options.SwaggerEndpoint($"/swagger/{ObservabilityServices.DocumentName}/swagger.json", "AuthApi");
+                    options.SwaggerEndpoint($"/swagger/{ApiDocument.Name}/swagger.json", "AuthApi");
                     options.DisplayRequestDuration();
                     options.DefaultModelsExpandDepth(0);
                     options.EnableTryItOutByDefault();
@@ -77,7 +77,7 @@ internal static partial class SwaggerUi
         }
     }
 
-    private static bool IsEnabled(IConfiguration configuration, IHostEnvironment environment)
+    public static bool IsEnabled(IConfiguration configuration, IHostEnvironment environment)
     {
         // A value that is neither is reported when the options are validated.
         var isSet = bool.TryParse(configuration[$"{SwaggerOptions.Section}:{nameof(SwaggerOptions.Enabled)}"], out var enabled);

@@ -1,15 +1,9 @@
 using System.ComponentModel.DataAnnotations;
-using System.Reflection;
 using AuthApi.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Options;
-using OpenTelemetry.Exporter;
-using OpenTelemetry.Logs;
-using OpenTelemetry.Metrics;
-using OpenTelemetry.Resources;
-using OpenTelemetry.Trace;
 
 namespace AuthApi.Observability;
 
@@ -28,74 +22,38 @@ public sealed class MetricsOptions
 
 /// <summary>
 /// Sends traces, metrics and logs where OpenTelemetry's standard variables point, and shows the metrics to Prometheus. What nobody has asked
-/// for is not set up at all, so that it costs nothing. The instruments are made by the rooms, and by the framework; here are only their names.
+/// for is not even loaded (<see cref="TelemetryExport"/>), so that it costs nothing. The instruments are made by the rooms, and by the framework.
 /// </summary>
 internal static class Telemetry
 {
     private const string Path = "/metrics";
 
-    private static readonly string[] Meters =
-    [
-        Instruments.MeterName,
-        "Microsoft.AspNetCore.Identity",
-        "Microsoft.AspNetCore.Hosting",
-        "Microsoft.AspNetCore.Server.Kestrel",
-        "Microsoft.AspNetCore.RateLimiting",
-        "Microsoft.AspNetCore.Diagnostics",
-        "System.Runtime",
-    ];
+    private static readonly string[] Signals = [TelemetryExport.Traces, TelemetryExport.Metrics, TelemetryExport.Logs];
 
     /// <exception cref="ConfigurationException">A variable has a value that cannot be used.</exception>
     public static void AddTelemetry(this IServiceCollection services, IConfiguration configuration)
     {
         services.AddValidatedOptions<MetricsOptions>(MetricsOptions.Section);
-        var (traces, metrics, logs) = (OtlpTarget.Of("TRACES", configuration), OtlpTarget.Of("METRICS", configuration), OtlpTarget.Of("LOGS", configuration));
         var prometheus = configuration.GetValue<bool>($"{MetricsOptions.Section}:{nameof(MetricsOptions.Enabled)}");
         if (prometheus)
         {
             services.AddOnStarted(CheckPort);
         }
 
-        if (traces is not null || metrics is not null || logs is not null || prometheus)
+        if (prometheus || Signals.Any(signal => IsSent(signal, configuration)))
         {
-            services.AddTelemetry(traces, metrics, logs, prometheus);
+            services.AddTelemetryExport(configuration, prometheus);
         }
     }
 
-    // Apart from the decision, so that what nobody has asked for is not even loaded.
-    private static void AddTelemetry(this IServiceCollection services, OtlpTarget? traces, OtlpTarget? metrics, OtlpTarget? logs, bool prometheus)
+    /// <summary>Whether a signal is to be sent, by its own variables or those of all.</summary>
+    public static bool IsSent(string signal, IConfiguration configuration)
     {
-        var telemetry = services.AddOpenTelemetry().ConfigureResource(resource => resource
-            .AddService("AuthApi", serviceVersion: Assembly.GetExecutingAssembly().GetName().Version?.ToString(3))
-            .AddEnvironmentVariableDetector());
-        if (traces is not null)
-        {
-            telemetry.WithTracing(builder => builder
-                .AddAspNetCoreInstrumentation(options => options.Filter = static context => !IsOfOperators(context.Request.Path))
-                .AddOtlpExporter(traces.Name, traces.Configure));
-        }
+        return (IsSet("OTEL_EXPORTER_OTLP_ENDPOINT") || IsSet($"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT"))
+            && configuration[$"OTEL_{signal}_EXPORTER"] != "none"
+            && !string.Equals(configuration["OTEL_SDK_DISABLED"], "true", StringComparison.OrdinalIgnoreCase);
 
-        if (metrics is not null || prometheus)
-        {
-            telemetry.WithMetrics(builder =>
-            {
-                builder.AddMeter(Meters);
-                if (metrics is not null)
-                {
-                    builder.AddOtlpExporter(metrics.Name, metrics.Configure);
-                }
-
-                if (prometheus)
-                {
-                    builder.AddPrometheusExporter(options => options.ScopeInfoEnabled = false);
-                }
-            });
-        }
-
-        if (logs is not null)
-        {
-            telemetry.WithLogging(builder => builder.AddOtlpExporter(logs.Name, logs.Configure), options => options.IncludeFormattedMessage = true);
-        }
+        bool IsSet(string key) => configuration[key] is { Length: > 0 };
     }
 
     /// <summary>Shows the metrics to Prometheus, which asks over plain HTTP and by whatever name, where they are meant to be seen (ASVS 13.4.5).</summary>
@@ -122,7 +80,7 @@ internal static class Telemetry
     private static bool IsMetrics(PathString path) => path.Equals(Path, StringComparison.OrdinalIgnoreCase) || path.Equals($"{Path}/", StringComparison.OrdinalIgnoreCase);
 
     // They ask every few seconds, and would bury what users do.
-    private static bool IsOfOperators(PathString path) => path.StartsWithSegments("/health", StringComparison.OrdinalIgnoreCase) || IsMetrics(path);
+    public static bool IsOfOperators(PathString path) => path.StartsWithSegments("/health", StringComparison.OrdinalIgnoreCase) || IsMetrics(path);
 
     private static void CheckPort(IServiceProvider provider)
     {
@@ -132,55 +90,6 @@ internal static class Telemetry
         {
             throw new ConfigurationException(
                 $"{MetricsOptions.Section}:{nameof(MetricsOptions.Port)}", $"is {port}, and none of the addresses in Urls has that port ({string.Join(", ", addresses)}).");
-        }
-    }
-
-    /// <summary>Where one signal is sent, by its own variables or those of all signals. The exporter by itself reads the latter only.</summary>
-    /// <param name="Name">The exporter's name.</param>
-    /// <param name="Configure">Sets what the signal's own variables say.</param>
-    private sealed record OtlpTarget(string Name, Action<OtlpExporterOptions> Configure)
-    {
-        public static OtlpTarget? Of(string signal, IConfiguration configuration)
-        {
-            var own = $"OTEL_EXPORTER_OTLP_{signal}_";
-            if (Value("OTEL_EXPORTER_OTLP_ENDPOINT") is null && Value($"{own}ENDPOINT") is null
-                || Value($"OTEL_{signal}_EXPORTER") is "none"
-                || string.Equals(Value("OTEL_SDK_DISABLED"), "true", StringComparison.OrdinalIgnoreCase))
-            {
-                return null;
-            }
-
-            CheckAddress("OTEL_EXPORTER_OTLP_ENDPOINT");
-            var endpoint = CheckAddress($"{own}ENDPOINT");
-            CheckProtocol("OTEL_EXPORTER_OTLP_PROTOCOL");
-            var protocol = CheckProtocol($"{own}PROTOCOL");
-            var headers = Value($"{own}HEADERS");
-            return new OtlpTarget(signal, options =>
-            {
-                // First, as the address of a signal is taken as it is by one protocol only.
-                options.Protocol = protocol ?? options.Protocol;
-                options.Headers = headers ?? options.Headers;
-                if (endpoint is not null)
-                {
-                    options.Endpoint = endpoint;
-                }
-            });
-
-            string? Value(string key) => configuration[key] is { Length: > 0 } value ? value : null;
-
-            Uri? CheckAddress(string key) => Value(key) is not { } text
-                ? null
-                : Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https"
-                    ? uri
-                    : throw new ConfigurationException(key, $"has '{text}', which is no http:// or https:// address.");
-
-            OtlpExportProtocol? CheckProtocol(string key) => Value(key) switch
-            {
-                null => null,
-                "grpc" => OtlpExportProtocol.Grpc,
-                "http/protobuf" => OtlpExportProtocol.HttpProtobuf,
-                var other => throw new ConfigurationException(key, $"has '{other}', and must be grpc or http/protobuf."),
-            };
         }
     }
 }

@@ -29,6 +29,9 @@ internal static class Start
             Path.Combine(authApi, "AuthApi.dll"),
             "--environment", "Development",
             "--ConnectionStrings:Auth", $"Data Source={DataFolder.AuthApiDatabase(data.Path)}",
+
+            // As in production, and as the stock one has none.
+            "--Swagger:Enabled", "false",
         ];
         var programs = new List<PublishedProgram>
         {
