@@ -52,7 +52,6 @@ public static partial class AccountsServices
         services.AddSingleton<IPasswordHasher<ApplicationUser>, PasswordHasher<ApplicationUser>>();
         services.AddSingleton<IUserConfirmation<ApplicationUser>, DefaultUserConfirmation<ApplicationUser>>();
         services.AddSingleton<IUserValidator<ApplicationUser>, UserValidator<ApplicationUser>>();
-        services.AddSingleton<IRoleValidator<IdentityRole<int>>, RoleValidator<IdentityRole<int>>>();
 
         // In place of Identity's, which counts halves of characters and asks for digits and signs.
         services.AddSingleton<IPasswordValidator<ApplicationUser>, AccountPasswordValidator>();

@@ -2,7 +2,7 @@ using AuthApi.Hosting;
 
 namespace AuthApi.Observability;
 
-/// <summary>Registers what shows: telemetry, and the OpenAPI document with Swagger UI. What is off is not loaded.</summary>
+/// <summary>Registers what shows: telemetry, and the OpenAPI document with Swagger UI. What is off is not set up.</summary>
 public static class ObservabilityServices
 {
     public static IServiceCollection AddObservability(this IServiceCollection services, IConfiguration configuration, IHostEnvironment environment)

@@ -19,7 +19,7 @@ public static class SecurityServices
         services.AddAllowedOrigins();
         services.AddRateLimits();
         services.AddRecentAuthentication();
-        services.AddSingleton<IPolicyEvaluator, SignedInPolicyEvaluator>();
+        services.AddTransient<IPolicyEvaluator, SignedInPolicyEvaluator>();
         return services;
     }
 }

@@ -7,7 +7,8 @@ namespace AuthApi.Security;
 
 /// <summary>
 /// Lets whoever is signed in through where nothing else is asked, as most calls have it, without asking the handlers of requirements one after
-/// the other; that is a tenth of a signed-in request. Everything else, and every refusal, is the framework's.
+/// the other; that is a tenth of a signed-in request. Everything else, and every refusal, is the framework's. So a handler that is to refuse
+/// somebody who is signed in has a requirement of its own.
 /// </summary>
 internal sealed class SignedInPolicyEvaluator(IAuthorizationService authorization) : PolicyEvaluator(authorization)
 {
@@ -15,7 +16,11 @@ internal sealed class SignedInPolicyEvaluator(IAuthorizationService authorizatio
 
     public override Task<PolicyAuthorizationResult> AuthorizeAsync(
         AuthorizationPolicy policy, AuthenticateResult authenticationResult, HttpContext context, object? resource) =>
-        policy.Requirements is [DenyAnonymousAuthorizationRequirement] && context.User.Identity is { IsAuthenticated: true }
+        AsksNothingElse(policy) && context.User.Identity is { IsAuthenticated: true }
             ? Success
             : base.AuthorizeAsync(policy, authenticationResult, context, resource);
+
+    // That requirement itself: what is derived from it may ask more.
+    private static bool AsksNothingElse(AuthorizationPolicy policy) =>
+        policy.Requirements.Count == 1 && policy.Requirements[0].GetType() == typeof(DenyAnonymousAuthorizationRequirement);
 }

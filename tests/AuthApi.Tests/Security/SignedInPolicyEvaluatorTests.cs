@@ -2,6 +2,7 @@ using System.Security.Claims;
 using AuthApi.Security;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Authorization.Infrastructure;
 using Microsoft.AspNetCore.Http;
 using Moq;
 
@@ -37,10 +38,14 @@ internal sealed class SignedInPolicyEvaluatorTests
 
         var role = await EvaluateAsync(SignedIn, policy => policy.RequireRole("Administrator"));
         var both = await EvaluateAsync(SignedIn, policy => policy.RequireAuthenticatedUser().RequireClaim("amr", "mfa"));
+        var stricter = await EvaluateAsync(SignedIn, policy => policy.AddRequirements(new Stricter()));
 
+        Assert.That(stricter, Is.EqualTo((Passed: false, Challenged: false)));
         Assert.That(role, Is.EqualTo((Passed: false, Challenged: false)));
         Assert.That(both, Is.EqualTo((Passed: false, Challenged: false)));
     }
+
+    private sealed class Stricter : DenyAnonymousAuthorizationRequirement;
 
     private void Answer(AuthorizationResult result) => _framework
         .Setup(framework => framework.AuthorizeAsync(It.IsAny<ClaimsPrincipal>(), It.IsAny<object?>(), It.IsAny<IEnumerable<IAuthorizationRequirement>>()))
