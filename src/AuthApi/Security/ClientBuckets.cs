@@ -49,16 +49,8 @@ internal sealed class ClientBuckets<TClient> : IDisposable
         retryAfter = TimeSpan.Zero;
         while (true)
         {
-            if (!_fullAt.TryGetValue(client, out var fullAt))
-            {
-                if (_fullAt.TryAdd(client, now + _refill))
-                {
-                    return true;
-                }
-
-                continue;
-            }
-
+            // One that is not kept is full, and zero is a time long past.
+            var isKept = _fullAt.TryGetValue(client, out var fullAt);
             var missing = Math.Max(0, fullAt - now);
             if (missing > _mostMissing)
             {
@@ -66,7 +58,8 @@ internal sealed class ClientBuckets<TClient> : IDisposable
                 return false;
             }
 
-            if (_fullAt.TryUpdate(client, now + missing + _refill, fullAt))
+            var next = now + missing + _refill;
+            if (isKept ? _fullAt.TryUpdate(client, next, fullAt) : _fullAt.TryAdd(client, next))
             {
                 return true;
             }

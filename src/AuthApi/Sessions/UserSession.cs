@@ -92,7 +92,6 @@ public sealed record UserSession
             builder.Property(session => session.IpAddress).HasMaxLength(45);
             builder.Property(session => session.UserAgent).HasMaxLength(512);
 
-
             // An account's sessions go with the account.
             builder.HasOne<ApplicationUser>().WithMany().HasForeignKey(session => session.UserId).OnDelete(DeleteBehavior.Cascade);
         }
