@@ -4,19 +4,23 @@ using Microsoft.EntityFrameworkCore;
 namespace AuthApi.Audit;
 
 /// <summary>
-/// What happened, in the order in which it was written. An entry is added in the transaction of what it reports
-/// (<see cref="Add"/>, <see cref="InsertAsync"/>).
+/// What happened, in the order in which it was written. An entry is written in the transaction of what it reports, into a journal, from
+/// which it is moved to its place among the entries of its user later; it is read from both.
 /// </summary>
 public sealed class AuditTrail(IDbContextFactory<AuthDbContext> contexts, GroupCommit commits)
 {
-    /// <summary>Adds an entry to what <paramref name="context"/> is about to save.</summary>
-    // A copy, as a write may run twice, and the database numbers the instance it is given.
-    public static void Add(AuthDbContext context, AuditEntry entry) => context.Add(entry with { });
+    /// <summary>Where entries are written, and how they are moved.</summary>
+    internal static readonly Journal Journal = new(
+        """
+        INSERT INTO "AuditEntries" ("Id", "At", "Event", "UserId", "SessionId", "BySessionId", "Reason", "IpAddress", "UserAgent")
+        SELECT "Id", "At", "Event", "UserId", "SessionId", "BySessionId", "Reason", "IpAddress", "UserAgent" FROM "AuditJournal" ORDER BY "Id" LIMIT @p0
+        """,
+        """DELETE FROM "AuditJournal" WHERE "Id" IN (SELECT "Id" FROM "AuditJournal" ORDER BY "Id" LIMIT @p0)""");
 
     /// <summary>Writes an entry now, in the transaction that <paramref name="context"/> is in; what every logout does.</summary>
     public static Task InsertAsync(AuthDbContext context, AuditEntry entry) => context.Prepare(
         """
-        INSERT INTO "AuditEntries" ("At", "Event", "UserId", "SessionId", "BySessionId", "Reason", "IpAddress", "UserAgent")
+        INSERT INTO "AuditJournal" ("At", "Event", "UserId", "SessionId", "BySessionId", "Reason", "IpAddress", "UserAgent")
         VALUES (@p0, @p1, @p2, @p3, @p4, @p5, @p6, @p7)
         """,
         entry.At.ToUnixTimeMilliseconds(),
@@ -44,7 +48,8 @@ public sealed class AuditTrail(IDbContextFactory<AuthDbContext> contexts, GroupC
 
     /// <summary>Deletes entries older than <paramref name="before"/>, <paramref name="limit"/> at most.</summary>
     /// <returns>How many.</returns>
-    public Task<int> DeleteAsync(DateTimeOffset before, int limit) => commits.WriteAsync(context => context.Set<AuditEntry>()
-        .Where(entry => context.Set<AuditEntry>().Where(old => old.At < before).OrderBy(old => old.At).Take(limit).Select(old => old.Id).Contains(entry.Id))
-        .ExecuteDeleteAsync());
+    public Task<int> DeleteAsync(DateTimeOffset before, int limit) => commits.WriteAsync(context => context.Prepare(
+        """DELETE FROM "AuditEntries" WHERE "Id" IN (SELECT "Id" FROM "AuditEntries" WHERE "At" < @p0 ORDER BY "At" LIMIT @p1)""",
+        before.ToUnixTimeMilliseconds(),
+        limit).ExecuteNonQueryAsync());
 }

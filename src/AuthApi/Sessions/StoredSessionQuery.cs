@@ -16,7 +16,7 @@ internal static class StoredSessionQuery
             u."UserName", u."NormalizedUserName", u."Email", u."NormalizedEmail", u."EmailConfirmed", u."PasswordHash", u."SecurityStamp",
             u."ConcurrencyStamp", u."PhoneNumber", u."PhoneNumberConfirmed", u."TwoFactorEnabled", u."LockoutEnd", u."LockoutEnabled",
             u."AccessFailedCount", u."CreatedAt"
-        FROM "UserSessions" AS s
+        FROM "LiveSessions" AS s
         JOIN "AspNetUsers" AS u ON u."Id" = s."UserId"
         WHERE s."Key" = @p0 AND s."TokenHash" = @p1
         """;

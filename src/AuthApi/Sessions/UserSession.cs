@@ -72,9 +72,11 @@ public sealed record UserSession
     {
         public void Configure(EntityTypeBuilder<UserSession> builder)
         {
+            // Read by the view, which leaves out those whose end is written and whose row is still to be deleted.
             builder.ToTable("UserSessions");
+            builder.ToView("LiveSessions");
 
-            // Every end takes the row out of each index, a page each: so there is but one beside the table, which is kept in the order of its key.
+            // A row is taken out of each index, a page each: so there is but one beside the table, which is kept in the order of its key.
             builder.HasKey(session => session.Key);
             builder.Property(session => session.Key).ValueGeneratedNever();
             builder.HasIndex(session => new { session.UserId, session.Id }).IsUnique();

@@ -5,11 +5,17 @@ using Microsoft.EntityFrameworkCore;
 namespace AuthApi.Sessions;
 
 /// <summary>
-/// Sessions in the database, by EF Core. A session is never updated into being: a start inserts, an end deletes, and a last
-/// use or a renewal updates a row that is there or does nothing.
+/// Sessions in the database, by EF Core. A session is never updated into being: a start inserts, and a last use or a renewal updates a row
+/// that is there or does nothing. An end is appended to a journal, in which the rows to be deleted wait; the view <c>LiveSessions</c>, which
+/// all reading goes by, has none of them.
 /// </summary>
 internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts, OpenReaders readers, GroupCommit commits, SessionMetrics metrics) : IUserSessionStore
 {
+    /// <summary>Where ends are written, and how the rows go: in the order in which they lie.</summary>
+    public static readonly Journal Journal = new(
+        """DELETE FROM "UserSessions" WHERE "Key" IN (SELECT "Key" FROM "EndedSessions" ORDER BY "Key" LIMIT @p0)""",
+        """DELETE FROM "EndedSessions" WHERE "Key" IN (SELECT "Key" FROM "EndedSessions" ORDER BY "Key" LIMIT @p0)""");
+
     // Look-ups are not cancelled when a client hangs up: its logout would be lost with them.
     public Task<StoredSession?> FindAsync(TokenHash tokenHash) => readers.ReadAsync(context => StoredSessionQuery.FindAsync(context, tokenHash));
 
@@ -26,7 +32,7 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
             var ended = new List<Ended>();
             if (start.Replaces is { } replaces)
             {
-                await EndAsync(context, replaces, AuditEvent.SessionReplaced);
+                await EndOtherAsync(replaces, AuditEvent.SessionReplaced);
             }
 
             if (await context.Set<UserSession>().CountAsync(other => other.UserId == session.UserId) >= start.MaxPerUser)
@@ -36,12 +42,12 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
                     .ToLookup(other => other.IdleExpiresAtFrom(start.LastUse(other)) > session.CreatedAt);
                 foreach (var expired in others[false])
                 {
-                    await EndAsync(context, expired, AuditEvent.SessionExpired);
+                    await EndOtherAsync(expired, AuditEvent.SessionExpired);
                 }
 
                 foreach (var leastRecentlyUsed in others[true].OrderByDescending(start.LastUse).Skip(start.MaxPerUser - 1))
                 {
-                    await EndAsync(context, leastRecentlyUsed, AuditEvent.SessionEvicted);
+                    await EndOtherAsync(leastRecentlyUsed, AuditEvent.SessionEvicted);
                 }
             }
 
@@ -49,10 +55,10 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
             await AuditTrail.InsertAsync(context, entry);
             return ended;
 
-            async Task EndAsync(AuthDbContext context, UserSession other, AuditEvent what)
+            async Task EndOtherAsync(UserSession other, AuditEvent what)
             {
                 var end = entry with { Event = what, UserId = other.UserId, SessionId = other.Id, BySessionId = session.Id };
-                if (await DeleteAsync(context, other.UserId, other.Id, end) is { } one)
+                if (await EndAsync(context, other, end) is { } one)
                 {
                     ended.Add(one);
                 }
@@ -64,7 +70,7 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
 
     public async Task<TokenHash?> EndAsync(UserSession session, AuditEntry entry)
     {
-        var ended = await commits.WriteAsync(context => DeleteAsync(context, session.UserId, session.Id, entry));
+        var ended = await commits.WriteAsync(context => EndAsync(context, session, entry));
         return ended is { } one ? Count([one])[0] : null;
     }
 
@@ -72,9 +78,9 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
         Count(await commits.WriteAsync(async context =>
         {
             var ended = new List<Ended>();
-            foreach (var id in await OfUser(context, userId).Where(session => session.Id != except).Select(session => session.Id).ToListAsync())
+            foreach (var session in await OfUser(context, userId).Where(session => session.Id != except).Select(session => new { session.Id, session.TokenHash }).ToListAsync())
             {
-                if (await DeleteAsync(context, userId, id, entry(id)) is { } one)
+                if (await EndAsync(context, session.TokenHash, session.Id, entry(session.Id)) is { } one)
                 {
                     ended.Add(one);
                 }
@@ -89,7 +95,7 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
             var renewed = await context.Prepare(
                 """
                 UPDATE "UserSessions" SET "Key" = @p2, "TokenHash" = @p3, "AuthenticatedAt" = @p4
-                WHERE "Key" = @p0 AND "TokenHash" = @p1 AND "Id" = @p5
+                WHERE "Key" = (SELECT "Key" FROM "LiveSessions" WHERE "Key" = @p0 AND "TokenHash" = @p1 AND "Id" = @p5)
                 """,
                 session.Key,
                 session.TokenHash.ToArray(),
@@ -130,8 +136,8 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
             var expired = await FindExpiredAsync(now, last, batch);
             if (expired.Count > 0)
             {
-                last = expired[^1].Key;
-                yield return await DeleteAsync(expired, now);
+                last = expired[^1].TokenHash.Prefix;
+                yield return await EndAsync(expired, now);
             }
 
             if (expired.Count < batch)
@@ -157,19 +163,19 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
             .Where(session => (after == null || session.Key > after) && session.IdleExpiresAt <= now)
             .OrderBy(session => session.Key)
             .Take(limit)
-            .Select(session => new Expired(session.Key, session.UserId, session.Id))
+            .Select(session => new Expired(session.TokenHash, session.UserId, session.Id))
             .ToListAsync();
     }
 
     // One may have been used since it was looked for, and live on.
-    private async Task<IReadOnlyList<TokenHash>> DeleteAsync(List<Expired> expired, DateTimeOffset now) =>
+    private async Task<IReadOnlyList<TokenHash>> EndAsync(List<Expired> expired, DateTimeOffset now) =>
         Count(await commits.WriteAsync(async context =>
         {
             var ended = new List<Ended>();
             foreach (var session in expired)
             {
                 var entry = new AuditEntry { At = now, Event = AuditEvent.SessionExpired, UserId = session.UserId, SessionId = session.Id };
-                if (await DeleteAsync(context, session.UserId, session.Id, entry, expiredAt: now) is { } one)
+                if (await EndAsync(context, session.TokenHash, session.Id, entry, expiredAt: now) is { } one)
                 {
                     ended.Add(one);
                 }
@@ -199,22 +205,35 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
         session.IpAddress,
         session.UserAgent).ExecuteNonQueryAsync();
 
-    // One statement, so nobody else can have ended it in between, and it says which token the session had.
-    private static async Task<Ended?> DeleteAsync(AuthDbContext context, int userId, Guid sessionId, AuditEntry entry, DateTimeOffset? expiredAt = null)
+    // That it has ended is written into the journal, and only if it had not: the row, and what is in the index, are deleted later.
+    private static async Task<Ended?> EndAsync(AuthDbContext context, TokenHash tokenHash, Guid sessionId, AuditEntry entry, DateTimeOffset? expiredAt = null)
     {
-        var command = context.Prepare(
-            """DELETE FROM "UserSessions" WHERE "UserId" = @p0 AND "Id" = @p1 AND "IdleExpiresAt" <= @p2 RETURNING "TokenHash" """,
-            userId,
+        var count = await context.Prepare(
+            """
+            INSERT INTO "EndedSessions" ("Key")
+            SELECT "Key" FROM "LiveSessions" WHERE "Key" = @p0 AND "TokenHash" = @p1 AND "Id" = @p2 AND "IdleExpiresAt" <= @p3
+            """,
+            tokenHash.Prefix,
+            tokenHash.ToArray(),
             sessionId,
-            (expiredAt ?? DateTimeOffset.MaxValue).ToUnixTimeMilliseconds());
-        if (await command.ExecuteScalarAsync() is not byte[] tokenHash)
+            (expiredAt ?? DateTimeOffset.MaxValue).ToUnixTimeMilliseconds()).ExecuteNonQueryAsync();
+        if (count == 0)
         {
             return null;
         }
 
         await AuditTrail.InsertAsync(context, entry);
-        return new Ended(new TokenHash(tokenHash), entry.Event);
+        return new Ended(tokenHash, entry.Event);
     }
+
+    // By the token that it has now, which may have been renewed since it was read.
+    private static async Task<Ended?> EndAsync(AuthDbContext context, UserSession session, AuditEntry entry) =>
+        await EndAsync(context, session.TokenHash, session.Id, entry) is { } ended
+            ? ended
+            : await context.Prepare(
+                """SELECT "TokenHash" FROM "LiveSessions" WHERE "UserId" = @p0 AND "Id" = @p1""", session.UserId, session.Id).ExecuteScalarAsync() is byte[] renewed
+                ? await EndAsync(context, new TokenHash(renewed), session.Id, entry)
+                : null;
 
     // To be called when it is durable: a write may run twice.
     private TokenHash[] Count(List<Ended> ended)
@@ -229,5 +248,5 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
 
     private readonly record struct Ended(TokenHash TokenHash, AuditEvent How);
 
-    private sealed record Expired(long Key, int UserId, Guid Id);
+    private sealed record Expired(TokenHash TokenHash, int UserId, Guid Id);
 }

@@ -25,17 +25,17 @@ public sealed partial class GroupCommit(IDbContextFactory<AuthDbContext> context
     private Task _writer = Task.CompletedTask;
     private AuthDbContext? _context;
 
+    /// <summary>Something was committed, and whoever made it is about to be told. Raised by the writer, which waits.</summary>
+    public event Action? Committed;
+
     /// <summary>Runs <paramref name="write"/> and completes with its result when that is durable.</summary>
     /// <exception cref="StoreUnavailableException">The writer has stopped, because the program is ending.</exception>
     /// <exception cref="DbUpdateException">The store refused a row that was added to the context, and nothing of this write was kept.</exception>
     /// <exception cref="DbException">The same, of a statement that was run.</exception>
-    public Task<TResult> WriteAsync<TResult>(Func<AuthDbContext, Task<TResult>> write)
-    {
-        var waiting = new Write<TResult>(write);
-        return _waiting.Writer.TryWrite(waiting)
-            ? waiting.Task
-            : Task.FromException<TResult>(new StoreUnavailableException("The program is ending and takes no more writes."));
-    }
+    public Task<TResult> WriteAsync<TResult>(Func<AuthDbContext, Task<TResult>> write) => WriteAsync(new Write<TResult>(write, isNoted: true));
+
+    /// <summary>The same, without <see cref="Committed"/> for it.</summary>
+    internal Task<TResult> WriteUnnotedAsync<TResult>(Func<AuthDbContext, Task<TResult>> write) => WriteAsync(new Write<TResult>(write, isNoted: false));
 
     /// <summary>Waits for a write as long as a client can be made to. The write goes on: it may yet be made.</summary>
     /// <exception cref="StoreUnavailableException">It took longer.</exception>
@@ -148,6 +148,11 @@ public sealed partial class GroupCommit(IDbContextFactory<AuthDbContext> context
         }
 
         metrics.Committed(batch.Count, Stopwatch.GetElapsedTime(began));
+        if (batch.Exists(write => write.IsNoted))
+        {
+            Committed?.Invoke();
+        }
+
         foreach (var write in batch)
         {
             write.Complete();
@@ -188,8 +193,14 @@ public sealed partial class GroupCommit(IDbContextFactory<AuthDbContext> context
         }
     }
 
-    private abstract class Write
+    private Task<TResult> WriteAsync<TResult>(Write<TResult> write) => _waiting.Writer.TryWrite(write)
+        ? write.Task
+        : Task.FromException<TResult>(new StoreUnavailableException("The program is ending and takes no more writes."));
+
+    private abstract class Write(bool isNoted)
     {
+        public bool IsNoted => isNoted;
+
         public abstract Task RunAsync(AuthDbContext context);
 
         public abstract void Complete();
@@ -197,7 +208,7 @@ public sealed partial class GroupCommit(IDbContextFactory<AuthDbContext> context
         public abstract void Fail(Exception exception);
     }
 
-    private sealed class Write<TResult>(Func<AuthDbContext, Task<TResult>> write) : Write
+    private sealed class Write<TResult>(Func<AuthDbContext, Task<TResult>> write, bool isNoted) : Write(isNoted)
     {
         // Continuations run elsewhere: the writer must not be held up by what its callers do next.
         private readonly TaskCompletionSource<TResult> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -31,6 +31,7 @@ public static class StorageServices
         services.AddSingleton<StorageMetrics>();
         services.AddSingleton<GroupCommit>();
         services.AddHostedService(provider => provider.GetRequiredService<GroupCommit>());
+        services.AddHostedService<JournalDrain>();
         services.AddExceptionHandler<StoreUnavailableExceptionHandler>();
         services.AddSingleton<StoreProbe>();
         services.AddHealthChecks().AddCheck<StoreProbe>("store");

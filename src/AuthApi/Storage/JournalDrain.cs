@@ -1,0 +1,92 @@
+using System.Threading.Channels;
+
+namespace AuthApi.Storage;
+
+/// <summary>
+/// Empties the journals a second after something was written, in slices that each hold up the writer for a few milliseconds, and once more
+/// when the program ends. A killed program leaves in them what the next one begins with; nobody can tell the difference.
+/// </summary>
+internal sealed partial class JournalDrain(
+    IEnumerable<Journal> journals, GroupCommit commits, TimeProvider time, ILogger<JournalDrain> logger) : BackgroundService
+{
+    // Rows of each journal.
+    private const int Slice = 64;
+
+    // What is written in the meantime is drained together, in the order of the table that it goes to.
+    private static readonly TimeSpan Delay = TimeSpan.FromSeconds(1);
+
+    private readonly Journal[] _journals = [.. journals];
+    private readonly Channel<bool> _written = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+
+    public override Task StartAsync(CancellationToken cancellationToken)
+    {
+        // At once, for what a killed program has left.
+        Note();
+        commits.Committed += Note;
+        return base.StartAsync(cancellationToken);
+    }
+
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        commits.Committed -= Note;
+        await base.StopAsync(cancellationToken);
+        await DrainAsync(cancellationToken);
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (await _written.Reader.WaitToReadAsync(stoppingToken))
+        {
+            await Task.Delay(Delay, time, stoppingToken);
+            _written.Reader.TryRead(out _);
+            if (!await DrainAsync(stoppingToken))
+            {
+                Note();
+            }
+        }
+    }
+
+    private void Note() => _written.Writer.TryWrite(true);
+
+    /// <returns>Whether the store took it.</returns>
+    private async Task<bool> DrainAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            while (!cancellationToken.IsCancellationRequested && await commits.WriteUnnotedAsync(DrainSliceAsync))
+            {
+            }
+
+            return true;
+        }
+        catch (Exception exception)
+        {
+            Log.NotDrained(logger, exception.Message);
+            return false;
+        }
+    }
+
+    /// <returns>Whether there may be more.</returns>
+    private async Task<bool> DrainSliceAsync(AuthDbContext context)
+    {
+        var isMore = false;
+        foreach (var journal in _journals)
+        {
+            var count = 0;
+            foreach (var statement in journal.Drain)
+            {
+                count = await context.Prepare(statement, Slice).ExecuteNonQueryAsync();
+            }
+
+            isMore |= count == Slice;
+        }
+
+        return isMore;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(108, LogLevel.Warning, "The journals could not be drained; what is in them counts all the same, and it is tried again: {Message}")]
+        public static partial void NotDrained(ILogger logger, string message);
+    }
+}
