@@ -35,7 +35,7 @@ return await ClearStart.RunAsync(args, async () =>
     app.UseHttpsOnly();
     app.UseAllowedOrigins();
     app.UseCrossSiteGuard();
-    app.UseAuthentication();
+    app.UseSessions();
     app.UseRateLimits();
     app.UseOpenApi();
     app.UseAuthorization();

@@ -16,7 +16,7 @@ namespace AuthApi.Accounts;
 
 /// <summary>Who you are: making an account, logging in, logging out.</summary>
 [ApiController]
-[Produces("application/json")]
+[ProducesJson]
 [Tags("Accounts")]
 public sealed partial class AccountController(
     SignInManager<ApplicationUser> signInManager,

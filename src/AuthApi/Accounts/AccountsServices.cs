@@ -24,6 +24,8 @@ public static partial class AccountsServices
 
         services.AddStatelessIdentity();
 
+        services.AddScoped<UserClaimsPrincipalFactory<ApplicationUser, IdentityRole<int>>>();
+
         // AddIdentityCore, as AddIdentity would bring the cookie handlers along.
         services.AddIdentityCore<ApplicationUser>(options =>
             {
@@ -39,6 +41,7 @@ public static partial class AccountsServices
             .AddClaimsPrincipalFactory<ApplicationClaimsPrincipalFactory>()
             .AddSignInManager();
 
+        services.AddRoomControllers(typeof(AccountController), typeof(MeController));
         services.AddGeneratedJson(AccountsJson.Default);
         services.DoWithoutDataProtection();
         return services;

@@ -9,11 +9,11 @@ namespace AuthApi.Accounts;
 
 /// <summary>
 /// Identity's claims, and the two facts of an account beyond them that <c>GET /me/</c> tells without asking the store. Where roles and
-/// claims have been loaded with the session already, they are not asked for again.
+/// claims have been loaded with the session already, they are not asked for again, and Identity's managers and their database context, which
+/// would ask, are not made.
 /// </summary>
-internal sealed class ApplicationClaimsPrincipalFactory(
-    UserManager<ApplicationUser> userManager, RoleManager<IdentityRole<int>> roleManager, IOptions<IdentityOptions> options, LoadedUser loaded)
-    : UserClaimsPrincipalFactory<ApplicationUser, IdentityRole<int>>(userManager, roleManager, options)
+internal sealed class ApplicationClaimsPrincipalFactory(IServiceProvider services, IOptions<IdentityOptions> options, LoadedUser loaded)
+    : IUserClaimsPrincipalFactory<ApplicationUser>
 {
     /// <summary>OpenID Connect Core 5.1.</summary>
     public const string EmailVerified = "email_verified";
@@ -22,18 +22,21 @@ internal sealed class ApplicationClaimsPrincipalFactory(
 
     public static bool IsTrue(ClaimsPrincipal user, string claimType) => user.HasClaim(claimType, "true");
 
-    protected override async Task<ClaimsIdentity> GenerateClaimsAsync(ApplicationUser user)
+    public async Task<ClaimsPrincipal> CreateAsync(ApplicationUser user)
     {
-        var identity = loaded.TryGet(user, out var roles, out var claims) ? Identity(user, roles, claims) : await base.GenerateClaimsAsync(user);
+        var principal = loaded.TryGet(user, out var roles, out var claims)
+            ? new ClaimsPrincipal(Identity(user, roles, claims))
+            : await services.GetRequiredService<UserClaimsPrincipalFactory<ApplicationUser, IdentityRole<int>>>().CreateAsync(user);
+        var identity = (ClaimsIdentity)principal.Identity!;
         identity.AddClaim(Claim(EmailVerified, user.EmailConfirmed));
         identity.AddClaim(Claim(TwoFactorEnabled, user.TwoFactorEnabled));
-        return identity;
+        return principal;
     }
 
     // What Identity's own makes of the same, but for the security stamp: it ends nothing here, and so need not be at hand.
     private ClaimsIdentity Identity(ApplicationUser user, IReadOnlyList<string> roles, IReadOnlyList<Claim> claims)
     {
-        var types = Options.ClaimsIdentity;
+        var types = options.Value.ClaimsIdentity;
         var identity = new ClaimsIdentity(IdentityConstants.ApplicationScheme, types.UserNameClaimType, types.RoleClaimType);
         identity.AddClaim(new Claim(types.UserIdClaimType, user.Id.ToString(CultureInfo.InvariantCulture)));
         identity.AddClaim(new Claim(types.UserNameClaimType, user.UserName!));

@@ -68,12 +68,19 @@ public sealed class ApplicationUserManager : UserManager<ApplicationUser>
     public Task CountFailureAsync(ApplicationUser user, AuditEntry failure)
     {
         var (most, lockoutEnd) = (Options.Lockout.MaxFailedAccessAttempts, _time.GetUtcNow() + Options.Lockout.DefaultLockoutTimeSpan);
-        return GroupCommit.WithinLimitAsync(_commits.WriteAsync(async context =>
+        return GroupCommit.WithinLimitAsync(_commits.WriteAsync(async connection =>
         {
-            await context.Users.Where(stored => stored.Id == user.Id).ExecuteUpdateAsync(update => update
-                .SetProperty(stored => stored.LockoutEnd, stored => stored.AccessFailedCount + 1 >= most ? lockoutEnd : stored.LockoutEnd)
-                .SetProperty(stored => stored.AccessFailedCount, stored => stored.AccessFailedCount + 1 >= most ? 0 : stored.AccessFailedCount + 1));
-            await AuditTrail.InsertAsync(context, failure);
+            await connection.Prepare(
+                """
+                UPDATE "AspNetUsers" SET
+                    "LockoutEnd" = CASE WHEN "AccessFailedCount" + 1 >= @p1 THEN @p2 ELSE "LockoutEnd" END,
+                    "AccessFailedCount" = CASE WHEN "AccessFailedCount" + 1 >= @p1 THEN 0 ELSE "AccessFailedCount" + 1 END
+                WHERE "Id" = @p0
+                """,
+                user.Id,
+                most,
+                lockoutEnd.ToUnixTimeMilliseconds()).ExecuteNonQueryAsync();
+            await AuditTrail.InsertAsync(connection, failure);
             return true;
         }));
     }
@@ -83,8 +90,8 @@ public sealed class ApplicationUserManager : UserManager<ApplicationUser>
     {
         if (user.AccessFailedCount != 0)
         {
-            await GroupCommit.WithinLimitAsync(_commits.WriteAsync(context => context.Users.Where(stored => stored.Id == user.Id)
-                .ExecuteUpdateAsync(update => update.SetProperty(stored => stored.AccessFailedCount, 0))));
+            await GroupCommit.WithinLimitAsync(_commits.WriteAsync(connection =>
+                connection.Prepare("""UPDATE "AspNetUsers" SET "AccessFailedCount" = 0 WHERE "Id" = @p0""", user.Id).ExecuteNonQueryAsync()));
         }
 
         return IdentityResult.Success;

@@ -11,7 +11,7 @@ namespace AuthApi.Accounts;
 /// request would make them, and this one is answered from memory.
 /// </summary>
 [ApiController]
-[Produces("application/json")]
+[ProducesJson]
 [Tags("Accounts")]
 public sealed class MeController : ControllerBase
 {

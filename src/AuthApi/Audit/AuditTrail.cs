@@ -17,8 +17,8 @@ public sealed class AuditTrail(IDbContextFactory<AuthDbContext> contexts, GroupC
         """,
         """DELETE FROM "AuditJournal" WHERE "Id" IN (SELECT "Id" FROM "AuditJournal" ORDER BY "Id" LIMIT @p0)""");
 
-    /// <summary>Writes an entry now, in the transaction that <paramref name="context"/> is in; what every logout does.</summary>
-    public static Task InsertAsync(AuthDbContext context, AuditEntry entry) => context.Prepare(
+    /// <summary>Writes an entry now, in the transaction that <paramref name="connection"/> is in; what every logout does.</summary>
+    public static Task InsertAsync(StoreConnection connection, AuditEntry entry) => connection.Prepare(
         """
         INSERT INTO "AuditJournal" ("At", "Event", "UserId", "SessionId", "BySessionId", "Reason", "IpAddress", "UserAgent")
         VALUES (@p0, @p1, @p2, @p3, @p4, @p5, @p6, @p7)
@@ -48,7 +48,7 @@ public sealed class AuditTrail(IDbContextFactory<AuthDbContext> contexts, GroupC
 
     /// <summary>Deletes entries older than <paramref name="before"/>, <paramref name="limit"/> at most.</summary>
     /// <returns>How many.</returns>
-    public Task<int> DeleteAsync(DateTimeOffset before, int limit) => commits.WriteAsync(context => context.Prepare(
+    public Task<int> DeleteAsync(DateTimeOffset before, int limit) => commits.WriteAsync(connection => connection.Prepare(
         """DELETE FROM "AuditEntries" WHERE "Id" IN (SELECT "Id" FROM "AuditEntries" WHERE "At" < @p0 ORDER BY "At" LIMIT @p1)""",
         before.ToUnixTimeMilliseconds(),
         limit).ExecuteNonQueryAsync());

@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Mvc.Infrastructure;
 using Microsoft.AspNetCore.Mvc.ModelBinding;
 using Microsoft.AspNetCore.Mvc.ModelBinding.Metadata;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Primitives;
 
 namespace AuthApi.Http;
@@ -54,6 +55,9 @@ public static class HttpServices
             {
                 options.InvalidModelStateResponseFactory = InvalidModelProblem.Create;
 
+                // Not around every action: ModelFilters.
+                options.SuppressModelStateInvalidFilter = true;
+
                 // A bare status from a filter (415) gets its body from the status code pages, like any other.
                 options.SuppressMapClientErrors = true;
             })
@@ -68,6 +72,7 @@ public static class HttpServices
             });
 
         services.AddSingleton<IActionResultExecutor<ObjectResult>, GeneratedJson.Executor>();
+        services.AddSingleton<IConfigureOptions<MvcOptions>, ModelFilters>();
 
         services.AddRouting(options => options.LowercaseUrls = true);
         services.Configure<KestrelServerOptions>(options =>

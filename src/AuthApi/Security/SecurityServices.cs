@@ -19,7 +19,7 @@ public static class SecurityServices
         services.AddAllowedOrigins();
         services.AddRateLimits();
         services.AddRecentAuthentication();
-        services.AddTransient<IPolicyEvaluator, SignedInPolicyEvaluator>();
+        services.AddSingleton<IPolicyEvaluator, SignedInPolicyEvaluator>();
         return services;
     }
 }

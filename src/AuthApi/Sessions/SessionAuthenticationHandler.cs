@@ -24,24 +24,14 @@ public sealed class SessionAuthenticationOptions : AuthenticationSchemeOptions
 internal sealed class SessionAuthenticationHandler(
     IOptionsMonitor<SessionAuthenticationOptions> options,
     IOptions<UserSessionOptions> limits,
+    SessionAuthenticator authenticator,
     UserSessionManager sessions,
     TimeProvider time,
     ILoggerFactory logger,
     UrlEncoder encoder)
     : SignInAuthenticationHandler<SessionAuthenticationOptions>(options, logger, encoder)
 {
-    private static readonly Task<AuthenticateResult> None = Task.FromResult(AuthenticateResult.NoResult());
-    private static readonly Task<AuthenticateResult> Dead = Task.FromResult(AuthenticateResult.Fail("The token belongs to no live session."));
-
-    protected override Task<AuthenticateResult> HandleAuthenticateAsync()
-    {
-        if (!TryReadToken(out var text, out _))
-        {
-            return None;
-        }
-
-        return SessionToken.TryParse(text, out var token) ? AuthenticateAsync(token.Hash) : Dead;
-    }
+    protected override Task<AuthenticateResult> HandleAuthenticateAsync() => authenticator.AuthenticateAsync(Context);
 
     /// <summary>Starts a session with a new token, always, and ends the one the request came with (ASVS 7.2.4).</summary>
     protected override async Task HandleSignInAsync(ClaimsPrincipal user, AuthenticationProperties? properties)
@@ -116,26 +106,6 @@ internal sealed class SessionAuthenticationHandler(
 
     protected override Task HandleForbiddenAsync(AuthenticationProperties properties) => ApiProblem.Forbidden.WriteAsync(Context);
 
-    private Task<AuthenticateResult> AuthenticateAsync(TokenHash tokenHash)
-    {
-        // At hand, most often, and then there is nothing to wait for.
-        var session = sessions.FindAsync(tokenHash);
-        return session.IsCompletedSuccessfully ? session.Result?.Authentication ?? Dead : WaitAsync(session);
-
-        static async Task<AuthenticateResult> WaitAsync(ValueTask<CachedSession?> session)
-        {
-            try
-            {
-                return await ((await session)?.Authentication ?? Dead);
-            }
-            catch (Exception exception) when (StoreUnavailableException.IsCauseOf(exception))
-            {
-                // A call that needs no session is served all the same; one that does gets the 503 from the challenge.
-                return AuthenticateResult.Fail(exception);
-            }
-        }
-    }
-
     private async Task<CachedSession?> AuthenticateSessionAsync()
     {
         var result = await HandleAuthenticateOnceAsync();
@@ -147,28 +117,9 @@ internal sealed class SessionAuthenticationHandler(
         return CachedSession.Of(result);
     }
 
-    // The header is alone in its say where it comes: a cookie beside it is neither read nor removed.
-    private bool TryReadToken(out ReadOnlySpan<char> token, out SessionTransport transport)
-    {
-        token = default;
-        transport = SessionTransport.Header;
-        if (!Request.IsHttps && !Options.AllowPlainHttp)
-        {
-            return false;
-        }
-
-        if (SessionHeader.TryRead(Request, out token))
-        {
-            return true;
-        }
-
-        transport = SessionTransport.Cookie;
-        return SessionCookie.TryRead(Request, out token);
-    }
-
     private void RemoveCookie()
     {
-        if (TryReadToken(out _, out var transport) && transport == SessionTransport.Cookie)
+        if (authenticator.TryReadToken(Request, out _, out var transport) && transport == SessionTransport.Cookie)
         {
             SessionCookie.Remove(Context);
         }

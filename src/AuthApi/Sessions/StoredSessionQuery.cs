@@ -5,14 +5,21 @@ using AuthApi.Storage;
 namespace AuthApi.Sessions;
 
 /// <summary>
-/// Finds a session and all that its principal is made of, by two statements that stay prepared: what a session costs that is not at hand.
+/// Finds a session and all that its principal is made of, by two statements: what a session costs that is not at hand. And a user's sessions.
 /// </summary>
 internal static class StoredSessionQuery
 {
-    private const string SessionAndUser =
+    private const string SessionColumns =
         """
-        SELECT s."Id", s."UserId", s."CreatedAt", s."LastSeenAt", s."IdleExpiresAt", s."AbsoluteExpiresAt", s."AuthenticatedAt",
-            s."AuthenticationMethods", s."Transport", s."RememberMe", s."IpAddress", s."UserAgent",
+        s."Id", s."UserId", s."TokenHash", s."CreatedAt", s."LastSeenAt", s."IdleExpiresAt", s."AbsoluteExpiresAt", s."AuthenticatedAt",
+        s."AuthenticationMethods", s."Transport", s."RememberMe", s."IpAddress", s."UserAgent"
+        """;
+
+    private const string SessionsOfUser = $"""SELECT {SessionColumns} FROM "LiveSessions" AS s WHERE s."UserId" = @p0""";
+
+    private const string SessionAndUser =
+        $"""
+        SELECT {SessionColumns},
             u."UserName", u."NormalizedUserName", u."Email", u."NormalizedEmail", u."EmailConfirmed", u."PasswordHash", u."SecurityStamp",
             u."ConcurrencyStamp", u."PhoneNumber", u."PhoneNumberConfirmed", u."TwoFactorEnabled", u."LockoutEnd", u."LockoutEnabled",
             u."AccessFailedCount", u."CreatedAt"
@@ -30,23 +37,23 @@ internal static class StoredSessionQuery
         SELECT 0, c."ClaimType", c."ClaimValue" FROM "AspNetUserRoles" AS m JOIN "AspNetRoleClaims" AS c ON c."RoleId" = m."RoleId" WHERE m."UserId" = @p0
         """;
 
-    public static async Task<StoredSession?> FindAsync(AuthDbContext context, TokenHash tokenHash)
+    public static async Task<StoredSession?> FindAsync(StoreConnection connection, TokenHash tokenHash)
     {
         UserSession session;
         ApplicationUser user;
-        await using (var row = await context.Prepare(SessionAndUser, tokenHash.Prefix, tokenHash.ToArray()).ExecuteReaderAsync())
+        await using (var row = await connection.Prepare(SessionAndUser, tokenHash.Prefix, tokenHash.ToArray()).ExecuteReaderAsync())
         {
             if (!await row.ReadAsync())
             {
                 return null;
             }
 
-            (session, user) = (ReadSession(row, tokenHash), ReadUser(row));
+            (session, user) = (ReadSession(row), ReadUser(row));
         }
 
         List<string> roles = [];
         List<Claim> claims = [];
-        await using (var rows = await context.Prepare(RolesAndClaims, user.Id).ExecuteReaderAsync())
+        await using (var rows = await connection.Prepare(RolesAndClaims, user.Id).ExecuteReaderAsync())
         {
             while (await rows.ReadAsync())
             {
@@ -64,41 +71,53 @@ internal static class StoredSessionQuery
         return new StoredSession(session, user, roles, claims);
     }
 
-    private static UserSession ReadSession(DbDataReader row, TokenHash tokenHash) => new()
+    public static async Task<List<UserSession>> ListAsync(StoreConnection connection, int userId)
+    {
+        List<UserSession> sessions = [];
+        await using var rows = await connection.Prepare(SessionsOfUser, userId).ExecuteReaderAsync();
+        while (await rows.ReadAsync())
+        {
+            sessions.Add(ReadSession(rows));
+        }
+
+        return sessions;
+    }
+
+    private static UserSession ReadSession(DbDataReader row) => new()
     {
         Id = row.GetGuid(0),
         UserId = row.GetInt32(1),
-        TokenHash = tokenHash,
-        CreatedAt = Time(row, 2),
-        LastSeenAt = Time(row, 3),
-        IdleExpiresAt = Time(row, 4),
-        AbsoluteExpiresAt = Time(row, 5),
-        AuthenticatedAt = Time(row, 6),
-        AuthenticationMethods = row.GetString(7).Split(' ', StringSplitOptions.RemoveEmptyEntries),
-        Transport = Enum.Parse<SessionTransport>(row.GetString(8)),
-        RememberMe = row.GetBoolean(9),
-        IpAddress = Text(row, 10),
-        UserAgent = Text(row, 11),
+        TokenHash = new TokenHash((byte[])row[2]),
+        CreatedAt = Time(row, 3),
+        LastSeenAt = Time(row, 4),
+        IdleExpiresAt = Time(row, 5),
+        AbsoluteExpiresAt = Time(row, 6),
+        AuthenticatedAt = Time(row, 7),
+        AuthenticationMethods = row.GetString(8).Split(' ', StringSplitOptions.RemoveEmptyEntries),
+        Transport = Enum.Parse<SessionTransport>(row.GetString(9)),
+        RememberMe = row.GetBoolean(10),
+        IpAddress = Text(row, 11),
+        UserAgent = Text(row, 12),
     };
 
     private static ApplicationUser ReadUser(DbDataReader row) => new()
     {
         Id = row.GetInt32(1),
-        UserName = Text(row, 12),
-        NormalizedUserName = Text(row, 13),
-        Email = Text(row, 14),
-        NormalizedEmail = Text(row, 15),
-        EmailConfirmed = row.GetBoolean(16),
-        PasswordHash = Text(row, 17),
-        SecurityStamp = Text(row, 18),
-        ConcurrencyStamp = Text(row, 19),
-        PhoneNumber = Text(row, 20),
-        PhoneNumberConfirmed = row.GetBoolean(21),
-        TwoFactorEnabled = row.GetBoolean(22),
-        LockoutEnd = row.IsDBNull(23) ? null : Time(row, 23),
-        LockoutEnabled = row.GetBoolean(24),
-        AccessFailedCount = row.GetInt32(25),
-        CreatedAt = Time(row, 26),
+        UserName = Text(row, 13),
+        NormalizedUserName = Text(row, 14),
+        Email = Text(row, 15),
+        NormalizedEmail = Text(row, 16),
+        EmailConfirmed = row.GetBoolean(17),
+        PasswordHash = Text(row, 18),
+        SecurityStamp = Text(row, 19),
+        ConcurrencyStamp = Text(row, 20),
+        PhoneNumber = Text(row, 21),
+        PhoneNumberConfirmed = row.GetBoolean(22),
+        TwoFactorEnabled = row.GetBoolean(23),
+        LockoutEnd = row.IsDBNull(24) ? null : Time(row, 24),
+        LockoutEnabled = row.GetBoolean(25),
+        AccessFailedCount = row.GetInt32(26),
+        CreatedAt = Time(row, 27),
     };
 
     private static string? Text(DbDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);

@@ -1,15 +1,16 @@
+using System.Data.Common;
+using System.Globalization;
 using AuthApi.Audit;
 using AuthApi.Storage;
-using Microsoft.EntityFrameworkCore;
 
 namespace AuthApi.Sessions;
 
 /// <summary>
-/// Sessions in the database, by EF Core. A session is never updated into being: a start inserts, and a last use or a renewal updates a row
+/// Sessions in the database. A session is never updated into being: a start inserts, and a last use or a renewal updates a row
 /// that is there or does nothing. An end is appended to a journal, in which the rows to be deleted wait; the view <c>LiveSessions</c>, which
 /// all reading goes by, has none of them.
 /// </summary>
-internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts, OpenReaders readers, GroupCommit commits, SessionMetrics metrics) : IUserSessionStore
+internal sealed class UserSessionStore(OpenReaders readers, GroupCommit commits, SessionMetrics metrics) : IUserSessionStore
 {
     /// <summary>Where ends are written, and how the rows go: in the order in which they lie.</summary>
     public static readonly Journal Journal = new(
@@ -17,17 +18,14 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
         """DELETE FROM "EndedSessions" WHERE "Key" IN (SELECT "Key" FROM "EndedSessions" ORDER BY "Key" LIMIT @p0)""");
 
     // Look-ups are not cancelled when a client hangs up: its logout would be lost with them.
-    public Task<StoredSession?> FindAsync(TokenHash tokenHash) => readers.ReadAsync(context => StoredSessionQuery.FindAsync(context, tokenHash));
+    public Task<StoredSession?> FindAsync(TokenHash tokenHash) => readers.ReadAsync(connection => StoredSessionQuery.FindAsync(connection, tokenHash));
 
-    public async Task<IReadOnlyList<UserSession>> ListAsync(int userId)
-    {
-        await using var context = await contexts.CreateDbContextAsync();
-        return await OfUser(context, userId).ToListAsync();
-    }
+    public async Task<IReadOnlyList<UserSession>> ListAsync(int userId) =>
+        await readers.ReadAsync(connection => StoredSessionQuery.ListAsync(connection, userId));
 
     public async Task<IReadOnlyList<TokenHash>> StartAsync(UserSession session, SessionStart start, AuditEntry entry)
     {
-        var all = await commits.WriteAsync(async context =>
+        var all = await commits.WriteAsync(async connection =>
         {
             var ended = new List<Ended>();
             if (start.Replaces is { } replaces)
@@ -35,10 +33,10 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
                 await EndOtherAsync(replaces, AuditEvent.SessionReplaced);
             }
 
-            if (await context.Set<UserSession>().CountAsync(other => other.UserId == session.UserId) >= start.MaxPerUser)
+            if (await CountAsync(connection.Prepare("""SELECT count(*) FROM "LiveSessions" WHERE "UserId" = @p0""", session.UserId)) >= start.MaxPerUser)
             {
                 // What time has ended already does not take the room of what lives.
-                var others = (await OfUser(context, session.UserId).ToListAsync())
+                var others = (await StoredSessionQuery.ListAsync(connection, session.UserId))
                     .ToLookup(other => other.IdleExpiresAtFrom(start.LastUse(other)) > session.CreatedAt);
                 foreach (var expired in others[false])
                 {
@@ -51,14 +49,14 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
                 }
             }
 
-            await InsertAsync(context, session);
-            await AuditTrail.InsertAsync(context, entry);
+            await InsertAsync(connection, session);
+            await AuditTrail.InsertAsync(connection, entry);
             return ended;
 
             async Task EndOtherAsync(UserSession other, AuditEvent what)
             {
                 var end = entry with { Event = what, UserId = other.UserId, SessionId = other.Id, BySessionId = session.Id };
-                if (await EndAsync(context, other, end) is { } one)
+                if (await EndAsync(connection, other, end) is { } one)
                 {
                     ended.Add(one);
                 }
@@ -70,17 +68,17 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
 
     public async Task<TokenHash?> EndAsync(UserSession session, AuditEntry entry)
     {
-        var ended = await commits.WriteAsync(context => EndAsync(context, session, entry));
+        var ended = await commits.WriteAsync(connection => EndAsync(connection, session, entry));
         return ended is { } one ? Count([one])[0] : null;
     }
 
     public async Task<IReadOnlyList<TokenHash>> EndAllAsync(int userId, Guid? except, Func<Guid, AuditEntry> entry) =>
-        Count(await commits.WriteAsync(async context =>
+        Count(await commits.WriteAsync(async connection =>
         {
             var ended = new List<Ended>();
-            foreach (var session in await OfUser(context, userId).Where(session => session.Id != except).Select(session => new { session.Id, session.TokenHash }).ToListAsync())
+            foreach (var session in (await StoredSessionQuery.ListAsync(connection, userId)).Where(session => session.Id != except))
             {
-                if (await EndAsync(context, session.TokenHash, session.Id, entry(session.Id)) is { } one)
+                if (await EndAsync(connection, session.TokenHash, session.Id, entry(session.Id)) is { } one)
                 {
                     ended.Add(one);
                 }
@@ -90,9 +88,9 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
         }));
 
     public Task<bool> RenewAsync(UserSession session, TokenHash tokenHash, DateTimeOffset authenticatedAt, AuditEntry entry) =>
-        commits.WriteAsync(async context =>
+        commits.WriteAsync(async connection =>
         {
-            var renewed = await context.Prepare(
+            var renewed = await connection.Prepare(
                 """
                 UPDATE "UserSessions" SET "Key" = @p2, "TokenHash" = @p3, "AuthenticatedAt" = @p4
                 WHERE "Key" = (SELECT "Key" FROM "LiveSessions" WHERE "Key" = @p0 AND "TokenHash" = @p1 AND "Id" = @p5)
@@ -105,18 +103,18 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
                 session.Id).ExecuteNonQueryAsync() == 1;
             if (renewed)
             {
-                await AuditTrail.InsertAsync(context, entry);
+                await AuditTrail.InsertAsync(connection, entry);
             }
 
             return renewed;
         });
 
     public Task WriteLastSeenAsync(IReadOnlyList<LastSeen> lastSeen) =>
-        commits.WriteAsync(async context =>
+        commits.WriteAsync(async connection =>
         {
             foreach (var (userId, id, at, idleExpiresAt) in lastSeen)
             {
-                await context.Prepare(
+                await connection.Prepare(
                     """UPDATE "UserSessions" SET "LastSeenAt" = @p2, "IdleExpiresAt" = @p3 WHERE "UserId" = @p0 AND "Id" = @p1 AND "LastSeenAt" < @p2""",
                     userId,
                     id,
@@ -130,13 +128,13 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
     // They are looked for beside the writer, row by row: an index by expiry would have to be kept at every start, use and end.
     public async IAsyncEnumerable<IReadOnlyList<TokenHash>> DeleteExpiredAsync(DateTimeOffset now, int batch)
     {
-        long? last = null;
+        var from = long.MinValue;
         while (true)
         {
-            var expired = await FindExpiredAsync(now, last, batch);
+            var expired = await FindExpiredAsync(now, from, batch);
             if (expired.Count > 0)
             {
-                last = expired[^1].TokenHash.Prefix;
+                from = expired[^1].TokenHash.Prefix;
                 yield return await EndAsync(expired, now);
             }
 
@@ -147,35 +145,38 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
         }
     }
 
-    public async Task<int> CountLiveAsync(DateTimeOffset now)
-    {
-        await using var context = await contexts.CreateDbContextAsync();
-        return await context.Set<UserSession>().CountAsync(session => session.IdleExpiresAt > now);
-    }
+    public Task<int> CountLiveAsync(DateTimeOffset now) => readers.ReadAsync(connection =>
+        CountAsync(connection.Prepare("""SELECT count(*) FROM "LiveSessions" WHERE "IdleExpiresAt" > @p0""", now.ToUnixTimeMilliseconds())));
 
-    private static IQueryable<UserSession> OfUser(AuthDbContext context, int userId) =>
-        context.Set<UserSession>().AsNoTracking().Where(session => session.UserId == userId);
+    private static async Task<int> CountAsync(DbCommand command) => Convert.ToInt32(await command.ExecuteScalarAsync(), CultureInfo.InvariantCulture);
 
-    private async Task<List<Expired>> FindExpiredAsync(DateTimeOffset now, long? after, int limit)
+    private Task<List<Expired>> FindExpiredAsync(DateTimeOffset now, long from, int limit) => readers.ReadAsync(async connection =>
     {
-        await using var context = await contexts.CreateDbContextAsync();
-        return await context.Set<UserSession>()
-            .Where(session => (after == null || session.Key > after) && session.IdleExpiresAt <= now)
-            .OrderBy(session => session.Key)
-            .Take(limit)
-            .Select(session => new Expired(session.TokenHash, session.UserId, session.Id))
-            .ToListAsync();
-    }
+        var expired = new List<Expired>();
+        await using var rows = await connection.Prepare(
+            """
+            SELECT "TokenHash", "UserId", "Id" FROM "LiveSessions" WHERE "Key" >= @p0 AND "IdleExpiresAt" <= @p1 ORDER BY "Key" LIMIT @p2
+            """,
+            from,
+            now.ToUnixTimeMilliseconds(),
+            limit).ExecuteReaderAsync();
+        while (await rows.ReadAsync())
+        {
+            expired.Add(new Expired(new TokenHash((byte[])rows[0]), rows.GetInt32(1), rows.GetGuid(2)));
+        }
+
+        return expired;
+    });
 
     // One may have been used since it was looked for, and live on.
     private async Task<IReadOnlyList<TokenHash>> EndAsync(List<Expired> expired, DateTimeOffset now) =>
-        Count(await commits.WriteAsync(async context =>
+        Count(await commits.WriteAsync(async connection =>
         {
             var ended = new List<Ended>();
             foreach (var session in expired)
             {
                 var entry = new AuditEntry { At = now, Event = AuditEvent.SessionExpired, UserId = session.UserId, SessionId = session.Id };
-                if (await EndAsync(context, session.TokenHash, session.Id, entry, expiredAt: now) is { } one)
+                if (await EndAsync(connection, session.TokenHash, session.Id, entry, expiredAt: now) is { } one)
                 {
                     ended.Add(one);
                 }
@@ -184,7 +185,7 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
             return ended;
         }));
 
-    private static Task<int> InsertAsync(AuthDbContext context, UserSession session) => context.Prepare(
+    private static Task<int> InsertAsync(StoreConnection connection, UserSession session) => connection.Prepare(
         """
         INSERT INTO "UserSessions" ("Key", "Id", "UserId", "TokenHash", "CreatedAt", "LastSeenAt", "IdleExpiresAt", "AbsoluteExpiresAt", "AuthenticatedAt",
             "AuthenticationMethods", "Transport", "RememberMe", "IpAddress", "UserAgent")
@@ -206,9 +207,9 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
         session.UserAgent).ExecuteNonQueryAsync();
 
     // That it has ended is written into the journal, and only if it had not: the row, and what is in the index, are deleted later.
-    private static async Task<Ended?> EndAsync(AuthDbContext context, TokenHash tokenHash, Guid sessionId, AuditEntry entry, DateTimeOffset? expiredAt = null)
+    private static async Task<Ended?> EndAsync(StoreConnection connection, TokenHash tokenHash, Guid sessionId, AuditEntry entry, DateTimeOffset? expiredAt = null)
     {
-        var count = await context.Prepare(
+        var count = await connection.Prepare(
             """
             INSERT INTO "EndedSessions" ("Key")
             SELECT "Key" FROM "LiveSessions" WHERE "Key" = @p0 AND "TokenHash" = @p1 AND "Id" = @p2 AND "IdleExpiresAt" <= @p3
@@ -222,17 +223,17 @@ internal sealed class UserSessionStore(IDbContextFactory<AuthDbContext> contexts
             return null;
         }
 
-        await AuditTrail.InsertAsync(context, entry);
+        await AuditTrail.InsertAsync(connection, entry);
         return new Ended(tokenHash, entry.Event);
     }
 
     // By the token that it has now, which may have been renewed since it was read.
-    private static async Task<Ended?> EndAsync(AuthDbContext context, UserSession session, AuditEntry entry) =>
-        await EndAsync(context, session.TokenHash, session.Id, entry) is { } ended
+    private static async Task<Ended?> EndAsync(StoreConnection connection, UserSession session, AuditEntry entry) =>
+        await EndAsync(connection, session.TokenHash, session.Id, entry) is { } ended
             ? ended
-            : await context.Prepare(
+            : await connection.Prepare(
                 """SELECT "TokenHash" FROM "LiveSessions" WHERE "UserId" = @p0 AND "Id" = @p1""", session.UserId, session.Id).ExecuteScalarAsync() is byte[] renewed
-                ? await EndAsync(context, new TokenHash(renewed), session.Id, entry)
+                ? await EndAsync(connection, new TokenHash(renewed), session.Id, entry)
                 : null;
 
     // To be called when it is durable: a write may run twice.

@@ -1,7 +1,6 @@
 using System.Data.Common;
 using System.Diagnostics;
 using System.Threading.Channels;
-using Microsoft.EntityFrameworkCore;
 
 namespace AuthApi.Storage;
 
@@ -13,9 +12,9 @@ namespace AuthApi.Storage;
 /// <remarks>
 /// A write that has been handed over is carried out whether or not its caller stays to hear of it.
 /// Each write may run twice (once in a batch that failed because of another, once alone), so it must do all it does
-/// through the context that it is given. Entities it adds are saved with the batch.
+/// through the connection that it is given.
 /// </remarks>
-public sealed partial class GroupCommit(IDbContextFactory<AuthDbContext> contexts, StorageMetrics metrics, ILogger<GroupCommit> logger) : IHostedService
+public sealed partial class GroupCommit(SqliteDatabase database, StorageMetrics metrics, ILogger<GroupCommit> logger) : IHostedService
 {
     private const int LargestBatch = 256;
 
@@ -23,19 +22,18 @@ public sealed partial class GroupCommit(IDbContextFactory<AuthDbContext> context
 
     private readonly Channel<Write> _waiting = Channel.CreateUnbounded<Write>(new() { SingleReader = true });
     private Task _writer = Task.CompletedTask;
-    private AuthDbContext? _context;
+    private StoreConnection? _connection;
 
     /// <summary>Something was committed, and whoever made it is about to be told. Raised by the writer, which waits.</summary>
     public event Action? Committed;
 
     /// <summary>Runs <paramref name="write"/> and completes with its result when that is durable.</summary>
     /// <exception cref="StoreUnavailableException">The writer has stopped, because the program is ending.</exception>
-    /// <exception cref="DbUpdateException">The store refused a row that was added to the context, and nothing of this write was kept.</exception>
-    /// <exception cref="DbException">The same, of a statement that was run.</exception>
-    public Task<TResult> WriteAsync<TResult>(Func<AuthDbContext, Task<TResult>> write) => WriteAsync(new Write<TResult>(write, isNoted: true));
+    /// <exception cref="DbException">The store refused a statement, and nothing of this write was kept.</exception>
+    public Task<TResult> WriteAsync<TResult>(Func<StoreConnection, Task<TResult>> write) => WriteAsync(new Write<TResult>(write, isNoted: true));
 
     /// <summary>The same, without <see cref="Committed"/> for it.</summary>
-    internal Task<TResult> WriteUnnotedAsync<TResult>(Func<AuthDbContext, Task<TResult>> write) => WriteAsync(new Write<TResult>(write, isNoted: false));
+    internal Task<TResult> WriteUnnotedAsync<TResult>(Func<StoreConnection, Task<TResult>> write) => WriteAsync(new Write<TResult>(write, isNoted: false));
 
     /// <summary>Waits for a write as long as a client can be made to. The write goes on: it may yet be made.</summary>
     /// <exception cref="StoreUnavailableException">It took longer.</exception>
@@ -128,18 +126,16 @@ public sealed partial class GroupCommit(IDbContextFactory<AuthDbContext> context
         var began = Stopwatch.GetTimestamp();
         try
         {
-            var context = await OpenAsync();
+            var connection = await OpenAsync();
 
             // The write lock is taken here, at the start, so that no write in the batch can find it gone half-way.
-            await using var transaction = await context.Database.BeginTransactionAsync();
+            await connection.Prepare("BEGIN IMMEDIATE").ExecuteNonQueryAsync();
             foreach (var write in batch)
             {
-                await write.RunAsync(context);
+                await write.RunAsync(connection);
             }
 
-            await context.SaveChangesAsync();
-            await transaction.CommitAsync();
-            context.ChangeTracker.Clear();
+            await connection.Prepare("COMMIT").ExecuteNonQueryAsync();
         }
         catch
         {
@@ -160,28 +156,23 @@ public sealed partial class GroupCommit(IDbContextFactory<AuthDbContext> context
     }
 
     // One connection, kept open, so that its statements stay prepared. After a failure the next batch starts with another.
-    private async Task<AuthDbContext> OpenAsync()
+    private async Task<StoreConnection> OpenAsync()
     {
-        if (_context is not null)
+        if (_connection is not null)
         {
-            SqliteConnectionPreparation.EnsureFileExists(_context.Database.GetDbConnection());
-            return _context;
+            _connection.EnsureFileExists();
+            return _connection;
         }
 
-        _context = await contexts.CreateDbContextAsync();
-        _context.Database.AutoSavepointsEnabled = false;
-        await _context.Database.OpenConnectionAsync();
-        SqliteConnectionPreparation.PrepareForWriting(_context.Database.GetDbConnection());
-        return _context;
+        return _connection = await StoreConnection.OpenForWritingAsync(database);
     }
 
     private async Task CloseAsync()
     {
-        if (_context is { } context)
+        if (_connection is { } connection)
         {
-            _context = null;
-            PreparedStatement.Forget(context.Database.GetDbConnection());
-            await context.DisposeAsync();
+            _connection = null;
+            await connection.DisposeAsync();
         }
     }
 
@@ -201,14 +192,14 @@ public sealed partial class GroupCommit(IDbContextFactory<AuthDbContext> context
     {
         public bool IsNoted => isNoted;
 
-        public abstract Task RunAsync(AuthDbContext context);
+        public abstract Task RunAsync(StoreConnection connection);
 
         public abstract void Complete();
 
         public abstract void Fail(Exception exception);
     }
 
-    private sealed class Write<TResult>(Func<AuthDbContext, Task<TResult>> write, bool isNoted) : Write(isNoted)
+    private sealed class Write<TResult>(Func<StoreConnection, Task<TResult>> write, bool isNoted) : Write(isNoted)
     {
         // Continuations run elsewhere: the writer must not be held up by what its callers do next.
         private readonly TaskCompletionSource<TResult> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -216,7 +207,7 @@ public sealed partial class GroupCommit(IDbContextFactory<AuthDbContext> context
 
         public Task<TResult> Task => _completion.Task;
 
-        public override async Task RunAsync(AuthDbContext context) => _result = await write(context);
+        public override async Task RunAsync(StoreConnection connection) => _result = await write(connection);
 
         public override void Complete() => _completion.TrySetResult(_result);
 

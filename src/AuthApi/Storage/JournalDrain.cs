@@ -6,17 +6,27 @@ namespace AuthApi.Storage;
 /// Empties the journals a second after something was written, in slices that each hold up the writer for a few milliseconds, and once more
 /// when the program ends. A killed program leaves in them what the next one begins with; nobody can tell the difference.
 /// </summary>
+/// <remarks>
+/// A large drain fills SQLite's log. It then copies the log into the file, beside the writer, so that this does not fall to the next logout
+/// that finds the log full.
+/// </remarks>
 internal sealed partial class JournalDrain(
-    IEnumerable<Journal> journals, GroupCommit commits, TimeProvider time, ILogger<JournalDrain> logger) : BackgroundService
+    IEnumerable<Journal> journals, GroupCommit commits, OpenReaders readers, TimeProvider time, ILogger<JournalDrain> logger)
+    : BackgroundService
 {
     // Rows of each journal.
     private const int Slice = 64;
+
+    // Each takes a few pages of the log, which is copied at the latest when it has 4,000.
+    private const int SlicesToFillTheLog = 8;
 
     // What is written in the meantime is drained together, in the order of the table that it goes to.
     private static readonly TimeSpan Delay = TimeSpan.FromSeconds(1);
 
     private readonly Journal[] _journals = [.. journals];
     private readonly Channel<bool> _written = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+
+    private int _slicesInTheLog;
 
     public override Task StartAsync(CancellationToken cancellationToken)
     {
@@ -53,8 +63,17 @@ internal sealed partial class JournalDrain(
     {
         try
         {
-            while (!cancellationToken.IsCancellationRequested && await commits.WriteUnnotedAsync(DrainSliceAsync))
+            var isMore = true;
+            while (isMore && !cancellationToken.IsCancellationRequested)
             {
+                isMore = await commits.WriteUnnotedAsync(DrainSliceAsync);
+                _slicesInTheLog++;
+            }
+
+            if (_slicesInTheLog >= SlicesToFillTheLog)
+            {
+                _slicesInTheLog = 0;
+                await CopyLogAsync();
             }
 
             return true;
@@ -66,8 +85,11 @@ internal sealed partial class JournalDrain(
         }
     }
 
+    // As far as it can be without waiting for anybody who reads or writes.
+    private Task<int> CopyLogAsync() => readers.ReadAsync(connection => connection.Prepare("PRAGMA wal_checkpoint(PASSIVE)").ExecuteNonQueryAsync());
+
     /// <returns>Whether there may be more.</returns>
-    private async Task<bool> DrainSliceAsync(AuthDbContext context)
+    private async Task<bool> DrainSliceAsync(StoreConnection connection)
     {
         var isMore = false;
         foreach (var journal in _journals)
@@ -75,7 +97,7 @@ internal sealed partial class JournalDrain(
             var count = 0;
             foreach (var statement in journal.Drain)
             {
-                count = await context.Prepare(statement, Slice).ExecuteNonQueryAsync();
+                count = await connection.Prepare(statement, Slice).ExecuteNonQueryAsync();
             }
 
             isMore |= count == Slice;

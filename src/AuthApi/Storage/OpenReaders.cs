@@ -1,50 +1,37 @@
 using System.Collections.Concurrent;
-using Microsoft.EntityFrameworkCore;
 
 namespace AuthApi.Storage;
 
-/// <summary>
-/// Contexts whose connections stay open from one read to the next, so that their statements stay prepared: opening a connection and
-/// having its statements parsed costs several times the read itself.
-/// </summary>
-public sealed class OpenReaders(IDbContextFactory<AuthDbContext> contexts) : IAsyncDisposable
+/// <summary>Connections for reading, each of which goes from one read to the next.</summary>
+public sealed class OpenReaders(SqliteDatabase database) : IAsyncDisposable
 {
     // Reads beyond these open one for themselves: they take no longer than others did before.
     private static readonly int MostIdle = Math.Max(8, 2 * Environment.ProcessorCount);
 
-    private readonly ConcurrentBag<AuthDbContext> _idle = [];
+    private readonly ConcurrentBag<StoreConnection> _idle = [];
     private volatile bool _isDisposed;
 
-    /// <summary>Reads by statements that <see cref="PreparedStatement"/> keeps. <paramref name="read"/> tracks nothing.</summary>
-    public async Task<TResult> ReadAsync<TResult>(Func<AuthDbContext, Task<TResult>> read)
+    public async Task<TResult> ReadAsync<TResult>(Func<StoreConnection, Task<TResult>> read)
     {
-        var context = _idle.TryTake(out var idle) ? idle : await contexts.CreateDbContextAsync();
+        var connection = _idle.TryTake(out var idle) ? idle : await StoreConnection.OpenForReadingAsync(database);
+        var isIdle = false;
         try
         {
-            if (idle is null)
-            {
-                await context.Database.OpenConnectionAsync();
-            }
-            else
-            {
-                SqliteConnectionPreparation.EnsureFileExists(context.Database.GetDbConnection());
-            }
-
-            var result = await read(context);
-            if (!_isDisposed && _idle.Count < MostIdle)
-            {
-                _idle.Add(context);
-                context = null;
-            }
-
+            connection.EnsureFileExists();
+            var result = await read(connection);
+            isIdle = !_isDisposed && _idle.Count < MostIdle;
             return result;
         }
         finally
         {
-            // Also after a failure: the next read starts with another.
-            if (context is not null)
+            // After a failure the next read starts with another.
+            if (isIdle)
             {
-                await CloseAsync(context);
+                _idle.Add(connection);
+            }
+            else
+            {
+                await connection.DisposeAsync();
             }
         }
     }
@@ -52,15 +39,9 @@ public sealed class OpenReaders(IDbContextFactory<AuthDbContext> contexts) : IAs
     public async ValueTask DisposeAsync()
     {
         _isDisposed = true;
-        while (_idle.TryTake(out var context))
+        while (_idle.TryTake(out var connection))
         {
-            await CloseAsync(context);
+            await connection.DisposeAsync();
         }
-    }
-
-    private static ValueTask CloseAsync(AuthDbContext context)
-    {
-        PreparedStatement.Forget(context.Database.GetDbConnection());
-        return context.DisposeAsync();
     }
 }

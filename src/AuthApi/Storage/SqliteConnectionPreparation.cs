@@ -37,8 +37,12 @@ internal sealed class SqliteConnectionPreparation : DbConnectionInterceptor
         Run(connection, Pragmas);
     }
 
-    /// <summary>Gives the one writer's connection the room it needs.</summary>
-    internal static void PrepareForWriting(DbConnection connection) => Run(connection, WriterPragmas);
+    /// <summary>The same for the one writer's connection, with the room it needs.</summary>
+    internal static void PrepareForWriting(DbConnection connection)
+    {
+        Prepare(connection);
+        Run(connection, WriterPragmas);
+    }
 
     /// <summary>Refuses a pooled connection to a file that has been deleted: the system would let us go on writing to nothing.</summary>
     /// <exception cref="StoreUnavailableException">The file is gone.</exception>

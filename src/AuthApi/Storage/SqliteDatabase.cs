@@ -12,8 +12,11 @@ namespace AuthApi.Storage;
 /// One process serves one file. A second one's cache would not hear that a session had ended in the first, so a second
 /// one does not start. The lock is the operating system's and goes with the process, however it ends.
 /// </remarks>
-internal sealed partial class SqliteDatabase(SqliteConnectionStringBuilder connectionString, ILogger<SqliteDatabase> logger) : IDisposable
+public sealed partial class SqliteDatabase(SqliteConnectionStringBuilder connectionString, ILogger<SqliteDatabase> logger) : IDisposable
 {
+    /// <summary>The last migration that there is.</summary>
+    internal const string LastMigration = "20261126120307_AppendEndsAndEntries";
+
     private const string Key = "ConnectionStrings:Auth";
 
     private FileStream? _served;
@@ -70,7 +73,7 @@ internal sealed partial class SqliteDatabase(SqliteConnectionStringBuilder conne
 
     /// <summary>Makes the folder and the file when missing, takes the file for this process, and applies pending migrations.</summary>
     /// <exception cref="ConfigurationException">The path cannot be used, or another process serves the file.</exception>
-    public async Task PrepareAsync(AuthDbContext context, CancellationToken cancellationToken)
+    public async Task PrepareAsync(IDbContextFactory<AuthDbContext> contexts, CancellationToken cancellationToken)
     {
         try
         {
@@ -85,17 +88,20 @@ internal sealed partial class SqliteDatabase(SqliteConnectionStringBuilder conne
 
         try
         {
+            bool isMigrated;
             await using (var connection = new SqliteConnection(ConnectionString))
             {
                 await connection.OpenAsync(cancellationToken);
                 SqliteConnectionPreparation.Prepare(connection);
                 await UseWriteAheadLogAsync(connection, cancellationToken);
                 await ForgetDeadMigratorAsync(connection, cancellationToken);
+                isMigrated = await IsMigratedAsync(connection, cancellationToken);
             }
 
-            // To migrate is also to compare the whole model with the last migration, which a test has done already.
-            if ((await context.Database.GetPendingMigrationsAsync(cancellationToken)).Any())
+            // To migrate is also to make the whole model and compare it with the last migration, which a test has done already.
+            if (!isMigrated)
             {
+                await using var context = await contexts.CreateDbContextAsync(cancellationToken);
                 await context.Database.MigrateAsync(cancellationToken);
             }
         }
@@ -177,6 +183,21 @@ internal sealed partial class SqliteDatabase(SqliteConnectionStringBuilder conne
         {
             throw new ConfigurationException(Key, $"names a file on a file system without write-ahead logging (journal mode '{mode}'); use a local disk");
         }
+    }
+
+    // Migrations are applied in their order, so where the last one was, all were.
+    private static async Task<bool> IsMigratedAsync(SqliteConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = connection.CreateCommand();
+        command.CommandText = "SELECT count(*) FROM sqlite_master WHERE name = '__EFMigrationsHistory'";
+        if ((long?)await command.ExecuteScalarAsync(cancellationToken) == 0)
+        {
+            return false;
+        }
+
+        command.CommandText = "SELECT count(*) FROM __EFMigrationsHistory WHERE MigrationId = @last";
+        command.Parameters.AddWithValue("@last", LastMigration);
+        return (long?)await command.ExecuteScalarAsync(cancellationToken) > 0;
     }
 
     // EF Core marks a running migration by a row, and waits for ever for one that a killed process left behind.

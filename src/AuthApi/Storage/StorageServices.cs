@@ -43,8 +43,8 @@ public static class StorageServices
     /// <exception cref="ConfigurationException">The configured database cannot be used.</exception>
     public static async Task PrepareStorageAsync(this WebApplication app)
     {
-        await using var context = await app.Services.GetRequiredService<IDbContextFactory<AuthDbContext>>().CreateDbContextAsync();
-        await app.Services.GetRequiredService<SqliteDatabase>().PrepareAsync(context, CancellationToken.None);
+        await app.Services.GetRequiredService<SqliteDatabase>().PrepareAsync(
+            app.Services.GetRequiredService<IDbContextFactory<AuthDbContext>>(), CancellationToken.None);
     }
 
     // Identity's context makes its model by the application's options. The migrations are for this one, whatever the application that

@@ -1,4 +1,3 @@
-using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace AuthApi.Storage;
@@ -9,7 +8,7 @@ namespace AuthApi.Storage;
 /// being asked often costs nothing.
 /// </summary>
 internal sealed partial class StoreProbe(
-    IDbContextFactory<AuthDbContext> contexts, GroupCommit commits, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<StoreProbe> logger)
+    OpenReaders readers, GroupCommit commits, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<StoreProbe> logger)
     : IHealthCheck
 {
     private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(1);
@@ -47,8 +46,7 @@ internal sealed partial class StoreProbe(
             await GroupCommit.WithinLimitAsync(Task.Run(async () =>
             {
                 await commits.WriteAsync(WriteAsync);
-                await using var context = await contexts.CreateDbContextAsync();
-                return await context.Users.AnyAsync();
+                return await readers.ReadAsync(connection => connection.Prepare("""SELECT EXISTS (SELECT 1 FROM "AspNetUsers")""").ExecuteScalarAsync());
             }));
         }
         catch (Exception exception)
@@ -70,9 +68,9 @@ internal sealed partial class StoreProbe(
     }
 
     // Setting it to what it is is a write all the same, which SQLite logs and syncs.
-    private static async Task<bool> WriteAsync(AuthDbContext context)
+    private static async Task<bool> WriteAsync(StoreConnection connection)
     {
-        await context.Prepare("PRAGMA user_version = 1").ExecuteNonQueryAsync();
+        await connection.Prepare("PRAGMA user_version = 1").ExecuteNonQueryAsync();
         return true;
     }
 

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Authorization.Infrastructure;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 using Moq;
 
 namespace AuthApi.Tests.Security;
@@ -56,8 +57,9 @@ internal sealed class SignedInPolicyEvaluatorTests
         var builder = new AuthorizationPolicyBuilder();
         policy(builder);
         var authentication = user.Identity!.IsAuthenticated ? AuthenticateResult.Success(new AuthenticationTicket(user, "Session")) : AuthenticateResult.NoResult();
-        var result = await new SignedInPolicyEvaluator(_framework.Object).AuthorizeAsync(
-            builder.Build(), authentication, new DefaultHttpContext { User = user }, resource: null);
+        await using var services = new ServiceCollection().AddSingleton(_framework.Object).BuildServiceProvider();
+        var result = await new SignedInPolicyEvaluator().AuthorizeAsync(
+            builder.Build(), authentication, new DefaultHttpContext { User = user, RequestServices = services }, resource: null);
         return (result.Succeeded, result.Challenged);
     }
 }

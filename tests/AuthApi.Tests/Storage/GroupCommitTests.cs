@@ -25,24 +25,25 @@ internal sealed class GroupCommitTests
     public async Task WhatWaitsTogetherIsCommittedTogether()
     {
         // The first write holds the writer while the others gather.
-        var (gathered, transactions) = (new TaskCompletionSource(), new HashSet<Guid>());
-        var first = _commits.WriteAsync(async context =>
+        var (gathered, seen) = (new TaskCompletionSource(), new List<int>());
+        var first = _commits.WriteAsync(async connection =>
         {
             await gathered.Task;
             return true;
         });
 
-        var others = Enumerable.Range(0, 100).Select(index => _commits.WriteAsync(context =>
+        var others = Enumerable.Range(0, 100).Select(index => _commits.WriteAsync(async connection =>
         {
-            transactions.Add(context.Database.CurrentTransaction!.TransactionId);
-            context.Add(Entry(index));
-            return Task.FromResult(index);
+            // Nobody else sees any of them before all of them are there.
+            seen.Add(await CountAsync());
+            await AuditTrail.InsertAsync(connection, Entry(index));
+            return index;
         })).ToList();
         gathered.SetResult();
 
         Assert.That(await Task.WhenAll(others), Is.EqualTo(Enumerable.Range(0, 100)));
         Assert.That(await first, Is.True);
-        Assert.That(transactions, Has.Count.EqualTo(1));
+        Assert.That(seen, Has.Count.EqualTo(100).And.All.Zero);
         Assert.That(await CountAsync(), Is.EqualTo(100));
     }
 
@@ -50,20 +51,20 @@ internal sealed class GroupCommitTests
     public async Task AWriteThatIsRefusedFailsAloneAndTheOthersAreKept()
     {
         var gathered = new TaskCompletionSource();
-        var first = _commits.WriteAsync(async context =>
+        var first = _commits.WriteAsync(async connection =>
         {
             await gathered.Task;
             return true;
         });
-        var refused = _commits.WriteAsync(context =>
+        var refused = _commits.WriteAsync<bool>(async connection =>
         {
-            context.Add(Entry(1));
-            return Task.FromException<bool>(new InvalidOperationException("no"));
+            await AuditTrail.InsertAsync(connection, Entry(1));
+            throw new InvalidOperationException("no");
         });
-        var kept = _commits.WriteAsync(context =>
+        var kept = _commits.WriteAsync(async connection =>
         {
-            context.Add(Entry(2));
-            return Task.FromResult(true);
+            await AuditTrail.InsertAsync(connection, Entry(2));
+            return true;
         });
         gathered.SetResult();
 
@@ -76,17 +77,17 @@ internal sealed class GroupCommitTests
     [Test]
     public async Task WhatWasTakenBeforeTheEndIsMadeAndWhatComesAfterIsRefused()
     {
-        var taken = Enumerable.Range(0, 50).Select(index => _commits.WriteAsync(context =>
+        var taken = Enumerable.Range(0, 50).Select(index => _commits.WriteAsync(async connection =>
         {
-            context.Add(Entry(index));
-            return Task.FromResult(true);
+            await AuditTrail.InsertAsync(connection, Entry(index));
+            return true;
         })).ToList();
 
         await _commits.StopAsync(CancellationToken.None);
 
         Assert.That(taken.Select(write => write.IsCompletedSuccessfully), Is.All.True);
         Assert.That(await CountAsync(), Is.EqualTo(50));
-        Assert.That(() => _commits.WriteAsync(context => Task.FromResult(true)), Throws.TypeOf<StoreUnavailableException>());
+        Assert.That(() => _commits.WriteAsync(_ => Task.FromResult(true)), Throws.TypeOf<StoreUnavailableException>());
     }
 
     [Test]
@@ -95,9 +96,9 @@ internal sealed class GroupCommitTests
         // Statements that were prepared on a connection must not outlive it: its handle goes to somebody else.
         for (var i = 0; i < 5; i++)
         {
-            var refused = _commits.WriteAsync<bool>(async context =>
+            var refused = _commits.WriteAsync<bool>(async connection =>
             {
-                await AuditTrail.InsertAsync(context, Entry(1));
+                await AuditTrail.InsertAsync(connection, Entry(1));
                 throw new InvalidOperationException("no");
             });
             Assert.That(() => refused, Throws.InvalidOperationException);
@@ -107,9 +108,9 @@ internal sealed class GroupCommitTests
             await using var another = await _application.Services.GetRequiredService<IDbContextFactory<AuthDbContext>>().CreateDbContextAsync();
             await another.Database.OpenConnectionAsync();
 
-            await _commits.WriteAsync(async context =>
+            await _commits.WriteAsync(async connection =>
             {
-                await AuditTrail.InsertAsync(context, Entry(2));
+                await AuditTrail.InsertAsync(connection, Entry(2));
                 return true;
             });
         }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using AuthApi.Sessions;
+using AuthApi.Storage;
 using AuthApi.Tests.Harness;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
@@ -54,6 +55,7 @@ internal sealed class SqliteDatabaseTests
     {
         Assert.That(await _application.QueryAsync(context => Task.FromResult(context.Database.HasPendingModelChanges())), Is.False);
         Assert.That(await _application.QueryAsync(context => context.Database.GetPendingMigrationsAsync()), Is.Empty);
+        Assert.That(await _application.QueryAsync(context => Task.FromResult(context.Database.GetMigrations().Last())), Is.EqualTo(SqliteDatabase.LastMigration));
     }
 
     [Test]

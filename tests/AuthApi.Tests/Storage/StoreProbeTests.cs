@@ -48,11 +48,10 @@ internal sealed class StoreProbeTests
         // A writer of its own: the application's has the jobs of the start to do as well.
         await using var metrics = new ServiceCollection().AddMetrics().BuildServiceProvider();
         var meters = metrics.GetRequiredService<IMeterFactory>();
-        var contexts = _application.Services.GetRequiredService<IDbContextFactory<AuthDbContext>>();
-        var commits = new GroupCommit(contexts, new StorageMetrics(meters), NullLogger<GroupCommit>.Instance);
+        var commits = new GroupCommit(_application.Services.GetRequiredService<SqliteDatabase>(), new StorageMetrics(meters), NullLogger<GroupCommit>.Instance);
         await commits.StartAsync(CancellationToken.None);
         var lifetime = _application.Services.GetRequiredService<IHostApplicationLifetime>();
-        var probe = new StoreProbe(contexts, commits, lifetime, _application.Time, NullLogger<StoreProbe>.Instance);
+        var probe = new StoreProbe(_application.Services.GetRequiredService<OpenReaders>(), commits, lifetime, _application.Time, NullLogger<StoreProbe>.Instance);
         using var numbers = new Numbers(meters);
 
         await Task.WhenAll(Enumerable.Range(0, 200).Select(_ => probe.CheckHealthAsync(new())));
@@ -113,7 +112,7 @@ internal sealed class StoreProbeTests
     {
         using var ending = new CancellationTokenSource();
         var probe = new StoreProbe(
-            _application.Services.GetRequiredService<IDbContextFactory<AuthDbContext>>(),
+            _application.Services.GetRequiredService<OpenReaders>(),
             _application.Services.GetRequiredService<GroupCommit>(),
             Mock.Of<IHostApplicationLifetime>(lifetime => lifetime.ApplicationStopping == ending.Token),
             _application.Time,
