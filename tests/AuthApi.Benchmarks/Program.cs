@@ -21,6 +21,8 @@ try
         ["soak"] => await Soak.RunAsync(minutes: 10),
         ["soak", var count] when int.TryParse(count, out var minutes) => await Soak.RunAsync(minutes),
         ["memory", var count] when int.TryParse(count, out var sessions) => await Memory.RunAsync(sessions),
+        ["sustained"] => await Sustained.RunAsync(seconds: 30),
+        ["sustained", var count] when int.TryParse(count, out var seconds) => await Sustained.RunAsync(seconds),
         ["flood"] => await Flood.RunAsync(connections: 64),
         ["flood", var count] when int.TryParse(count, out var connections) => await Flood.RunAsync(connections),
         ["inner"] => InnerPieces.Run(),
@@ -46,6 +48,7 @@ static int Usage()
             login [ROUNDS]             how much longer than the hash of its password a login takes (200)
             soak [MINUTES]             full load for so long (10): whether memory, handles and the write-ahead log level off
             memory COUNT               what COUNT live sessions, each used, add to the memory of a server that was idle
+            sustained [SECONDS]        logouts without a pause, so long at a time (30), beside the stateless cookie's
             flood [CONNECTIONS]        how long GET /me/ and POST /logout/ take while so many connections (64) flood POST /login/
             inner                      what every request passes through, by BenchmarkDotNet: its time, and that it allocates nothing
             seed FOLDER COUNT          a database with COUNT live sessions, and their tokens beside it

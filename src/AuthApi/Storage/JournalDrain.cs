@@ -3,8 +3,8 @@ using System.Threading.Channels;
 namespace AuthApi.Storage;
 
 /// <summary>
-/// Empties the journals a second after something was written, in slices that each hold up the writer for a few milliseconds, and once more
-/// when the program ends. A killed program leaves in them what the next one begins with; nobody can tell the difference.
+/// Empties the journals: when nothing was written for a second, or at the latest after ten, in slices that each hold up the writer for a few
+/// milliseconds; and when the program ends. A killed program leaves in them what the next one begins with; nobody can tell the difference.
 /// </summary>
 /// <remarks>
 /// A large drain fills SQLite's log. It then copies the log into the file, beside the writer, so that this does not fall to the next logout
@@ -20,8 +20,9 @@ internal sealed partial class JournalDrain(
     // Each takes a few pages of the log, which is copied at the latest when it has 4,000.
     private const int SlicesToFillTheLog = 8;
 
-    // What is written in the meantime is drained together, in the order of the table that it goes to.
-    private static readonly TimeSpan Delay = TimeSpan.FromSeconds(1);
+    // What is written in the meantime is drained together, in the order of the table that it goes to: the more, the fewer pages each takes.
+    private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(10);
 
     private readonly Journal[] _journals = [.. journals];
     private readonly Channel<bool> _written = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
@@ -47,8 +48,11 @@ internal sealed partial class JournalDrain(
     {
         while (await _written.Reader.WaitToReadAsync(stoppingToken))
         {
-            await Task.Delay(Delay, time, stoppingToken);
-            _written.Reader.TryRead(out _);
+            for (var waited = TimeSpan.Zero; waited < LongestWait && _written.Reader.TryRead(out _); waited += Quiet)
+            {
+                await Task.Delay(Quiet, time, stoppingToken);
+            }
+
             if (!await DrainAsync(stoppingToken))
             {
                 Note();

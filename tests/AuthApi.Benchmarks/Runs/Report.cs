@@ -42,6 +42,7 @@ internal static class Report
             - AuthApi as shipped: {Plan.MeSessions:N0} sessions take turns in `GET /me/`; every logout ends a session of its own, durably,
               before it is answered. The session was used just before, except in the last two columns: there it and its user are first
               read from the store.
+            - AuthApi's CPU has in it what it does of each logout after the answer: the row, and the index of the audit trail.
             - The stateless cookie is logged out of over and over: its logout ends nothing and writes nothing.
             - The ticket store and the two bare tables are as durable: a write-ahead log, synced at each commit.
 

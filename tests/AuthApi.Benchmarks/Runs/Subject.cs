@@ -10,6 +10,10 @@ internal sealed class Subject(string title, ServerProcess server, IReadOnlyList<
 
     private const int UsedTogether = 200;
 
+    // Longer than what is done later waits until it begins, and what an idle server uses in that time.
+    private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(1.2);
+    private static readonly TimeSpan IdleCpu = TimeSpan.FromMilliseconds(20);
+
     private readonly LoadGenerator _load = new(server);
     private readonly List<string> _loggedOut = [];
     private List<byte[]> _me = [];
@@ -21,6 +25,9 @@ internal sealed class Subject(string title, ServerProcess server, IReadOnlyList<
 
     /// <summary>Keeps sessions at hand that were used, so that it matters to a logout whether its session was.</summary>
     public bool HasCache { get; init; }
+
+    /// <summary>Does a part of each logout after its answer. That is waited for, and its CPU is counted with the logouts'.</summary>
+    public bool WorksLater { get; init; }
 
     /// <summary>What it answers to a token that was logged out.</summary>
     public int StatusAfterLogout { get; init; } = StatusCodes.Status401Unauthorized;
@@ -44,7 +51,7 @@ internal sealed class Subject(string title, ServerProcess server, IReadOnlyList<
 
         var load = _load.SendOnce(ending.ConvertAll(cookie => HttpRequests.Logout(server.EndPoint, cookie)), Ok, limit);
         _loggedOut.AddRange(ending[..load.Requests]);
-        return load;
+        return WorksLater ? load with { ServerCpu = load.ServerCpu + WaitForLaterWork() } : load;
     }
 
     /// <summary>Uses each session that was not used yet, in turn, until the time has passed.</summary>
@@ -59,6 +66,21 @@ internal sealed class Subject(string title, ServerProcess server, IReadOnlyList<
     }
 
     public void Dispose() => server.Dispose();
+
+    /// <returns>The CPU that it took.</returns>
+    private TimeSpan WaitForLaterWork()
+    {
+        var before = server.CpuTime;
+        TimeSpan last;
+        do
+        {
+            last = server.CpuTime;
+            Task.Delay(Quiet).GetAwaiter().GetResult();
+        }
+        while (server.CpuTime - last > IdleCpu);
+
+        return last - before;
+    }
 
     private byte[] Me(string cookie) => HttpRequests.Me(server.EndPoint, cookie);
 
