@@ -22,7 +22,6 @@ public sealed partial class AccountController(
     SignInManager<ApplicationUser> signInManager,
     ApplicationUserManager userManager,
     UserSessionManager sessions,
-    IAuthorizationService authorization,
     TimeProvider time,
     ILogger<AccountController> logger) : ControllerBase
 {
@@ -59,7 +58,7 @@ public sealed partial class AccountController(
         var userId = User.GetUserId();
         if (scope is "others" or "all")
         {
-            if (!await authorization.IsRecentlyAuthenticatedAsync(User))
+            if (!await HttpContext.IsRecentlyAuthenticatedAsync())
             {
                 return new ProblemResult(ApiProblem.ReauthenticationRequired);
             }

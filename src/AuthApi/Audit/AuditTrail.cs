@@ -15,7 +15,21 @@ public sealed class AuditTrail(IDbContextFactory<AuthDbContext> contexts, GroupC
         INSERT INTO "AuditEntries" ("Id", "At", "Event", "UserId", "SessionId", "BySessionId", "Reason", "IpAddress", "UserAgent")
         SELECT "Id", "At", "Event", "UserId", "SessionId", "BySessionId", "Reason", "IpAddress", "UserAgent" FROM "AuditJournal" ORDER BY "Id" LIMIT @p0
         """,
-        """DELETE FROM "AuditJournal" WHERE "Id" IN (SELECT "Id" FROM "AuditJournal" ORDER BY "Id" LIMIT @p0)""");
+        """DELETE FROM "AuditJournal" WHERE "Id" IN (SELECT "Id" FROM "AuditJournal" ORDER BY "Id" LIMIT @p0)""")
+    {
+        // It numbers the entries, and goes on from the highest number there has been: an earlier version, which knows no journal, may have served
+        // the file in between.
+        Begin =
+        [
+            """
+            INSERT INTO sqlite_sequence (name, seq) SELECT 'AuditJournal', 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'AuditJournal')
+            """,
+            """
+            UPDATE sqlite_sequence SET seq = (SELECT seq FROM sqlite_sequence WHERE name = 'AuditEntries')
+            WHERE name = 'AuditJournal' AND seq < (SELECT seq FROM sqlite_sequence WHERE name = 'AuditEntries')
+            """,
+        ],
+    };
 
     /// <summary>Writes an entry now, in the transaction that <paramref name="connection"/> is in; what every logout does.</summary>
     public static Task InsertAsync(StoreConnection connection, AuditEntry entry) => connection.Prepare(

@@ -40,8 +40,9 @@ public sealed class RecentAuthenticationOptions : IValidatableObject
 internal static class RecentAuthentication
 {
     /// <summary>Whether the user has proved who they are a short while ago, for an action that needs it in some of its calls.</summary>
-    public static async Task<bool> IsRecentlyAuthenticatedAsync(this IAuthorizationService authorization, ClaimsPrincipal user) =>
-        (await authorization.AuthorizeAsync(user, RequireRecentAuthenticationAttribute.PolicyName)).Succeeded;
+    public static async Task<bool> IsRecentlyAuthenticatedAsync(this HttpContext context) =>
+        (await context.RequestServices.GetRequiredService<IAuthorizationService>()
+            .AuthorizeAsync(context.User, RequireRecentAuthenticationAttribute.PolicyName)).Succeeded;
 
     public static IServiceCollection AddRecentAuthentication(this IServiceCollection services)
     {

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Threading.Channels;
 
 namespace AuthApi.Sessions;
 
@@ -7,9 +8,34 @@ public sealed class LastSeenTracker(IUserSessionStore store)
 {
     private const int Batch = 500;
 
-    private readonly ConcurrentDictionary<TokenHash, LastSeen> _unwritten = new();
+    // Some megabytes. More than so many used sessions in an interval are written earlier.
+    private const int Many = 50_000;
 
-    public void Add(TokenHash tokenHash, LastSeen lastSeen) => _unwritten[tokenHash] = lastSeen;
+    private readonly ConcurrentDictionary<TokenHash, LastSeen> _unwritten = new();
+    private readonly Channel<bool> _many = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private int _count;
+
+    /// <summary>How many there are.</summary>
+    public int Count => Volatile.Read(ref _count);
+
+    public void Add(TokenHash tokenHash, LastSeen lastSeen)
+    {
+        while (!_unwritten.TryAdd(tokenHash, lastSeen))
+        {
+            if (_unwritten.TryGetValue(tokenHash, out var known) && _unwritten.TryUpdate(tokenHash, lastSeen, known))
+            {
+                return;
+            }
+        }
+
+        if (Interlocked.Increment(ref _count) == Many)
+        {
+            _many.Writer.TryWrite(true);
+        }
+    }
+
+    /// <summary>Completes when there have come to be so many that they should be written now.</summary>
+    public Task WaitForManyAsync(CancellationToken cancellationToken) => _many.Reader.ReadAsync(cancellationToken).AsTask();
 
     public LastSeen? Find(TokenHash tokenHash) => _unwritten.TryGetValue(tokenHash, out var lastSeen) ? lastSeen : null;
 
@@ -18,7 +44,13 @@ public sealed class LastSeenTracker(IUserSessionStore store)
         ? unwritten.At
         : session.LastSeenAt;
 
-    public void Forget(TokenHash tokenHash) => _unwritten.TryRemove(tokenHash, out _);
+    public void Forget(TokenHash tokenHash)
+    {
+        if (_unwritten.TryRemove(tokenHash, out _))
+        {
+            Interlocked.Decrement(ref _count);
+        }
+    }
 
     /// <summary>Writes what is unwritten now. What the store did not take is kept for the next time.</summary>
     public async Task FlushAsync()
@@ -29,7 +61,10 @@ public sealed class LastSeenTracker(IUserSessionStore store)
             foreach (var written in batch)
             {
                 // Only if no later use has come in while this one was being written.
-                _unwritten.TryRemove(written);
+                if (_unwritten.TryRemove(written))
+                {
+                    Interlocked.Decrement(ref _count);
+                }
             }
         }
     }

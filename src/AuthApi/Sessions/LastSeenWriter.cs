@@ -2,7 +2,7 @@ using Microsoft.Extensions.Options;
 
 namespace AuthApi.Sessions;
 
-/// <summary>Writes last uses to the store at its interval, and once more when the program ends.</summary>
+/// <summary>Writes last uses to the store at its interval, or when there are many, and once more when the program ends.</summary>
 internal sealed partial class LastSeenWriter(
     LastSeenTracker lastSeen, IOptions<UserSessionOptions> options, TimeProvider time, ILogger<LastSeenWriter> logger) : BackgroundService
 {
@@ -15,9 +15,13 @@ internal sealed partial class LastSeenWriter(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(options.Value.LastSeenInterval, time);
-        while (await timer.WaitForNextTickAsync(stoppingToken))
+        var (tick, many) = (timer.WaitForNextTickAsync(stoppingToken).AsTask(), lastSeen.WaitForManyAsync(stoppingToken));
+        while (!stoppingToken.IsCancellationRequested)
         {
+            await Task.WhenAny(tick, many);
             await FlushAsync();
+            tick = tick.IsCompleted ? timer.WaitForNextTickAsync(stoppingToken).AsTask() : tick;
+            many = many.IsCompleted ? lastSeen.WaitForManyAsync(stoppingToken) : many;
         }
     }
 

@@ -14,7 +14,7 @@ namespace AuthApi.Sessions;
 [ResponseCache(NoStore = true)]
 [Tags("Sessions")]
 public sealed class SessionsController(
-    UserSessionManager sessions, SignInManager<ApplicationUser> signInManager, IAuthorizationService authorization) : ControllerBase
+    UserSessionManager sessions, SignInManager<ApplicationUser> signInManager) : ControllerBase
 {
     /// <summary>See where I am signed in</summary>
     /// <remarks>All the live sessions of the account, the last used first. Never a token.</remarks>
@@ -56,7 +56,7 @@ public sealed class SessionsController(
             return new ProblemResult(ApiProblem.NotFound);
         }
 
-        if (!await authorization.IsRecentlyAuthenticatedAsync(User))
+        if (!await HttpContext.IsRecentlyAuthenticatedAsync())
         {
             return new ProblemResult(ApiProblem.ReauthenticationRequired);
         }

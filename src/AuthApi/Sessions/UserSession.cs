@@ -18,8 +18,8 @@ public enum SessionTransport
 }
 
 /// <summary>
-/// A session is this row, and the row decides: who has signed in, since when, from where and how. There is no mark for an
-/// ended session; an ended session has no row.
+/// A session is this row, and the row decides: who has signed in, since when, from where and how. An ended session has none: no reader
+/// finds it any more, and it is deleted a moment later.
 /// </summary>
 public sealed record UserSession
 {

@@ -25,7 +25,7 @@ public sealed partial class GroupCommit(SqliteDatabase database, StorageMetrics 
     private StoreConnection? _connection;
 
     /// <summary>Something was committed, and whoever made it is about to be told. Raised by the writer, which waits.</summary>
-    public event Action? Committed;
+    internal event Action? Committed;
 
     /// <summary>Runs <paramref name="write"/> and completes with its result when that is durable.</summary>
     /// <exception cref="StoreUnavailableException">The writer has stopped, because the program is ending.</exception>
@@ -92,8 +92,8 @@ public sealed partial class GroupCommit(SqliteDatabase database, StorageMetrics 
             Log.BatchFailed(logger, batch.Count, exception.Message);
             Fail(batch, exception);
 
-            // Whoever came while this batch waited for the store has waited long enough to be told the same.
-            while (_waiting.Reader.TryRead(out var write))
+            // Whoever came while this batch waited for the store has waited long enough to be told the same; but not for what nobody asked for.
+            while (batch.Exists(failed => failed.IsNoted) && _waiting.Reader.TryRead(out var write))
             {
                 write.Fail(exception);
             }

@@ -14,105 +14,137 @@ internal sealed partial class JournalDrain(
     IEnumerable<Journal> journals, GroupCommit commits, OpenReaders readers, TimeProvider time, ILogger<JournalDrain> logger)
     : BackgroundService
 {
-    // Rows of each journal.
+    // Rows of a journal. Each may change three pages of its own.
     private const int Slice = 64;
 
-    // Each takes a few pages of the log, which is copied at the latest when it has 4,000.
-    private const int SlicesToFillTheLog = 8;
+    // Rows after which the log is half full: it is copied at the latest when it has 4,000 pages.
+    private const int RowsToCopyTheLog = 500;
 
     // What is written in the meantime is drained together, in the order of the table that it goes to: the more, the fewer pages each takes.
     private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan LongestRetry = TimeSpan.FromMinutes(1);
 
     private readonly Journal[] _journals = [.. journals];
     private readonly Channel<bool> _written = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
-    private int _slicesInTheLog;
+    private int _rowsInTheLog;
 
-    public override Task StartAsync(CancellationToken cancellationToken)
+    public override async Task StartAsync(CancellationToken cancellationToken)
     {
-        // At once, for what a killed program has left.
+        await commits.WriteUnnotedAsync(async connection =>
+        {
+            foreach (var statement in _journals.SelectMany(journal => journal.Begin))
+            {
+                await connection.Prepare(statement).ExecuteNonQueryAsync();
+            }
+
+            return true;
+        }).WaitAsync(cancellationToken);
+
+        // For what a killed program has left.
         Note();
         commits.Committed += Note;
-        return base.StartAsync(cancellationToken);
+        await base.StartAsync(cancellationToken);
     }
 
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         commits.Committed -= Note;
         await base.StopAsync(cancellationToken);
-        await DrainAsync(cancellationToken);
+        if (await DrainAsync(cancellationToken) is { } reason)
+        {
+            Log.NotEmpty(logger, reason);
+        }
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        var retry = TimeSpan.Zero;
         while (await _written.Reader.WaitToReadAsync(stoppingToken))
         {
+            await Task.Delay(retry, time, stoppingToken);
             for (var waited = TimeSpan.Zero; waited < LongestWait && _written.Reader.TryRead(out _); waited += Quiet)
             {
                 await Task.Delay(Quiet, time, stoppingToken);
             }
 
-            if (!await DrainAsync(stoppingToken))
+            if (await DrainAsync(stoppingToken) is not { } reason)
             {
-                Note();
+                retry = TimeSpan.Zero;
+                continue;
             }
+
+            // Said once, and tried again less and less often.
+            if (retry == TimeSpan.Zero)
+            {
+                Log.NotDrained(logger, reason);
+            }
+
+            retry = retry == TimeSpan.Zero ? Quiet : TimeSpan.FromTicks(Math.Min(2 * retry.Ticks, LongestRetry.Ticks));
+            Note();
         }
     }
 
     private void Note() => _written.Writer.TryWrite(true);
 
-    /// <returns>Whether the store took it.</returns>
-    private async Task<bool> DrainAsync(CancellationToken cancellationToken)
+    /// <returns>Why there is something left, if there is.</returns>
+    private async Task<string?> DrainAsync(CancellationToken cancellationToken)
     {
-        try
+        string? reason = null;
+        foreach (var journal in _journals)
         {
-            var isMore = true;
-            while (isMore && !cancellationToken.IsCancellationRequested)
+            try
             {
-                isMore = await commits.WriteUnnotedAsync(DrainSliceAsync);
-                _slicesInTheLog++;
+                await DrainAsync(journal, cancellationToken);
             }
-
-            if (_slicesInTheLog >= SlicesToFillTheLog)
+            catch (Exception exception)
             {
-                _slicesInTheLog = 0;
-                await CopyLogAsync();
+                // The others do not have to wait for it.
+                reason = exception.Message;
             }
-
-            return true;
         }
-        catch (Exception exception)
+
+        return reason;
+    }
+
+    private async Task DrainAsync(Journal journal, CancellationToken cancellationToken)
+    {
+        int count;
+        do
         {
-            Log.NotDrained(logger, exception.Message);
-            return false;
+            count = await commits.WriteUnnotedAsync(connection => DrainSliceAsync(connection, journal)).WaitAsync(cancellationToken);
+            _rowsInTheLog += count;
+        }
+        while (count == Slice);
+
+        if (_rowsInTheLog >= RowsToCopyTheLog)
+        {
+            _rowsInTheLog = 0;
+
+            // As far as it can be without waiting for anybody who reads or writes.
+            await readers.ReadAsync(connection => connection.Prepare("PRAGMA wal_checkpoint(PASSIVE)").ExecuteNonQueryAsync());
         }
     }
 
-    // As far as it can be without waiting for anybody who reads or writes.
-    private Task<int> CopyLogAsync() => readers.ReadAsync(connection => connection.Prepare("PRAGMA wal_checkpoint(PASSIVE)").ExecuteNonQueryAsync());
-
-    /// <returns>Whether there may be more.</returns>
-    private async Task<bool> DrainSliceAsync(StoreConnection connection)
+    /// <returns>How many rows.</returns>
+    private static async Task<int> DrainSliceAsync(StoreConnection connection, Journal journal)
     {
-        var isMore = false;
-        foreach (var journal in _journals)
+        var count = 0;
+        foreach (var statement in journal.Drain)
         {
-            var count = 0;
-            foreach (var statement in journal.Drain)
-            {
-                count = await connection.Prepare(statement, Slice).ExecuteNonQueryAsync();
-            }
-
-            isMore |= count == Slice;
+            count = await connection.Prepare(statement, Slice).ExecuteNonQueryAsync();
         }
 
-        return isMore;
+        return count;
     }
 
     private static partial class Log
     {
-        [LoggerMessage(108, LogLevel.Warning, "The journals could not be drained; what is in them counts all the same, and it is tried again: {Message}")]
-        public static partial void NotDrained(ILogger logger, string message);
+        [LoggerMessage(108, LogLevel.Warning, "The journals could not be drained; what is in them counts all the same, and it is tried again: {Reason}")]
+        public static partial void NotDrained(ILogger logger, string reason);
+
+        [LoggerMessage(109, LogLevel.Warning, "The journals are not empty at the end; the next start goes on with them, an earlier version would not: {Reason}")]
+        public static partial void NotEmpty(ILogger logger, string reason);
     }
 }

@@ -61,8 +61,6 @@ internal static class Seeding
             await tokens.WriteLineAsync(token.Reveal());
         }
 
-        // The entries did not come through the journal, which numbers them.
-        await context.Database.ExecuteSqlRawAsync("""INSERT INTO sqlite_sequence SELECT 'AuditJournal', seq FROM sqlite_sequence WHERE name = 'AuditEntries'""");
         await transaction.CommitAsync();
 
         // The next process begins with an empty log, as after a checkpoint of its own.

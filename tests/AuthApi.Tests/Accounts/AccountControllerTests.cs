@@ -27,7 +27,7 @@ internal sealed class AccountControllerTests
             Options.Create(new IdentityOptions()), NullLogger<SignInManager<ApplicationUser>>.Instance, null!, null!);
         // Logging out of the current session is SignInManager's; what other calls need is not here to be used.
         _controller = new AccountController(
-            _signIn.Object, null!, null!, null!, TimeProvider.System, NullLogger<AccountController>.Instance)
+            _signIn.Object, null!, null!, TimeProvider.System, NullLogger<AccountController>.Instance)
         {
             ControllerContext = new ControllerContext { HttpContext = new DefaultHttpContext { User = PrincipalOf(42) } },
         };

@@ -117,6 +117,23 @@ internal sealed class JournalDrainTests
     }
 
     [Test]
+    public async Task EntriesThatAnEarlierVersionHasWrittenInBetweenAreGoneOnFrom()
+    {
+        using var browser = await _application.NewLoggedInBrowserAsync();
+        await _application.DisposeAsync();
+        await ExecuteAsync("INSERT INTO AuditEntries (At, Event, UserId) SELECT At, 'SignInFailed', 1 FROM AuditEntries UNION ALL SELECT At, 'SignInFailed', 1 FROM AuditEntries");
+        _application = Start();
+        using var same = _application.NewBrowser();
+        same.Cookies["__Host-session"] = browser.Token;
+        await same.ReauthenticateAsync();
+
+        Assert.That((await ItemsAsync(same, "/me/activity/")).Select(item => item["id"]!.GetValue<string>()), Is.EqualTo(new[] { "4", "3", "2", "1" }));
+
+        await DrainAsync();
+        Assert.That((await CountAsync()).AuditEntries, Is.EqualTo(4));
+    }
+
+    [Test]
     public async Task WhatAKilledProgramLeftIsRefusedByTheNextAndDrained()
     {
         using var browser = await _application.NewLoggedInBrowserAsync();

@@ -35,8 +35,6 @@ namespace AuthApi.Storage.Migrations.Sqlite
                     "UserAgent" TEXT NULL
                 );
 
-                INSERT INTO "sqlite_sequence" ("name", "seq") SELECT 'AuditJournal', "seq" FROM "sqlite_sequence" WHERE "name" = 'AuditEntries';
-
                 CREATE VIEW "AuditTrail" AS
                 SELECT "Id", "At", "Event", "UserId", "SessionId", "BySessionId", "Reason", "IpAddress", "UserAgent" FROM "AuditEntries"
                 UNION ALL

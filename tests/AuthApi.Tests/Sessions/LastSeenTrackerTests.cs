@@ -1,0 +1,56 @@
+using AuthApi.Sessions;
+using AuthApi.Tests.Harness;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Moq;
+
+namespace AuthApi.Tests.Sessions;
+
+internal sealed class LastSeenTrackerTests
+{
+    private static readonly DateTimeOffset Now = new(2026, 3, 1, 12, 0, 0, TimeSpan.Zero);
+
+    [Test]
+    public async Task ManyUsesAreWrittenBeforeTheirTime()
+    {
+        // The clock stands still, so it is their number.
+        var written = 0;
+        var store = new Mock<IUserSessionStore>();
+        store.Setup(counted => counted.WriteLastSeenAsync(It.IsAny<IReadOnlyList<LastSeen>>()))
+            .Callback((IReadOnlyList<LastSeen> uses) => Interlocked.Add(ref written, uses.Count))
+            .Returns(Task.CompletedTask);
+        await using var application = new AuthApiApplication(services => services.Replace(ServiceDescriptor.Singleton(store.Object)));
+        var tracker = application.Services.GetRequiredService<LastSeenTracker>();
+
+        Add(tracker, 49_999);
+        Assert.That(Volatile.Read(ref written), Is.Zero);
+
+        Add(tracker, 1);
+        Assert.That(() => tracker.Count, Is.Zero.After(30_000, 20));
+        Assert.That(written, Is.EqualTo(50_000));
+    }
+
+    [Test]
+    public void ASessionIsCountedOnceHoweverOftenItIsUsed()
+    {
+        var tracker = new LastSeenTracker(Mock.Of<IUserSessionStore>());
+        var token = SessionToken.Create().Hash;
+
+        tracker.Add(token, new LastSeen(1, Guid.Empty, Now, Now));
+        tracker.Add(token, new LastSeen(1, Guid.Empty, Now.AddSeconds(1), Now));
+        Assert.That(tracker.Count, Is.EqualTo(1));
+        Assert.That(tracker.Find(token)!.Value.At, Is.EqualTo(Now.AddSeconds(1)));
+
+        tracker.Forget(token);
+        tracker.Forget(token);
+        Assert.That(tracker.Count, Is.Zero);
+    }
+
+    private static void Add(LastSeenTracker tracker, int count)
+    {
+        for (var i = 0; i < count; i++)
+        {
+            tracker.Add(SessionToken.Create().Hash, new LastSeen(1, Guid.CreateVersion7(), Now, Now));
+        }
+    }
+}
