@@ -18,6 +18,9 @@ public sealed class LastSeenTracker(IUserSessionStore store)
     /// <summary>How many there are.</summary>
     public int Count => Volatile.Read(ref _count);
 
+    /// <summary>Whether they should be written now, without waiting for the interval.</summary>
+    public bool AreMany => Count >= Many;
+
     public void Add(TokenHash tokenHash, LastSeen lastSeen)
     {
         while (!_unwritten.TryAdd(tokenHash, lastSeen))
@@ -34,7 +37,7 @@ public sealed class LastSeenTracker(IUserSessionStore store)
         }
     }
 
-    /// <summary>Completes when there have come to be so many that they should be written now.</summary>
+    /// <summary>Completes when there have come to be many.</summary>
     public Task WaitForManyAsync(CancellationToken cancellationToken) => _many.Reader.ReadAsync(cancellationToken).AsTask();
 
     public LastSeen? Find(TokenHash tokenHash) => _unwritten.TryGetValue(tokenHash, out var lastSeen) ? lastSeen : null;

@@ -19,21 +19,28 @@ internal sealed partial class LastSeenWriter(
         while (!stoppingToken.IsCancellationRequested)
         {
             await Task.WhenAny(tick, many);
-            await FlushAsync();
+            while (await FlushAsync() && lastSeen.AreMany)
+            {
+                // So many came while they were being written.
+            }
+
             tick = tick.IsCompleted ? timer.WaitForNextTickAsync(stoppingToken).AsTask() : tick;
             many = many.IsCompleted ? lastSeen.WaitForManyAsync(stoppingToken) : many;
         }
     }
 
-    private async Task FlushAsync()
+    /// <returns>Whether the store took them.</returns>
+    private async Task<bool> FlushAsync()
     {
         try
         {
             await lastSeen.FlushAsync();
+            return true;
         }
         catch (Exception exception)
         {
             Log.NotWritten(logger, exception);
+            return false;
         }
     }
 

@@ -1,7 +1,7 @@
 using AuthApi.Sessions;
-using AuthApi.Tests.Harness;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Time.Testing;
 using Moq;
 
 namespace AuthApi.Tests.Sessions;
@@ -19,8 +19,10 @@ internal sealed class LastSeenTrackerTests
         store.Setup(counted => counted.WriteLastSeenAsync(It.IsAny<IReadOnlyList<LastSeen>>()))
             .Callback((IReadOnlyList<LastSeen> uses) => Interlocked.Add(ref written, uses.Count))
             .Returns(Task.CompletedTask);
-        await using var application = new AuthApiApplication(services => services.Replace(ServiceDescriptor.Singleton(store.Object)));
-        var tracker = application.Services.GetRequiredService<LastSeenTracker>();
+        var tracker = new LastSeenTracker(store.Object);
+        using var writer = new LastSeenWriter(
+            tracker, Options.Create(new UserSessionOptions()), new FakeTimeProvider(Now), NullLogger<LastSeenWriter>.Instance);
+        await writer.StartAsync(CancellationToken.None);
 
         Add(tracker, 49_999);
         Assert.That(Volatile.Read(ref written), Is.Zero);
@@ -28,6 +30,7 @@ internal sealed class LastSeenTrackerTests
         Add(tracker, 1);
         Assert.That(() => tracker.Count, Is.Zero.After(30_000, 20));
         Assert.That(written, Is.EqualTo(50_000));
+        await writer.StopAsync(CancellationToken.None);
     }
 
     [Test]
