@@ -56,9 +56,9 @@ internal sealed class SessionAuthenticator(UserSessionManager sessions, IOptions
     /// Authenticates each request, as the framework's <c>UseAuthentication</c> would through the handler: without making the handler, which only
     /// signing in, signing out and refusing need, and without transforming claims, as no two of a session's requests differ in them.
     /// </summary>
-    internal static Task InvokeAsync(HttpContext context, RequestDelegate next, SessionAuthenticator authenticator)
+    public Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
-        var result = authenticator.AuthenticateAsync(context);
+        var result = AuthenticateAsync(context);
         if (ReferenceEquals(result, None))
         {
             return next(context);

@@ -45,7 +45,7 @@ public static partial class SessionsServices
 
         // Made with the first request, as its options are not validated yet.
         var authenticator = new Lazy<SessionAuthenticator>(app.Services.GetRequiredService<SessionAuthenticator>);
-        return app.Use((context, next) => SessionAuthenticator.InvokeAsync(context, next, authenticator.Value));
+        return app.Use((context, next) => authenticator.Value.InvokeAsync(context, next));
     }
 
     [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]

@@ -10,9 +10,10 @@ internal sealed class Subject(string title, ServerProcess server, IReadOnlyList<
 
     private const int UsedTogether = 200;
 
-    // Longer than what is done later waits until it begins, and what an idle server uses in that time.
-    private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(1.2);
-    private static readonly TimeSpan IdleCpu = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(100);
+
+    // As long as it takes, and more, to copy the database's log when the journals are empty.
+    private static readonly TimeSpan CopyingTheLog = TimeSpan.FromMilliseconds(300);
 
     private readonly LoadGenerator _load = new(server);
     private readonly List<string> _loggedOut = [];
@@ -26,8 +27,8 @@ internal sealed class Subject(string title, ServerProcess server, IReadOnlyList<
     /// <summary>Keeps sessions at hand that were used, so that it matters to a logout whether its session was.</summary>
     public bool HasCache { get; init; }
 
-    /// <summary>Does a part of each logout after its answer. That is waited for, and its CPU is counted with the logouts'.</summary>
-    public bool WorksLater { get; init; }
+    /// <summary>The database with the journals in which it leaves a part of each logout for later. That is waited for, and its CPU counted with the logouts'.</summary>
+    public string? Database { get; init; }
 
     /// <summary>What it answers to a token that was logged out.</summary>
     public int StatusAfterLogout { get; init; } = StatusCodes.Status401Unauthorized;
@@ -51,7 +52,7 @@ internal sealed class Subject(string title, ServerProcess server, IReadOnlyList<
 
         var load = _load.SendOnce(ending.ConvertAll(cookie => HttpRequests.Logout(server.EndPoint, cookie)), Ok, limit);
         _loggedOut.AddRange(ending[..load.Requests]);
-        return WorksLater ? load with { ServerCpu = load.ServerCpu + WaitForLaterWork() } : load;
+        return Database is null ? load : load with { ServerCpu = load.ServerCpu + WaitForLaterWork(Database) };
     }
 
     /// <summary>Uses each session that was not used yet, in turn, until the time has passed.</summary>
@@ -68,18 +69,16 @@ internal sealed class Subject(string title, ServerProcess server, IReadOnlyList<
     public void Dispose() => server.Dispose();
 
     /// <returns>The CPU that it took.</returns>
-    private TimeSpan WaitForLaterWork()
+    private TimeSpan WaitForLaterWork(string database)
     {
         var before = server.CpuTime;
-        TimeSpan last;
-        do
+        while (!Journals.AreEmpty(database))
         {
-            last = server.CpuTime;
-            Task.Delay(Quiet).GetAwaiter().GetResult();
+            Task.Delay(BetweenLooks).GetAwaiter().GetResult();
         }
-        while (server.CpuTime - last > IdleCpu);
 
-        return last - before;
+        Task.Delay(CopyingTheLog).GetAwaiter().GetResult();
+        return server.CpuTime - before;
     }
 
     private byte[] Me(string cookie) => HttpRequests.Me(server.EndPoint, cookie);
