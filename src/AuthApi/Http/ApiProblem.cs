@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Serialization;
 
@@ -64,7 +63,7 @@ public sealed partial record ApiProblem(int Status, string Code, string Title, i
             context.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
         }
 
-        var response = new ProblemResponse(Title, Status, Code, Activity.Current?.Id ?? context.TraceIdentifier, errors);
+        var response = new ProblemResponse(Title, Status, Code, RequestTrace.Of(context).ToString(), errors);
         return context.Response.WriteJsonAsync(response, ProblemJson.Default.ProblemResponse, "application/problem+json");
     }
 

@@ -8,6 +8,7 @@ public static class ObservabilityServices
     public static IServiceCollection AddObservability(this IServiceCollection services, IConfiguration configuration, IHostEnvironment environment)
     {
         services.AddTelemetry(configuration);
+        RequestScope.AddTo(services, areLogsSent: Telemetry.IsSent(TelemetryExport.Logs, configuration));
         services.AddValidatedOptions<SwaggerOptions>(SwaggerOptions.Section);
         services.AddOnStarted(SwaggerUi.SayWhereItIs);
         if (SwaggerUi.IsEnabled(configuration, environment))

@@ -22,7 +22,6 @@ internal static class TelemetryExport
         "Microsoft.AspNetCore.Identity",
         "Microsoft.AspNetCore.Hosting",
         "Microsoft.AspNetCore.Server.Kestrel",
-        "Microsoft.AspNetCore.RateLimiting",
         "Microsoft.AspNetCore.Diagnostics",
         "System.Runtime",
     ];
