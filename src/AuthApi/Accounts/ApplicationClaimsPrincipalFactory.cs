@@ -20,7 +20,8 @@ internal sealed class ApplicationClaimsPrincipalFactory(IServiceProvider service
 
     public const string TwoFactorEnabled = "two_factor_enabled";
 
-    public static bool IsTrue(ClaimsPrincipal user, string claimType) => user.HasClaim(claimType, "true");
+    /// <summary>The value of one of the two that holds.</summary>
+    public const string True = "true";
 
     public async Task<ClaimsPrincipal> CreateAsync(ApplicationUser user)
     {
@@ -47,5 +48,5 @@ internal sealed class ApplicationClaimsPrincipalFactory(IServiceProvider service
     }
 
     private static Claim Claim(string type, bool value) =>
-        new(type, value.ToString(CultureInfo.InvariantCulture).ToLowerInvariant(), ClaimValueTypes.Boolean);
+        new(type, value ? True : "false", ClaimValueTypes.Boolean);
 }

@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Mvc.Infrastructure;
 using Microsoft.AspNetCore.Mvc.ModelBinding;
 using Microsoft.AspNetCore.Mvc.ModelBinding.Metadata;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Primitives;
 
@@ -75,6 +76,9 @@ public static class HttpServices
         services.AddSingleton<IConfigureOptions<MvcOptions>, ModelFilters>();
 
         services.AddRouting(options => options.LowercaseUrls = true);
+
+        // What a connection has to do goes to the thread pool by itself, and not in turn with others' through a queue for each core.
+        services.Configure<SocketTransportOptions>(options => options.IOQueueCount = 0);
         services.Configure<KestrelServerOptions>(options =>
         {
             options.AddServerHeader = false;

@@ -3,10 +3,8 @@ using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
-using System.Threading.RateLimiting;
 using AuthApi.Hosting;
 using AuthApi.Http;
-using Microsoft.AspNetCore.RateLimiting;
 using Microsoft.Extensions.Options;
 
 namespace AuthApi.Security;
@@ -67,16 +65,20 @@ public static partial class RateLimits
     internal static void AddRateLimits(this IServiceCollection services)
     {
         services.AddValidatedOptions<RateLimitingOptions>(RateLimitingOptions.Section);
-        services.AddRateLimiter(_ => { });
-        services.AddSingleton<Refusals>();
         services.AddSingleton<Limiter>();
-        services.AddOptions<RateLimiterOptions>().Configure<Limiter, Refusals>((options, limiter, refusals) =>
-            (options.GlobalLimiter, options.OnRejected) = (limiter, refusals.AnswerAsync));
     }
 
     /// <summary>Refuses with 429 <c>too_many_requests</c> and <c>Retry-After</c>. It has to know who is signed in.</summary>
-    internal static IApplicationBuilder UseRateLimits(this WebApplication app) =>
-        app.Services.GetRequiredService<IOptions<RateLimitingOptions>>().Value.Enabled ? app.UseRateLimiter() : app;
+    internal static IApplicationBuilder UseRateLimits(this WebApplication app)
+    {
+        if (!app.Services.GetRequiredService<IOptions<RateLimitingOptions>>().Value.Enabled)
+        {
+            return app;
+        }
+
+        var limiter = app.Services.GetRequiredService<Limiter>();
+        return app.Use((context, next) => limiter.TryCount(context, out var retryAfter) ? next(context) : limiter.RefuseAsync(context, retryAfter));
+    }
 
     /// <summary>Whose count it is: a user's, an IPv4 address's, or that of the /64 of which an IPv6 client has every address.</summary>
     internal readonly record struct Client(char Kind, ulong Value)
@@ -101,72 +103,44 @@ public static partial class RateLimits
         }
     }
 
-    // In place of the framework's own, which goes through all its clients ten times a second to refill their buckets.
-    private sealed class Limiter(IOptions<RateLimitingOptions> options, TimeProvider time) : PartitionedRateLimiter<HttpContext>
+    // Not in the framework's middleware, which makes a lease of each request and waits for it to be given back.
+    private sealed partial class Limiter(IOptions<RateLimitingOptions> options, TimeProvider time, ILogger<Limiter> logger) : IDisposable
     {
-        private static readonly Lease Granted = new(null);
-
         private readonly ClientBuckets<Client> _requests = new(options.Value.RequestsPerMinute, TimeSpan.FromMinutes(1), time);
         private readonly ClientBuckets<Client> _logins = new(options.Value.LoginsPerMinute, TimeSpan.FromMinutes(1), time);
         private readonly ClientBuckets<Client> _registrations = new(options.Value.RegistrationsPerHour, TimeSpan.FromHours(1), time);
         private readonly ClientBuckets<Client> _logouts = new(options.Value.RequestsPerMinute, TimeSpan.FromMinutes(1), time);
+        private readonly OnceAMinute _log = new(time);
 
-        public override RateLimiterStatistics? GetStatistics(HttpContext resource) => null;
-
-        protected override RateLimitLease AttemptAcquireCore(HttpContext resource, int permitCount)
+        public bool TryCount(HttpContext context, out TimeSpan retryAfter)
         {
-            var count = resource.GetEndpoint()?.Metadata.GetMetadata<CountedAsAttribute>()?.Count ?? RateLimit.Requests;
-            var (buckets, client) = count switch
+            var count = context.GetEndpoint()?.Metadata.GetMetadata<CountedAsAttribute>()?.Count ?? RateLimit.Requests;
+            return count switch
             {
-                RateLimit.Logins => (_logins, Client.AtAddress(resource)),
-                RateLimit.Registrations => (_registrations, Client.AtAddress(resource)),
-                RateLimit.Logouts => (_logouts, Client.SignedInOrAtAddress(resource)),
-                _ => (_requests, Client.SignedInOrAtAddress(resource)),
+                RateLimit.Logins => _logins.TryTake(Client.AtAddress(context), out retryAfter),
+                RateLimit.Registrations => _registrations.TryTake(Client.AtAddress(context), out retryAfter),
+                RateLimit.Logouts => _logouts.TryTake(Client.SignedInOrAtAddress(context), out retryAfter),
+                _ => _requests.TryTake(Client.SignedInOrAtAddress(context), out retryAfter),
             };
-            return buckets.TryTake(client, out var retryAfter) ? Granted : new Lease(retryAfter);
         }
 
-        protected override ValueTask<RateLimitLease> AcquireAsyncCore(HttpContext resource, int permitCount, CancellationToken cancellationToken) =>
-            new(AttemptAcquireCore(resource, permitCount));
+        public Task RefuseAsync(HttpContext context, TimeSpan retryAfter)
+        {
+            context.Response.Headers.RetryAfter = Math.Max(1, (long)Math.Ceiling(retryAfter.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
+            if (_log.IsDue())
+            {
+                TooMany(logger, ClientInfo.Of(context).IpAddress);
+            }
 
-        protected override void Dispose(bool disposing)
+            return ApiProblem.TooManyRequests.WriteAsync(context);
+        }
+
+        public void Dispose()
         {
             foreach (var buckets in new[] { _requests, _logins, _registrations, _logouts })
             {
                 buckets.Dispose();
             }
-
-            base.Dispose(disposing);
-        }
-
-        private sealed class Lease(TimeSpan? retryAfter) : RateLimitLease
-        {
-            public override bool IsAcquired => retryAfter is null;
-
-            public override IEnumerable<string> MetadataNames => IsAcquired ? [] : [MetadataName.RetryAfter.Name];
-
-            public override bool TryGetMetadata(string metadataName, out object? metadata)
-            {
-                metadata = metadataName == MetadataName.RetryAfter.Name ? retryAfter : null;
-                return metadata is not null;
-            }
-        }
-    }
-
-    private sealed partial class Refusals(TimeProvider time, ILogger<Refusals> logger)
-    {
-        private readonly OnceAMinute _log = new(time);
-
-        public async ValueTask AnswerAsync(OnRejectedContext rejected, CancellationToken cancellationToken)
-        {
-            var wait = rejected.Lease.TryGetMetadata(MetadataName.RetryAfter, out var retryAfter) ? retryAfter : TimeSpan.Zero;
-            rejected.HttpContext.Response.Headers.RetryAfter = Math.Max(1, (long)Math.Ceiling(wait.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
-            if (_log.IsDue())
-            {
-                TooMany(logger, ClientInfo.Of(rejected.HttpContext).IpAddress);
-            }
-
-            await ApiProblem.TooManyRequests.WriteAsync(rejected.HttpContext);
         }
 
         [LoggerMessage(1, LogLevel.Warning, "Requests from {IpAddress} are refused: there are too many. This is logged once a minute, whoever it is.")]

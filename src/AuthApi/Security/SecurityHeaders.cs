@@ -1,3 +1,7 @@
+using Microsoft.Extensions.Primitives;
+using NetEscapades.AspNetCore.SecurityHeaders.Headers;
+using NetEscapades.AspNetCore.SecurityHeaders.Infrastructure;
+
 namespace AuthApi.Security;
 
 /// <summary>
@@ -14,14 +18,14 @@ internal static class SecurityHeaders
     public static void AddSecurityHeaders(this IServiceCollection services) => services.AddSecurityHeaderPolicies((builder, provider) =>
     {
         var isDevelopment = provider.GetRequiredService<IHostEnvironment>().IsDevelopment();
-        var data = Common(isDevelopment).AddContentSecurityPolicy(policy =>
+        var data = Fixed(Common().AddContentSecurityPolicy(policy =>
         {
             policy.AddDefaultSrc().None();
             policy.AddBaseUri().None();
             policy.AddFormAction().None();
             policy.AddFrameAncestors().None();
-        });
-        var page = Common(isDevelopment).AddContentSecurityPolicy(policy =>
+        }));
+        var page = Fixed(Common().AddContentSecurityPolicy(policy =>
         {
             policy.AddDefaultSrc().None();
             policy.AddScriptSrc().Self();
@@ -31,7 +35,14 @@ internal static class SecurityHeaders
             policy.AddBaseUri().None();
             policy.AddFormAction().None();
             policy.AddFrameAncestors().None();
-        });
+        }));
+        if (!isDevelopment)
+        {
+            // Over HTTPS only, and not for localhost. A browser that has heard it comes back over HTTPS for two years: not for a developer's machine.
+            data.AddStrictTransportSecurityMaxAgeIncludeSubDomains(TwoYears);
+            page.AddStrictTransportSecurityMaxAgeIncludeSubDomains(TwoYears);
+        }
+
         builder.SetPolicySelector(answer => answer.HttpContext.Features.Get<Page>() is null ? data : page);
     });
 
@@ -42,25 +53,60 @@ internal static class SecurityHeaders
         return next(context);
     });
 
-    private static HeaderPolicyCollection Common(bool isDevelopment)
-    {
-        var policies = new HeaderPolicyCollection()
-            .AddCustomHeader("Cache-Control", "no-store")
-            .AddCustomHeader("Vary", "Origin, Sec-Fetch-Site")
-            .AddContentTypeOptionsNoSniff()
-            .AddReferrerPolicyNoReferrer()
-            .AddCrossOriginResourcePolicy(policy => policy.SameOrigin())
+    private static HeaderPolicyCollection Common() => new HeaderPolicyCollection()
+        .AddCustomHeader("Cache-Control", "no-store")
+        .AddCustomHeader("Vary", "Origin, Sec-Fetch-Site")
+        .AddContentTypeOptionsNoSniff()
+        .AddReferrerPolicyNoReferrer()
+        .AddCrossOriginResourcePolicy(policy => policy.SameOrigin())
 
-            // What the exception handler says beside its own Cache-Control.
-            .RemoveCustomHeader("Pragma")
-            .RemoveCustomHeader("Expires");
-
-        // Over HTTPS only, and not for localhost. A browser that has heard it comes back over HTTPS for two years: not for a developer's machine.
-        return isDevelopment ? policies : policies.AddStrictTransportSecurityMaxAgeIncludeSubDomains(TwoYears);
-    }
+        // What the exception handler says beside its own Cache-Control.
+        .RemoveCustomHeader("Pragma")
+        .RemoveCustomHeader("Expires");
 
     private sealed class Page
     {
         public static readonly Page Mark = new();
+    }
+
+    // What the library makes of policies that are the same for every request, worked out once instead of for each.
+    private static HeaderPolicyCollection Fixed(HeaderPolicyCollection policies)
+    {
+        var headers = new FixedHeaders(policies.Values);
+        return new HeaderPolicyCollection { [headers.Header] = headers };
+    }
+
+    private sealed class FixedHeaders : IHeaderPolicy
+    {
+        private readonly KeyValuePair<string, StringValues>[] _set;
+        private readonly string[] _removed;
+
+        public FixedHeaders(IEnumerable<IHeaderPolicy> policies)
+        {
+            var (nobody, result) = (new DefaultHttpContext(), new CustomHeadersResult());
+            foreach (var policy in policies)
+            {
+                policy.Apply(nobody, result);
+            }
+
+            _set = [.. result.SetHeaders.Select(header => KeyValuePair.Create(header.Key, new StringValues(header.Value)))];
+            _removed = [.. result.RemoveHeaders];
+        }
+
+        public string Header => nameof(FixedHeaders);
+
+        public void Apply(HttpContext context, CustomHeadersResult result)
+        {
+            var headers = context.Response.Headers;
+            foreach (var (name, value) in _set)
+            {
+                headers[name] = value;
+            }
+
+            foreach (var name in _removed)
+            {
+                headers.Remove(name);
+            }
+        }
     }
 }

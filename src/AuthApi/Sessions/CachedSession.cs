@@ -1,5 +1,6 @@
 using System.Collections.ObjectModel;
 using System.Security.Claims;
+using AuthApi.Http;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Identity;
 
@@ -68,7 +69,7 @@ public sealed class CachedSession
     }
 
     /// <summary>What leads from a request's user back to its session.</summary>
-    private sealed class SessionPrincipal(ClaimsPrincipal principal, CachedSession session) : ClaimsPrincipal(principal.Identities)
+    private sealed class SessionPrincipal(ClaimsPrincipal principal, CachedSession session) : KnownUser(principal, session.Session.UserId)
     {
         public CachedSession Session => session;
     }
