@@ -38,6 +38,7 @@ public static partial class AccountsServices
             .AddUserManager<ApplicationUserManager>()
             .AddRoles<IdentityRole<int>>()
             .AddEntityFrameworkStores<AuthDbContext>()
+            .AddUserStore<ApplicationUserStore>()
             .AddClaimsPrincipalFactory<ApplicationClaimsPrincipalFactory>()
             .AddSignInManager();
 

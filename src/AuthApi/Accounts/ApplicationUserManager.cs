@@ -16,7 +16,7 @@ public sealed class ApplicationUserManager : UserManager<ApplicationUser>
 {
     private readonly PasswordHashGate _gate;
     private readonly GroupCommit _commits;
-    private readonly AuthDbContext _database;
+    private readonly IServiceProvider _services;
     private readonly TimeProvider _time;
 
     public ApplicationUserManager(
@@ -33,7 +33,7 @@ public sealed class ApplicationUserManager : UserManager<ApplicationUser>
     {
         _gate = services.GetRequiredService<PasswordHashGate>();
         _commits = services.GetRequiredService<GroupCommit>();
-        _database = services.GetRequiredService<AuthDbContext>();
+        _services = services;
         _time = services.GetRequiredService<TimeProvider>();
     }
 
@@ -41,7 +41,7 @@ public sealed class ApplicationUserManager : UserManager<ApplicationUser>
     public static ApplicationUser Nobody { get; } = new();
 
     /// <summary>Whether the account is locked now, whatever was read of it before.</summary>
-    public override async Task<bool> IsLockedOutAsync(ApplicationUser user) => await _database.Users
+    public override async Task<bool> IsLockedOutAsync(ApplicationUser user) => await _services.GetRequiredService<AuthDbContext>().Users
         .Where(stored => stored.Id == user.Id && stored.LockoutEnabled)
         .Select(stored => stored.LockoutEnd)
         .SingleOrDefaultAsync() >= _time.GetUtcNow();
