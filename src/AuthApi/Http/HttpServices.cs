@@ -37,6 +37,7 @@ public static class HttpServices
                 options.ValueProviderFactories.RemoveType<FormValueProviderFactory>();
                 options.ValueProviderFactories.RemoveType<FormFileValueProviderFactory>();
                 options.ValueProviderFactories.RemoveType<JQueryFormValueProviderFactory>();
+                options.ValueProviderFactories.RemoveType<JQueryQueryStringValueProviderFactory>();
 
                 // Not text/json as well: one way to say a thing.
                 var json = options.InputFormatters.OfType<SystemTextJsonInputFormatter>().Single();

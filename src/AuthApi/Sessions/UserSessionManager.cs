@@ -22,34 +22,13 @@ public sealed partial class UserSessionManager(
     ILogger<UserSessionManager> logger)
 {
     /// <summary>The live session with this token, its last use noted; <see langword="null"/> when there is none.</summary>
-    public async ValueTask<CachedSession?> FindAsync(TokenHash tokenHash)
+    public ValueTask<CachedSession?> FindAsync(TokenHash tokenHash)
     {
+        // What is at hand may not know of a use that a request beside it noted; before a session ends by time, all is asked.
         var now = time.GetUtcNow();
-        var session = cache.Find(tokenHash);
-        if (session is null || session.IsExpired(now))
-        {
-            // What is at hand may not know of a use that a request beside it noted; before a session ends by time, all is asked.
-            session = await ReadAsync(tokenHash);
-        }
-
-        if (session is null)
-        {
-            return null;
-        }
-
-        if (session.IsExpired(now))
-        {
-            // Nobody waits for it to be written: whatever comes of that, this request has no session.
-            _ = ExpireAsync(session.Session, now);
-            return null;
-        }
-
-        if (session.Touch(now) is { } use)
-        {
-            lastSeen.Add(tokenHash, use);
-        }
-
-        return session;
+        return cache.Find(tokenHash) is { } session && !session.IsExpired(now)
+            ? new(Use(session, tokenHash, now))
+            : FindStoredAsync(tokenHash, now);
     }
 
     /// <summary>The live sessions of a user, the last used first, with their last use as it is known here.</summary>
@@ -191,6 +170,33 @@ public sealed partial class UserSessionManager(
         }
 
         return total;
+    }
+
+    private CachedSession Use(CachedSession session, TokenHash tokenHash, DateTimeOffset now)
+    {
+        if (session.Touch(now) is { } use)
+        {
+            lastSeen.Add(tokenHash, use);
+        }
+
+        return session;
+    }
+
+    private async ValueTask<CachedSession?> FindStoredAsync(TokenHash tokenHash, DateTimeOffset now)
+    {
+        if (await ReadAsync(tokenHash) is not { } session)
+        {
+            return null;
+        }
+
+        if (session.IsExpired(now))
+        {
+            // Nobody waits for it to be written: whatever comes of that, this request has no session.
+            _ = ExpireAsync(session.Session, now);
+            return null;
+        }
+
+        return Use(session, tokenHash, now);
     }
 
     private async Task<CachedSession?> ReadAsync(TokenHash tokenHash)
