@@ -54,7 +54,7 @@ public sealed partial class StockAccountController(
 
     private static partial class Log
     {
-        [LoggerMessage(1, LogLevel.Information, "User {UserId} logged out.")]
+        [LoggerMessage(1, LogLevel.Debug, "User {UserId} logged out.")]
         public static partial void LoggedOut(ILogger logger, int userId);
     }
 }

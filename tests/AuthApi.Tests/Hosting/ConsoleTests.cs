@@ -45,8 +45,8 @@ internal sealed class ConsoleTests
             new[] { "Now", "listening" }, ["The", "store"], ["Swagger", "UI"],
         }));
         Assert.That(lines[1]["State"]!["Path"]!.GetValue<string>(), Is.EqualTo(Path.Combine(_folder.Path, "data", "auth.db")));
-        var loggedIn = lines.Single(line => line["Message"]!.GetValue<string>() == "User 1 logged in.");
-        Assert.That(loggedIn["Scopes"]!.ToJsonString(), Does.Match("\"TraceId\":\"[0-9a-f]{32}\""));
+        var registered = lines.Single(line => line["Message"]!.GetValue<string>() == "User 1 registered.");
+        Assert.That(registered["Scopes"]!.ToJsonString(), Does.Match("\"TraceId\":\"[0-9a-f]{32}\""));
     }
 
     [Test]

@@ -127,7 +127,7 @@ internal sealed partial class TelemetryTests
         Assert.That(collector.Received("/v1/traces"), Does.Contain("http.route").And.Contain("logout").And.Contain("AuthApi"));
         Assert.That(collector.Received("/v1/traces"), Does.Not.Contain("health/live"));
         Assert.That(collector.Received("/v1/metrics"), Does.Contain("authapi.sessions.started").And.Contain("aspnetcore.identity.sign_in"));
-        Assert.That(collector.Received("/v1/logs"), Does.Contain("User 1 logged in."));
+        Assert.That(collector.Received("/v1/logs"), Does.Contain("User 1 registered."));
         foreach (var path in new[] { "/v1/traces", "/v1/metrics", "/v1/logs" })
         {
             AssertNoneIsIn(secrets, collector.Received(path));
