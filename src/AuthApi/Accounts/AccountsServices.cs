@@ -37,8 +37,8 @@ public static partial class AccountsServices
             })
             .AddUserManager<ApplicationUserManager>()
             .AddRoles<IdentityRole<int>>()
-            .AddEntityFrameworkStores<AuthDbContext>()
             .AddUserStore<ApplicationUserStore>()
+            .AddEntityFrameworkStores<AuthDbContext>()
             .AddClaimsPrincipalFactory<ApplicationClaimsPrincipalFactory>()
             .AddSignInManager();
 

@@ -10,10 +10,10 @@ namespace AuthApi.Accounts;
 /// do, and signing out needs none.
 /// </summary>
 internal sealed class ApplicationUserStore(IServiceProvider services, IdentityErrorDescriber errors)
-    : UserStore<ApplicationUser, IdentityRole<int>, AuthDbContext, int>(None, errors)
+    : UserStore<ApplicationUser, IdentityRole<int>, AuthDbContext, int>(Unused, errors)
 {
     // For the base, which must be given one. It is never opened.
-    private static readonly AuthDbContext None = new(new DbContextOptions<AuthDbContext>());
+    private static readonly AuthDbContext Unused = new(new DbContextOptions<AuthDbContext>());
 
     private AuthDbContext? _context;
 

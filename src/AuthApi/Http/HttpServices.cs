@@ -37,6 +37,8 @@ public static class HttpServices
                 options.ValueProviderFactories.RemoveType<FormValueProviderFactory>();
                 options.ValueProviderFactories.RemoveType<FormFileValueProviderFactory>();
                 options.ValueProviderFactories.RemoveType<JQueryFormValueProviderFactory>();
+
+                // Nor a[b] for a.b in a query: one way to say a thing, and no call has values within values.
                 options.ValueProviderFactories.RemoveType<JQueryQueryStringValueProviderFactory>();
 
                 // Not text/json as well: one way to say a thing.

@@ -8,7 +8,13 @@ public static class ObservabilityServices
     public static IServiceCollection AddObservability(this IServiceCollection services, IConfiguration configuration, IHostEnvironment environment)
     {
         services.AddTelemetry(configuration);
-        RequestScope.AddTo(services, areLogsSent: Telemetry.IsSent(TelemetryExport.Logs, configuration));
+        services.AddRequestScope();
+        if (!Telemetry.IsSent(TelemetryExport.Logs, configuration))
+        {
+            // OpenTelemetry takes the trace of a log line from the span alone.
+            services.DoWithoutRequestSpans();
+        }
+
         services.AddValidatedOptions<SwaggerOptions>(SwaggerOptions.Section);
         services.AddOnStarted(SwaggerUi.SayWhereItIs);
         if (SwaggerUi.IsEnabled(configuration, environment))

@@ -68,7 +68,10 @@ public static partial class RateLimits
         services.AddSingleton<Limiter>();
     }
 
-    /// <summary>Refuses with 429 <c>too_many_requests</c> and <c>Retry-After</c>. It has to know who is signed in.</summary>
+    /// <summary>
+    /// Refuses with 429 <c>too_many_requests</c> and <c>Retry-After</c>. It has to know who is signed in. The framework's middleware, for limits on what goes
+    /// on at once too, makes a lease for each request and waits until it is given back.
+    /// </summary>
     internal static IApplicationBuilder UseRateLimits(this WebApplication app)
     {
         if (!app.Services.GetRequiredService<IOptions<RateLimitingOptions>>().Value.Enabled)
@@ -103,7 +106,6 @@ public static partial class RateLimits
         }
     }
 
-    // Not in the framework's middleware, which makes a lease of each request and waits for it to be given back.
     private sealed partial class Limiter(IOptions<RateLimitingOptions> options, TimeProvider time, ILogger<Limiter> logger) : IDisposable
     {
         private readonly ClientBuckets<Client> _requests = new(options.Value.RequestsPerMinute, TimeSpan.FromMinutes(1), time);

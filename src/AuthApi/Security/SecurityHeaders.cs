@@ -69,8 +69,9 @@ internal static class SecurityHeaders
         public static readonly Page Mark = new();
     }
 
-    // What the library makes of policies that are the same for every request, worked out once instead of for each.
-    private static HeaderPolicyCollection Fixed(HeaderPolicyCollection policies)
+    // What the library makes of policies that are the same for every request, worked out once instead of for each. So none that looks at the
+    // request: no nonce, no Strict-Transport-Security, nothing for pages only.
+    internal static HeaderPolicyCollection Fixed(HeaderPolicyCollection policies)
     {
         var headers = new FixedHeaders(policies.Values);
         return new HeaderPolicyCollection { [headers.Header] = headers };
@@ -86,6 +87,11 @@ internal static class SecurityHeaders
             var (nobody, result) = (new DefaultHttpContext(), new CustomHeadersResult());
             foreach (var policy in policies)
             {
+                if (policy is ContentSecurityPolicyHeader.DynamicContentSecurityPolicyHeader or StrictTransportSecurityHeader or HtmlOnlyHeaderPolicyBase)
+                {
+                    throw new ArgumentException($"{policy.Header} is not the same for every request.", nameof(policies));
+                }
+
                 policy.Apply(nobody, result);
             }
 

@@ -44,9 +44,13 @@ public readonly struct TokenHash : IEquatable<TokenHash>
     public static TokenHash Of(ReadOnlySpan<byte> token)
     {
         Span<byte> hash = stackalloc byte[Size];
-        var hasher = _hasher ??= IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+
+        // Taken out while it is used: if it fails half-way, it is not there for the next token.
+        var hasher = _hasher ?? IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        _hasher = null;
         hasher.AppendData(token);
         hasher.GetHashAndReset(hash);
+        _hasher = hasher;
         return new TokenHash(hash);
     }
 

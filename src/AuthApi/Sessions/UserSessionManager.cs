@@ -24,7 +24,6 @@ public sealed partial class UserSessionManager(
     /// <summary>The live session with this token, its last use noted; <see langword="null"/> when there is none.</summary>
     public ValueTask<CachedSession?> FindAsync(TokenHash tokenHash)
     {
-        // What is at hand may not know of a use that a request beside it noted; before a session ends by time, all is asked.
         var now = time.GetUtcNow();
         return cache.Find(tokenHash) is { } session && !session.IsExpired(now)
             ? new(Use(session, tokenHash, now))
@@ -182,6 +181,7 @@ public sealed partial class UserSessionManager(
         return session;
     }
 
+    // What is at hand may not know of a use that a request beside it noted; before a session ends by time, all is asked.
     private async ValueTask<CachedSession?> FindStoredAsync(TokenHash tokenHash, DateTimeOffset now)
     {
         if (await ReadAsync(tokenHash) is not { } session)
@@ -191,8 +191,12 @@ public sealed partial class UserSessionManager(
 
         if (session.IsExpired(now))
         {
-            // Nobody waits for it to be written: whatever comes of that, this request has no session.
-            _ = ExpireAsync(session.Session, now);
+            // Nobody waits for it to be written, and it is no part of this request, which has no session whatever comes of that.
+            using (ExecutionContext.SuppressFlow())
+            {
+                _ = ExpireAsync(session.Session, now);
+            }
+
             return null;
         }
 

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Claims;
 using AuthApi.Storage;
 using AuthApi.Tests.Harness;
 using Microsoft.AspNetCore.Identity;
@@ -57,6 +58,35 @@ internal sealed class MeTests
         var me = await after.JsonAsync();
         Assert.That(me["roles"]!.AsArray().Select(role => role!.GetValue<string>()), Is.EqualTo(new[] { "Admin" }));
         Assert.That(me["userName"]!.GetValue<string>(), Is.EqualTo("countess"));
+    }
+
+    [Test]
+    public async Task WhatTheAccountSaysGoesBeforeTheClaimsThatItWasGiven()
+    {
+        await using var application = new AuthApiApplication();
+        using var browser = await application.NewLoggedInBrowserAsync();
+        await application.WithScopeAsync(async services =>
+        {
+            var users = services.GetRequiredService<UserManager<ApplicationUser>>();
+            await users.AddClaimsAsync((await users.FindByEmailAsync("ada@example.com"))!,
+            [
+                new Claim(ClaimTypes.NameIdentifier, "77"),
+                new Claim(ClaimTypes.Email, "another@example.com"),
+                new Claim(ClaimTypes.Name, "another"),
+                new Claim(ClaimTypes.Role, "Guest"),
+            ]);
+        });
+
+        using var response = await browser.GetAsync("/me/");
+
+        var me = await response.JsonAsync();
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(me["id"]!.GetValue<int>(), Is.EqualTo(1));
+            Assert.That(me["email"]!.GetValue<string>(), Is.EqualTo("ada@example.com"));
+            Assert.That(me["userName"]!.GetValue<string>(), Is.EqualTo("ada@example.com"));
+            Assert.That(me["roles"]!.AsArray().Select(role => role!.GetValue<string>()), Is.EqualTo(new[] { "Guest" }));
+        }
     }
 
     [Test]

@@ -50,6 +50,14 @@ internal sealed class ConsoleTests
     }
 
     [Test]
+    public async Task WhatTheHostWarnsOfAtTheStartIsSaid()
+    {
+        var (_, output) = await RunAsync("--HTTP_PORTS=8080");
+
+        Assert.That(output, Has.Some.Contains("HTTP_PORTS"), "that Urls goes before it");
+    }
+
+    [Test]
     public async Task NothingThatAClientSendsBreaksALineOrColoursIt()
     {
         var (_, output) = await RunAsync(

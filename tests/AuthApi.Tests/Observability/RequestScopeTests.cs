@@ -65,8 +65,35 @@ internal sealed class RequestScopeTests
         Assert.That(line.Fields["TraceId"], Is.EqualTo(traceId));
     }
 
+    // A rule that names a provider goes before those that name none.
+    [Test]
+    public async Task AProviderWithALevelOfItsOwnHasNoSpanMadeEither()
+    {
+        var log = new ScopedLog();
+        await using var application = Limited(log, ("Logging:Scoped:LogLevel:Default", "Warning"));
+        using var browser = application.NewBrowser();
+
+        await RefuseAsync(browser, traceParent: null, traceId: null);
+
+        Assert.That(log.Single(Refused).Span, Is.Null);
+    }
+
+    [Test]
+    public async Task WhereTracesAreSentAProblemNamesTheSpan()
+    {
+        var log = new ScopedLog();
+        await using var application = Limited(log, ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://127.0.0.1:1"));
+        using var browser = application.NewBrowser();
+
+        var (_, spanId) = await RefuseAsync(browser, $"00-{TraceId}-{SenderId}-01", TraceId, flags: "01");
+
+        Assert.That(log.Single(Refused).Span, Is.EqualTo((TraceId, spanId)));
+        Assert.That(log.Single(Refused).Fields["SpanId"], Is.EqualTo(spanId));
+    }
+
     [TestCase("Logging:LogLevel:Microsoft.AspNetCore")]
     [TestCase("Logging:LogLevel:Microsoft.AspNetCore.Hosting.Diagnostics")]
+    [TestCase("Logging:LogLevel:Microsoft.*.Diagnostics")]
     [TestCase("Logging:Scoped:LogLevel:Microsoft.AspNetCore")]
     public async Task TheHostSaysThatARequestHasEndedWhereThatIsConfigured(string key)
     {
@@ -102,7 +129,7 @@ internal sealed class RequestScopeTests
     }
 
     // A refusal is both a problem and, the first time, a line.
-    private static async Task<(string TraceId, string SpanId)> RefuseAsync(Browser browser, string? traceParent, string? traceId)
+    private static async Task<(string TraceId, string SpanId)> RefuseAsync(Browser browser, string? traceParent, string? traceId, string flags = "00")
     {
         await browser.MeAsync();
         using var response = await browser.SendAsync(HttpMethod.Get, "/me/", change: request =>
@@ -114,7 +141,7 @@ internal sealed class RequestScopeTests
         });
         Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.TooManyRequests));
         var named = JsonNode.Parse(await response.Content.ReadAsStringAsync())!["traceId"]!.GetValue<string>();
-        Assert.That(named, Does.Match($"^00-{traceId ?? "[0-9a-f]{32}"}-[0-9a-f]{{16}}-00$"));
+        Assert.That(named, Does.Match($"^00-{traceId ?? "[0-9a-f]{32}"}-[0-9a-f]{{16}}-{flags}$"));
         return (named.Split('-')[1], named.Split('-')[2]);
     }
 
