@@ -20,9 +20,16 @@ internal static class Seeding
 
     public static async Task<int> RunAsync(string folder, int count)
     {
+        var database = DataFolder.AuthApiDatabase(folder);
+        if (File.Exists(database))
+        {
+            Console.Error.WriteLine($"{database} is there already. Name a folder without one.");
+            return 1;
+        }
+
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions
         {
-            Args = ["--ConnectionStrings:Auth", $"Data Source={DataFolder.AuthApiDatabase(folder)}"],
+            Args = ["--ConnectionStrings:Auth", $"Data Source={database}"],
             ContentRootPath = AppContext.BaseDirectory,
         });
         builder.Services.AddStorage().AddAudit().AddSessions().AddAccounts();
