@@ -40,7 +40,7 @@ public sealed record MeResponse(
     {
         string? email = null, userName = null;
         var (emailConfirmed, twoFactorEnabled) = (false, false);
-        List<string>? roles = null;
+        List<string> roles = [];
         foreach (var claim in user.Claims)
         {
             switch (claim.Type)
@@ -52,7 +52,7 @@ public sealed record MeResponse(
                     userName ??= claim.Value;
                     break;
                 case ClaimTypes.Role:
-                    (roles ??= []).Add(claim.Value);
+                    roles.Add(claim.Value);
                     break;
                 case ApplicationClaimsPrincipalFactory.EmailVerified:
                     emailConfirmed |= claim.Value == ApplicationClaimsPrincipalFactory.True;
@@ -63,7 +63,6 @@ public sealed record MeResponse(
             }
         }
 
-        return new MeResponse(
-            user.GetUserId(), email!, emailConfirmed, userName!, roles ?? (IReadOnlyList<string>)[], twoFactorEnabled, session);
+        return new MeResponse(user.GetUserId(), email!, emailConfirmed, userName!, roles, twoFactorEnabled, session);
     }
 }

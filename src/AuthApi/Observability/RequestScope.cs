@@ -1,4 +1,4 @@
-using System.Collections;
+using System.Collections.ObjectModel;
 using System.Globalization;
 using AuthApi.Http;
 using Microsoft.AspNetCore.Mvc.Abstractions;
@@ -22,20 +22,10 @@ internal sealed class RequestScope(IHttpContextAccessor request) : IExternalScop
 
     public IDisposable Push(object? state) => Nothing.Instance;
 
-    private sealed class Fields(HttpContext context) : IReadOnlyList<KeyValuePair<string, object?>>
+    private sealed class Fields(HttpContext context) : ReadOnlyCollection<KeyValuePair<string, object?>>(Of(context))
     {
-        private readonly KeyValuePair<string, object?>[] _fields = Of(context);
-
-        public int Count => _fields.Length;
-
-        public KeyValuePair<string, object?> this[int index] => _fields[index];
-
-        public IEnumerator<KeyValuePair<string, object?>> GetEnumerator() => _fields.AsEnumerable().GetEnumerator();
-
-        IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
-
         public override string ToString() => string.Join(
-            ", ", _fields.Select(field => string.Create(CultureInfo.InvariantCulture, $"{field.Key}:{field.Value}")));
+            ", ", Items.Select(field => string.Create(CultureInfo.InvariantCulture, $"{field.Key}:{field.Value}")));
 
         private static KeyValuePair<string, object?>[] Of(HttpContext context)
         {

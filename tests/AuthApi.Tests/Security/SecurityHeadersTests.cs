@@ -92,9 +92,9 @@ internal sealed class SecurityHeadersTests
     [Test]
     public void WhatDependsOnTheRequestIsNotWorkedOutForAll()
     {
-        Assert.That(() => SecurityHeaders.Fixed(new HeaderPolicyCollection().AddStrictTransportSecurityMaxAge()), Throws.ArgumentException);
+        Assert.That(() => FixedHeaders.Of(new HeaderPolicyCollection().AddStrictTransportSecurityMaxAge()), Throws.ArgumentException);
         Assert.That(
-            () => SecurityHeaders.Fixed(new HeaderPolicyCollection().AddContentSecurityPolicy(policy => policy.AddScriptSrc().WithNonce())), Throws.ArgumentException);
+            () => FixedHeaders.Of(new HeaderPolicyCollection().AddContentSecurityPolicy(policy => policy.AddScriptSrc().WithNonce())), Throws.ArgumentException);
     }
 
     private static void ShouldHaveAll(HttpResponseMessage response, string contentPolicy = DataPolicy)

@@ -120,11 +120,8 @@ internal sealed class JournalDrainTests
     public async Task EntriesThatAnEarlierVersionHasWrittenInBetweenAreGoneOnFrom()
     {
         using var browser = await _application.NewLoggedInBrowserAsync();
-        await _application.DisposeAsync();
-        await ExecuteAsync("INSERT INTO AuditEntries (At, Event, UserId) SELECT At, 'SignInFailed', 1 FROM AuditEntries UNION ALL SELECT At, 'SignInFailed', 1 FROM AuditEntries");
-        _application = Start();
-        using var same = _application.NewBrowser();
-        same.Cookies["__Host-session"] = browser.Token;
+        using var same = await RestartAsync(
+            browser, "INSERT INTO AuditEntries (At, Event, UserId) SELECT At, 'SignInFailed', 1 FROM AuditEntries UNION ALL SELECT At, 'SignInFailed', 1 FROM AuditEntries");
         await same.ReauthenticateAsync();
 
         Assert.That((await ItemsAsync(same, "/me/activity/")).Select(item => item["id"]!.GetValue<string>()), Is.EqualTo(new[] { "4", "3", "2", "1" }));
@@ -137,13 +134,9 @@ internal sealed class JournalDrainTests
     public async Task WhatAKilledProgramLeftIsRefusedByTheNextAndDrained()
     {
         using var browser = await _application.NewLoggedInBrowserAsync();
-        await _application.DisposeAsync();
 
         // As after a kill between the answer and the drain: the end is in the journal, and the row still there.
-        await ExecuteAsync("INSERT INTO EndedSessions SELECT Key FROM UserSessions");
-        _application = Start();
-        using var same = _application.NewBrowser();
-        same.Cookies["__Host-session"] = browser.Token;
+        using var same = await RestartAsync(browser, "INSERT INTO EndedSessions SELECT Key FROM UserSessions");
 
         Assert.That(await same.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
 
@@ -181,6 +174,17 @@ internal sealed class JournalDrainTests
         await DrainAsync();
 
         Assert.That((await CountAsync()).UserSessions, Is.Zero);
+    }
+
+    // The program ends, something is done to its file, and the same client comes to the next one.
+    private async Task<Browser> RestartAsync(Browser browser, [ConstantExpected] string meanwhile)
+    {
+        await _application.DisposeAsync();
+        await ExecuteAsync(meanwhile);
+        _application = Start();
+        var same = _application.NewBrowser();
+        same.Cookies["__Host-session"] = browser.Token;
+        return same;
     }
 
     private static async Task<List<JsonNode>> ItemsAsync(Browser browser, string path)
