@@ -98,11 +98,13 @@ internal sealed class RequestScopeTests
     public async Task TheHostSaysThatARequestHasEndedWhereThatIsConfigured(string key)
     {
         var log = new ScopedLog();
-        await using var application = Limited(log, (key, "Information"));
-        using var browser = application.NewBrowser();
+        await using (var application = Limited(log, (key, "Information")))
+        {
+            using var browser = application.NewBrowser();
+            await browser.MeAsync();
+        }
 
-        await browser.MeAsync();
-
+        // It says so after the answer has left, and so certainly only by the time it has ended itself.
         Assert.That(log.Single("Request finished").Fields["RequestPath"], Is.EqualTo("/me/"));
     }
 
