@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using AuthApi.Http;
 
 namespace AuthApi.Accounts;
@@ -10,6 +11,12 @@ internal sealed class PasswordHashGate(TimeProvider time, int width, int longest
 {
     /// <summary>Long enough for a crowd that signs in at nine o'clock, short enough that a client still waits.</summary>
     public static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(2);
+
+    /// <summary>
+    /// The shortest time after which one is refused. Each waits for another time between the two: of a flood, those who came together would
+    /// be refused together and come back together, each with a whole request, and whoever is signed in would wait for all of them.
+    /// </summary>
+    public static readonly TimeSpan ShortestWait = TimeSpan.FromSeconds(1);
 
     // More than get their turn in time, on purpose. Whoever is refused at once comes back at once, and the refusals then cost more than
     // the hashes did; whoever waits is quiet for as long. This bounds what the waiting hold in memory, and nothing else.
@@ -56,7 +63,7 @@ internal sealed class PasswordHashGate(TimeProvider time, int width, int longest
             return;
         }
 
-        using var limit = new CancellationTokenSource(LongestWait, time);
+        using var limit = new CancellationTokenSource(AnyWait(), time);
         try
         {
             if (Interlocked.Increment(ref _waiting) > longestQueue)
@@ -77,6 +84,9 @@ internal sealed class PasswordHashGate(TimeProvider time, int width, int longest
             Interlocked.Decrement(ref _waiting);
         }
     }
+
+    private static TimeSpan AnyWait() => TimeSpan.FromMilliseconds(
+        RandomNumberGenerator.GetInt32((int)ShortestWait.TotalMilliseconds, (int)LongestWait.TotalMilliseconds + 1));
 
     private static ServerBusyException Busy() => new("Too many passwords are waiting to be hashed.");
 }

@@ -40,14 +40,30 @@ internal sealed class PasswordHashGateTests
         var held = new HeldHash(gate);
         var waiting = new HeldHash(gate);
 
-        _time.Advance(PasswordHashGate.LongestWait - TimeSpan.FromMilliseconds(1));
+        _time.Advance(PasswordHashGate.ShortestWait - TimeSpan.FromMilliseconds(1));
         Assert.That(waiting.Ended.IsCompleted, Is.False);
 
-        _time.Advance(TimeSpan.FromMilliseconds(1));
+        _time.Advance(PasswordHashGate.LongestWait - PasswordHashGate.ShortestWait + TimeSpan.FromMilliseconds(1));
         await Assert.ThrowsAsync<ServerBusyException>(() => waiting.Ended.WaitAsync(Patience));
         Assert.That(waiting.HasBegun, Is.False);
         Assert.That(new HeldHash(gate).Ended.IsCompleted, Is.False, "the next one waits");
         held.End();
+    }
+
+    [Test]
+    public async Task ThoseWhoCameTogetherAreNotRefusedTogether()
+    {
+        using var gate = new PasswordHashGate(_time, width: 1, longestQueue: 50);
+        var held = new HeldHash(gate);
+        var waiting = Enumerable.Range(0, 50).Select(_ => new HeldHash(gate)).ToList();
+
+        // By chance it could be all or none of them, once in 2^49 runs.
+        _time.Advance((PasswordHashGate.ShortestWait + PasswordHashGate.LongestWait) / 2);
+        await Task.WhenAny(waiting.Select(hash => hash.Ended)).WaitAsync(Patience);
+        Assert.That(waiting.Count(hash => hash.Ended.IsCompleted), Is.LessThan(50));
+
+        held.End();
+        waiting.ForEach(hash => hash.End());
     }
 
     [Test]
