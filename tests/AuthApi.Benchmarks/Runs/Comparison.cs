@@ -1,5 +1,4 @@
 using AuthApi.Benchmarks.Subjects;
-using AuthApi.Benchmarks.Traffic;
 
 namespace AuthApi.Benchmarks.Runs;
 
@@ -92,23 +91,16 @@ internal sealed class Comparison : IDisposable
             subject.TakeSessionsForMe(Plan.MeSessions);
         }
 
-        WarmUp("GET /me/", measured, subject => subject.GetMe(_plan.MeWarmUp));
+        Rounds.Measure("GET /me/, warming up", _plan.WarmUpRounds, measured, subject => subject.GetMe(_plan.MeWarmUp));
         var me = Rounds.Measure("GET /me/", _plan.MeRounds, measured, subject => subject.GetMe(_plan.MeRound));
 
-        WarmUp("POST /logout/", All, subject => subject.LogOut(_plan.WarmUpLogouts, _plan.LogoutWarmUp, usedBefore: false));
+        Rounds.Measure("POST /logout/, warming up", _plan.WarmUpRounds, All,
+            subject => subject.LogOut(_plan.WarmUpLogouts, _plan.LogoutWarmUp, usedBefore: true));
         var logout = Rounds.Measure("POST /logout/", _plan.LogoutRounds, All,
             subject => subject.LogOut(Plan.LogoutsARound, _plan.LogoutRound, usedBefore: true));
 
         var first = Rounds.Measure("POST /logout/ first", _plan.FirstUseRounds, [AuthApi, Stock, Tickets],
             subject => subject.LogOut(Plan.LogoutsARound, _plan.LogoutRound, usedBefore: false));
         Report.Write(this, new Figures(me, logout, first));
-    }
-
-    private static void WarmUp(string name, IEnumerable<Subject> subjects, Func<Subject, Load> load)
-    {
-        foreach (var subject in subjects)
-        {
-            Progress.Say($"{name}, warming up: {subject.Title}, {load(subject).RequestsPerSecond:N0}/s");
-        }
     }
 }

@@ -15,11 +15,12 @@ internal sealed record Plan
     /// <summary>A .NET server needs about 12 seconds of load before its rate stops growing.</summary>
     public static readonly Plan Full = new()
     {
-        MeWarmUp = TimeSpan.FromSeconds(12),
+        WarmUpRounds = 5,
+        MeWarmUp = TimeSpan.FromSeconds(3),
         MeRound = TimeSpan.FromSeconds(4),
         MeRounds = 9,
-        WarmUpLogouts = 60_000,
-        LogoutWarmUp = TimeSpan.FromSeconds(10),
+        WarmUpLogouts = 12_000,
+        LogoutWarmUp = TimeSpan.FromSeconds(2),
         LogoutRound = TimeSpan.FromSeconds(1.5),
         LogoutRounds = 21,
         FirstUseRounds = 9,
@@ -27,15 +28,19 @@ internal sealed record Plan
 
     public static readonly Plan Quick = new()
     {
-        MeWarmUp = TimeSpan.FromSeconds(6),
+        WarmUpRounds = 4,
+        MeWarmUp = TimeSpan.FromSeconds(1.5),
         MeRound = TimeSpan.FromSeconds(1),
         MeRounds = 4,
-        WarmUpLogouts = 20_000,
-        LogoutWarmUp = TimeSpan.FromSeconds(4),
+        WarmUpLogouts = 6_000,
+        LogoutWarmUp = TimeSpan.FromSeconds(1),
         LogoutRound = TimeSpan.FromSeconds(0.6),
         LogoutRounds = 5,
         FirstUseRounds = 3,
     };
+
+    /// <summary>In turn, as what is measured is: between two rounds a server compiles anew what the first has shown to matter.</summary>
+    public required int WarmUpRounds { get; init; }
 
     public required TimeSpan MeWarmUp { get; init; }
 
@@ -55,5 +60,5 @@ internal sealed record Plan
 
     public required int FirstUseRounds { get; init; }
 
-    public int Sessions => MeSessions + WarmUpLogouts + ((LogoutRounds + FirstUseRounds) * LogoutsARound);
+    public int Sessions => MeSessions + (WarmUpRounds * WarmUpLogouts) + ((LogoutRounds + FirstUseRounds) * LogoutsARound);
 }
