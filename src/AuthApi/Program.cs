@@ -38,7 +38,7 @@ return await ClearStart.RunAsync(args, async () =>
     app.UseSessions();
     app.UseRateLimits();
     app.UseOpenApi();
-    app.UseAuthorization();
+    app.UseSessionAuthorization();
     app.MapControllers();
 
     app.ValidateConfiguration();

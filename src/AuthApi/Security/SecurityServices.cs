@@ -1,4 +1,3 @@
-using Microsoft.AspNetCore.Authorization.Policy;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace AuthApi.Security;
@@ -19,7 +18,7 @@ public static class SecurityServices
         services.AddAllowedOrigins();
         services.AddRateLimits();
         services.AddRecentAuthentication();
-        services.AddSingleton<IPolicyEvaluator, SignedInPolicyEvaluator>();
+        services.AddSessionAuthorization();
         return services;
     }
 }
