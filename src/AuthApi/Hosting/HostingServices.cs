@@ -13,6 +13,7 @@ public static class HostingServices
         services.AddServiceManager();
         services.AddConsoleFormat();
         services.AddHostedService<RunReport>();
+        services.AddHostedService<BlockedThreads>();
         services.AddQuietStart();
         services.AddOnStarted(_ => GiveBackWhatStartingTook());
         return services;
