@@ -8,15 +8,16 @@ namespace AuthApi.Security;
 /// What the library makes of policies that are the same for every request, worked out once instead of for each. So none that looks at the
 /// request: no nonce, no <c>Strict-Transport-Security</c>, nothing for pages only.
 /// </summary>
-internal sealed class FixedHeaders : IHeaderPolicy
+internal sealed class FixedHeaders
 {
     private readonly KeyValuePair<string, StringValues>[] _set;
     private readonly string[] _removed;
 
-    private FixedHeaders(IEnumerable<IHeaderPolicy> policies)
+    /// <exception cref="ArgumentException">One of the policies is not the same for every request.</exception>
+    public FixedHeaders(HeaderPolicyCollection policies)
     {
         var (nobody, result) = (new DefaultHttpContext(), new CustomHeadersResult());
-        foreach (var policy in policies)
+        foreach (var policy in policies.Values)
         {
             if (policy is ContentSecurityPolicyHeader.DynamicContentSecurityPolicyHeader or StrictTransportSecurityHeader or HtmlOnlyHeaderPolicyBase)
             {
@@ -30,19 +31,8 @@ internal sealed class FixedHeaders : IHeaderPolicy
         _removed = [.. result.RemoveHeaders];
     }
 
-    public string Header => nameof(FixedHeaders);
-
-    /// <summary>One policy in place of all of them.</summary>
-    /// <exception cref="ArgumentException">One of them is not the same for every request.</exception>
-    public static HeaderPolicyCollection Of(HeaderPolicyCollection policies)
+    public void SetOn(IHeaderDictionary headers)
     {
-        var headers = new FixedHeaders(policies.Values);
-        return new HeaderPolicyCollection { [headers.Header] = headers };
-    }
-
-    public void Apply(HttpContext context, CustomHeadersResult result)
-    {
-        var headers = context.Response.Headers;
         foreach (var (name, value) in _set)
         {
             headers[name] = value;

@@ -6,22 +6,29 @@ namespace AuthApi.Security;
 /// </summary>
 internal static class SecurityHeaders
 {
-    private const int TwoYears = 63_072_000; // in seconds
+    private const string TwoYears = "max-age=63072000; includeSubDomains";
 
     // The one style that Swagger UI writes into its page: the colours of its logo. Another version may have another one; a browser then says its hash.
     private const string LogoStyle = "RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w=";
 
-    public static void AddSecurityHeaders(this IServiceCollection services) => services.AddSecurityHeaderPolicies((builder, provider) =>
+    // Where the name is that of whatever machine is meant, a browser would take it for all of them.
+    private static readonly string[] LocalHosts = ["localhost", "127.0.0.1", "[::1]"];
+
+    /// <summary>
+    /// Sets them when the answer starts, as what has failed begins its answer anew. The values are the library's; its middleware would select and
+    /// evaluate policies for every answer.
+    /// </summary>
+    public static IApplicationBuilder UseSecurityHeaders(this WebApplication app)
     {
-        var isDevelopment = provider.GetRequiredService<IHostEnvironment>().IsDevelopment();
-        var data = Policies(isDevelopment, policy =>
+        var isDevelopment = app.Environment.IsDevelopment();
+        var data = Fixed(policy =>
         {
             policy.AddDefaultSrc().None();
             policy.AddBaseUri().None();
             policy.AddFormAction().None();
             policy.AddFrameAncestors().None();
         });
-        var page = Policies(isDevelopment, policy =>
+        var page = Fixed(policy =>
         {
             policy.AddDefaultSrc().None();
             policy.AddScriptSrc().Self();
@@ -32,8 +39,27 @@ internal static class SecurityHeaders
             policy.AddFormAction().None();
             policy.AddFrameAncestors().None();
         });
-        builder.SetPolicySelector(answer => answer.HttpContext.Features.Get<Page>() is null ? data : page);
-    });
+        Func<object, Task> set = Set;
+        return app.Use((context, next) =>
+        {
+            context.Response.OnStarting(set, context);
+            return next(context);
+        });
+
+        Task Set(object state)
+        {
+            var context = (HttpContext)state;
+            (context.Features.Get<Page>() is null ? data : page).SetOn(context.Response.Headers);
+
+            // Over HTTPS only, and not for localhost. A browser that has heard it comes back over HTTPS for two years: not for a developer's machine.
+            if (!isDevelopment && context.Request.IsHttps && !LocalHosts.Contains(context.Request.Host.Host, StringComparer.OrdinalIgnoreCase))
+            {
+                context.Response.Headers.StrictTransportSecurity = TwoYears;
+            }
+
+            return Task.CompletedTask;
+        }
+    }
 
     /// <summary>Marks what follows as a page that a person looks at.</summary>
     public static IApplicationBuilder UsePageHeaders(this IApplicationBuilder app) => app.Use(static (context, next) =>
@@ -42,23 +68,17 @@ internal static class SecurityHeaders
         return next(context);
     });
 
-    private static HeaderPolicyCollection Policies(bool isDevelopment, Action<CspBuilder> contentSecurityPolicy)
-    {
-        var policies = FixedHeaders.Of(new HeaderPolicyCollection()
-            .AddCustomHeader("Cache-Control", "no-store")
-            .AddCustomHeader("Vary", "Origin, Sec-Fetch-Site")
-            .AddContentTypeOptionsNoSniff()
-            .AddReferrerPolicyNoReferrer()
-            .AddCrossOriginResourcePolicy(policy => policy.SameOrigin())
+    private static FixedHeaders Fixed(Action<CspBuilder> contentSecurityPolicy) => new(new HeaderPolicyCollection()
+        .AddCustomHeader("Cache-Control", "no-store")
+        .AddCustomHeader("Vary", "Origin, Sec-Fetch-Site")
+        .AddContentTypeOptionsNoSniff()
+        .AddReferrerPolicyNoReferrer()
+        .AddCrossOriginResourcePolicy(policy => policy.SameOrigin())
 
-            // What the exception handler says beside its own Cache-Control.
-            .RemoveCustomHeader("Pragma")
-            .RemoveCustomHeader("Expires")
-            .AddContentSecurityPolicy(contentSecurityPolicy));
-
-        // Over HTTPS only, and not for localhost. A browser that has heard it comes back over HTTPS for two years: not for a developer's machine.
-        return isDevelopment ? policies : policies.AddStrictTransportSecurityMaxAgeIncludeSubDomains(TwoYears);
-    }
+        // What the exception handler says beside its own Cache-Control.
+        .RemoveCustomHeader("Pragma")
+        .RemoveCustomHeader("Expires")
+        .AddContentSecurityPolicy(contentSecurityPolicy));
 
     private sealed class Page
     {

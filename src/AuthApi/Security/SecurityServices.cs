@@ -13,7 +13,6 @@ public static class SecurityServices
         // The framework's own would run before, and unseen by, what Program.cs lists: AllowedHosts with a page for an answer, forwarded headers from anybody.
         services.RemoveAll<IStartupFilter>();
 
-        services.AddSecurityHeaders();
         services.AddKnownProxies();
         services.AddAllowedOrigins();
         services.AddRateLimits();

@@ -92,9 +92,9 @@ internal sealed class SecurityHeadersTests
     [Test]
     public void WhatDependsOnTheRequestIsNotWorkedOutForAll()
     {
-        Assert.That(() => FixedHeaders.Of(new HeaderPolicyCollection().AddStrictTransportSecurityMaxAge()), Throws.ArgumentException);
+        Assert.That(() => new FixedHeaders(new HeaderPolicyCollection().AddStrictTransportSecurityMaxAge()), Throws.ArgumentException);
         Assert.That(
-            () => FixedHeaders.Of(new HeaderPolicyCollection().AddContentSecurityPolicy(policy => policy.AddScriptSrc().WithNonce())), Throws.ArgumentException);
+            () => new FixedHeaders(new HeaderPolicyCollection().AddContentSecurityPolicy(policy => policy.AddScriptSrc().WithNonce())), Throws.ArgumentException);
     }
 
     private static void ShouldHaveAll(HttpResponseMessage response, string contentPolicy = DataPolicy)
