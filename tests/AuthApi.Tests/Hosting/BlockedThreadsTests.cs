@@ -32,27 +32,33 @@ internal sealed class BlockedThreadsTests
             using var response = await stranger.PostAsync("/register/", new { email = $"bob{number}@example.com", password = Browser.Password });
             return response.StatusCode;
         }).ToList();
-        while (inserts.Begun - before < 2 * Usual)
+        // More at the same time than there would be threads.
+        while (inserts.Begun - before - waiting.Count(registration => registration.IsCompleted) <= Usual)
         {
             cancellationToken.ThrowIfCancellationRequested();
             Assert.That(await browser.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
         }
 
-        Assert.That(waiting.Select(registration => registration.IsCompleted), Is.All.False, "more wait than there would be threads");
         await ExecuteAsync(other, "ROLLBACK");
-        Assert.That(await Task.WhenAll(waiting), Is.All.EqualTo(HttpStatusCode.Created));
+        Assert.That(await Task.WhenAll(waiting), Is.All.AnyOf(HttpStatusCode.Created, HttpStatusCode.ServiceUnavailable));
     }
 
     [Test]
-    public async Task ThePoolHasTwoThreadsACoreAndIsGivenBackAsItWas()
+    [CancelAfter(60_000)]
+    public async Task ThePoolHasTwoThreadsACoreAndIsGivenBackAsItWas(CancellationToken cancellationToken)
     {
         var before = Threads();
 
         await using (var application = new AuthApiApplication())
         {
             using var browser = application.NewBrowser();
-            await browser.MeAsync();
-            Assert.That(Threads().Least, Is.AnyOf(Usual, 2 * Usual, 4 * Usual, 64), "more where a slow start looks like blocked threads");
+            do
+            {
+                // A slow start can look like blocked threads; there are more then, for a while.
+                cancellationToken.ThrowIfCancellationRequested();
+                await browser.MeAsync();
+            }
+            while (Threads().Most != Usual);
         }
 
         Assert.That(Threads(), Is.EqualTo(before));
