@@ -9,13 +9,14 @@ namespace AuthApi.Hosting;
 /// </summary>
 internal sealed class BlockedThreads : IHostedService
 {
-    // Beyond these the pool adds more by itself, where they are still not enough.
-    private const int Many = 64;
-
     // What the process began with, however many of its applications come and go.
     private static readonly (int Least, int Most) Before = Threads();
 
     private static readonly int Usual = 2 * Environment.ProcessorCount;
+
+    // Beyond these the pool adds more by itself, where they are still not enough.
+    private static readonly int Many = Math.Max(64, 2 * Usual);
+
     private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan KeptFor = TimeSpan.FromSeconds(10);
 
@@ -55,7 +56,7 @@ internal sealed class BlockedThreads : IHostedService
                 if (now.ShowsBlockedThreadsSince(last))
                 {
                     quiet = TimeSpan.Zero;
-                    threads = Math.Max(threads, Math.Min(2 * threads, Many));
+                    threads = Math.Min(2 * threads, Many);
                     SetThreads(threads);
                 }
                 else if (threads > Usual && (quiet += BetweenLooks) >= KeptFor)

@@ -32,6 +32,7 @@ internal sealed class BlockedThreadsTests
             using var response = await stranger.PostAsync("/register/", new { email = $"bob{number}@example.com", password = Browser.Password });
             return response.StatusCode;
         }).ToList();
+
         // More at the same time than there would be threads.
         while (inserts.Begun - before - waiting.Count(registration => registration.IsCompleted) <= Usual)
         {
