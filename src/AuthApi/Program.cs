@@ -1,26 +1,28 @@
 using AuthApi.Accounts;
+using AuthApi.Api;
 using AuthApi.Audit;
-using AuthApi.Hosting;
-using AuthApi.Http;
-using AuthApi.Observability;
+using AuthApi.OpenApi;
 using AuthApi.Security;
 using AuthApi.Sessions;
+using AuthApi.Startup;
 using AuthApi.Storage;
+using AuthApi.Telemetry;
 
-return await ClearStart.RunAsync(args, async () =>
+return await StartupErrors.RunAsync(args, async () =>
 {
     // The settings lie beside the program, wherever it is started from.
     var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
 
     builder.Services
-        .AddHosting()
-        .AddHttpConventions()
+        .AddStartup()
+        .AddApi()
         .AddSecurity()
         .AddStorage()
         .AddAudit()
         .AddSessions()
         .AddAccounts()
-        .AddObservability(builder.Configuration, builder.Environment);
+        .AddTelemetry(builder.Configuration)
+        .AddOpenApi(builder.Configuration, builder.Environment);
 
     await using var app = builder.Build();
 

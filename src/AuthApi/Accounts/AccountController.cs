@@ -1,8 +1,8 @@
 using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Text.Json.Serialization;
+using AuthApi.Api;
 using AuthApi.Audit;
-using AuthApi.Http;
 using AuthApi.Security;
 using AuthApi.Sessions;
 using AuthApi.Storage;
@@ -254,7 +254,7 @@ public sealed record RegisterRequest
     /// <summary>15 to 1,024 characters of any kind, and not a common or guessable password.</summary>
     /// <example>correct horse battery staple</example>
     [Required(AllowEmptyStrings = true, ErrorMessage = "This is required."), MinLength(1, ErrorMessage = "This is required.")]
-    [MaxCharacters(AccountPasswordOptions.MostCharacters, ErrorMessage = "This must have at most 1024 characters.")]
+    [MaxCharacters(AccountPasswordOptions.MaxCharacters, ErrorMessage = "This must have at most 1024 characters.")]
     public string Password { get; init; } = "";
 
     /// <summary>A name to log in with beside the address: 1 to 64 letters, digits, dots, hyphens and underscores. The address when left out.</summary>
@@ -282,7 +282,7 @@ public sealed record LoginRequest : IValidatableObject
     /// <summary>The account's password.</summary>
     /// <example>correct horse battery staple</example>
     [Required(AllowEmptyStrings = true, ErrorMessage = "This is required."), MinLength(1, ErrorMessage = "This is required.")]
-    [MaxCharacters(AccountPasswordOptions.MostCharacters, ErrorMessage = "This must have at most 1024 characters.")]
+    [MaxCharacters(AccountPasswordOptions.MaxCharacters, ErrorMessage = "This must have at most 1024 characters.")]
     public string Password { get; init; } = "";
 
     /// <summary>Whether the session outlives the browser and has the longer limits.</summary>
@@ -334,7 +334,7 @@ public sealed record ReauthenticateRequest
     /// <summary>The account's password.</summary>
     /// <example>correct horse battery staple</example>
     [Required(AllowEmptyStrings = true, ErrorMessage = "This is required."), MinLength(1, ErrorMessage = "This is required.")]
-    [MaxCharacters(AccountPasswordOptions.MostCharacters, ErrorMessage = "This must have at most 1024 characters.")]
+    [MaxCharacters(AccountPasswordOptions.MaxCharacters, ErrorMessage = "This must have at most 1024 characters.")]
     public string Password { get; init; } = "";
 
     // MVC logs what an action is given, at Trace.

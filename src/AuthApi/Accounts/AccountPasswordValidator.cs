@@ -16,7 +16,7 @@ internal sealed class AccountPasswordValidator(IOptions<AccountPasswordOptions> 
     private const int EnoughScore = 3;
 
     // The estimate takes time with the square of the length and more; what is good in its first part is good.
-    private const int LongestEstimated = 64;
+    private const int MaxEstimated = 64;
 
     // How many characters must be left of a password when what it repeats is said once.
     private const int LeastOnce = 8;
@@ -92,10 +92,10 @@ internal sealed class AccountPasswordValidator(IOptions<AccountPasswordOptions> 
     private static string Estimated(string password)
     {
         const int privateUse = 0xE000, privateUseSize = 0x1900;
-        var text = new StringBuilder(LongestEstimated);
+        var text = new StringBuilder(MaxEstimated);
         foreach (var rune in password.EnumerateRunes())
         {
-            if (text.Length == LongestEstimated)
+            if (text.Length == MaxEstimated)
             {
                 break;
             }
@@ -123,9 +123,9 @@ public sealed class AccountPasswordOptions
     public const string Section = "Passwords";
 
     /// <summary>The most characters of a password; one with more is refused before it is hashed (ASVS 6.2.9).</summary>
-    public const int MostCharacters = 1024;
+    public const int MaxCharacters = 1024;
 
     /// <summary>The fewest characters that a new password may have (NIST SP 800-63B-4: 15 where it is the only factor).</summary>
-    [Range(8, MostCharacters, ErrorMessage = Section + ":MinimumLength must be between 8 and 1024.")]
+    [Range(8, MaxCharacters, ErrorMessage = Section + ":MinimumLength must be between 8 and 1024.")]
     public int MinimumLength { get; set; } = 15;
 }

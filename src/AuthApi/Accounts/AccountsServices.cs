@@ -1,6 +1,6 @@
 using System.Text.Json.Serialization;
-using AuthApi.Hosting;
-using AuthApi.Http;
+using AuthApi.Api;
+using AuthApi.Startup;
 using AuthApi.Storage;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Identity;
@@ -18,7 +18,7 @@ public static partial class AccountsServices
         services.AddValidatedOptions<AccountPasswordOptions>(AccountPasswordOptions.Section);
         services.Configure<PasswordHasherOptions>(options => options.IterationCount = PasswordHashIterations);
 
-        services.AddSingleton<PasswordHashGate>();
+        services.AddSingleton<PasswordHashLimiter>();
         services.AddSingleton<PasswordHashMetrics>();
         services.AddOnStarted(provider => provider.GetRequiredService<PasswordHashMetrics>());
 

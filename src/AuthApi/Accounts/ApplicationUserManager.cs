@@ -14,7 +14,7 @@ namespace AuthApi.Accounts;
 /// </summary>
 public sealed class ApplicationUserManager : UserManager<ApplicationUser>
 {
-    private readonly PasswordHashGate _gate;
+    private readonly PasswordHashLimiter _gate;
     private readonly GroupCommit _commits;
     private readonly IServiceProvider _services;
     private readonly TimeProvider _time;
@@ -31,7 +31,7 @@ public sealed class ApplicationUserManager : UserManager<ApplicationUser>
         ILogger<UserManager<ApplicationUser>> logger)
         : base(store, options, passwordHasher, userValidators, passwordValidators, keyNormalizer, errors, services, logger)
     {
-        _gate = services.GetRequiredService<PasswordHashGate>();
+        _gate = services.GetRequiredService<PasswordHashLimiter>();
         _commits = services.GetRequiredService<GroupCommit>();
         _services = services;
         _time = services.GetRequiredService<TimeProvider>();
@@ -68,7 +68,7 @@ public sealed class ApplicationUserManager : UserManager<ApplicationUser>
     public Task CountFailureAsync(ApplicationUser user, AuditEntry failure)
     {
         var (most, lockoutEnd) = (Options.Lockout.MaxFailedAccessAttempts, _time.GetUtcNow() + Options.Lockout.DefaultLockoutTimeSpan);
-        return GroupCommit.WithinLimitAsync(_commits.WriteAsync(async connection =>
+        return GroupCommit.WaitForCommitAsync(_commits.WriteAsync(async connection =>
         {
             await connection.Prepare(
                 """
@@ -90,7 +90,7 @@ public sealed class ApplicationUserManager : UserManager<ApplicationUser>
     {
         if (user.AccessFailedCount != 0)
         {
-            await GroupCommit.WithinLimitAsync(_commits.WriteAsync(connection =>
+            await GroupCommit.WaitForCommitAsync(_commits.WriteAsync(connection =>
                 connection.Prepare("""UPDATE "AspNetUsers" SET "AccessFailedCount" = 0 WHERE "Id" = @p0""", user.Id).ExecuteNonQueryAsync()));
         }
 

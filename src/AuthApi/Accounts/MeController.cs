@@ -1,5 +1,5 @@
 using System.Security.Claims;
-using AuthApi.Http;
+using AuthApi.Api;
 using AuthApi.Sessions;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Mvc;

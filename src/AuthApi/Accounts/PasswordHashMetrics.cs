@@ -1,12 +1,12 @@
 using System.Diagnostics.Metrics;
-using AuthApi.Hosting;
+using AuthApi.Startup;
 
 namespace AuthApi.Accounts;
 
 /// <summary>What happens at the gate before the password hashes, in numbers.</summary>
 internal sealed class PasswordHashMetrics
 {
-    public PasswordHashMetrics(IMeterFactory meters, PasswordHashGate gate)
+    public PasswordHashMetrics(IMeterFactory meters, PasswordHashLimiter gate)
     {
         var meter = meters.CreateMeter();
         meter.CreateObservableUpDownCounter("authapi.password_hash.active", () => gate.Active, "{hash}", "Passwords that are being hashed.");

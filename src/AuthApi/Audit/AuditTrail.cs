@@ -32,7 +32,7 @@ public sealed class AuditTrail(IDbContextFactory<AuthDbContext> contexts, GroupC
     };
 
     /// <summary>Writes an entry now, in the transaction that <paramref name="connection"/> is in; what every logout does.</summary>
-    public static Task InsertAsync(StoreConnection connection, AuditEntry entry) => connection.Prepare(
+    public static Task InsertAsync(PreparedConnection connection, AuditEntry entry) => connection.Prepare(
         """
         INSERT INTO "AuditJournal" ("At", "Event", "UserId", "SessionId", "BySessionId", "Reason", "IpAddress", "UserAgent")
         VALUES (@p0, @p1, @p2, @p3, @p4, @p5, @p6, @p7)

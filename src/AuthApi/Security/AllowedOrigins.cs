@@ -1,4 +1,4 @@
-using AuthApi.Hosting;
+using AuthApi.Startup;
 using Microsoft.AspNetCore.Cors.Infrastructure;
 using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;

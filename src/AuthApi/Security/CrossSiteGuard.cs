@@ -1,4 +1,4 @@
-using AuthApi.Http;
+using AuthApi.Api;
 using Microsoft.Extensions.Primitives;
 
 namespace AuthApi.Security;
@@ -15,7 +15,7 @@ internal static partial class CrossSiteGuard
     {
         var allowed = AllowedOrigins.Of(app);
         var logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(CrossSiteGuard).FullName!);
-        var log = new OnceAMinute(app.Services.GetRequiredService<TimeProvider>());
+        var log = new LogThrottle(app.Services.GetRequiredService<TimeProvider>());
         return app.Use((context, next) =>
         {
             if (IsAllowed(context.Request, allowed))

@@ -1,5 +1,5 @@
-using AuthApi.Hosting;
-using AuthApi.Http;
+using AuthApi.Api;
+using AuthApi.Startup;
 using Microsoft.Extensions.Options;
 
 namespace AuthApi.Security;

@@ -1,5 +1,5 @@
 using System.Net;
-using AuthApi.Hosting;
+using AuthApi.Startup;
 using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.Extensions.Options;
 
@@ -16,7 +16,7 @@ public sealed class KnownProxiesOptions
 
 internal static class KnownProxies
 {
-    private const int SmallestPrefix = 8;
+    private const int MinPrefix = 8;
     private const string Key = $"{KnownProxiesOptions.Section}:{nameof(KnownProxiesOptions.KnownProxies)}";
 
     public static void AddKnownProxies(this IServiceCollection services)
@@ -53,9 +53,9 @@ internal static class KnownProxies
                 {
                     throw new ConfigurationException(Key, $"has '{text}', which is neither an address nor a network (10.0.0.0/8).");
                 }
-                else if (network.PrefixLength < SmallestPrefix)
+                else if (network.PrefixLength < MinPrefix)
                 {
-                    throw new ConfigurationException(Key, $"has '{text}', which would believe half the world: at least a /{SmallestPrefix}.");
+                    throw new ConfigurationException(Key, $"has '{text}', which would believe half the world: at least a /{MinPrefix}.");
                 }
                 else
                 {

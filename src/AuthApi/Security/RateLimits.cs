@@ -3,8 +3,8 @@ using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
-using AuthApi.Hosting;
-using AuthApi.Http;
+using AuthApi.Api;
+using AuthApi.Startup;
 using Microsoft.Extensions.Options;
 
 namespace AuthApi.Security;
@@ -112,7 +112,7 @@ public static partial class RateLimits
         private readonly ClientBuckets<Client> _logins = new(options.Value.LoginsPerMinute, TimeSpan.FromMinutes(1), time);
         private readonly ClientBuckets<Client> _registrations = new(options.Value.RegistrationsPerHour, TimeSpan.FromHours(1), time);
         private readonly ClientBuckets<Client> _logouts = new(options.Value.RequestsPerMinute, TimeSpan.FromMinutes(1), time);
-        private readonly OnceAMinute _log = new(time);
+        private readonly LogThrottle _log = new(time);
 
         public bool TryCount(HttpContext context, out TimeSpan retryAfter)
         {

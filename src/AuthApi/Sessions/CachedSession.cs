@@ -1,6 +1,6 @@
 using System.Collections.ObjectModel;
 using System.Security.Claims;
-using AuthApi.Http;
+using AuthApi.Api;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Identity;
 

@@ -1,8 +1,8 @@
 using System.Runtime.ExceptionServices;
 using System.Security.Claims;
 using System.Text.Encodings.Web;
+using AuthApi.Api;
 using AuthApi.Audit;
-using AuthApi.Http;
 using AuthApi.Storage;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.Extensions.Options;

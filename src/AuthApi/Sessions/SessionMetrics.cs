@@ -1,7 +1,7 @@
 using System.Diagnostics.Metrics;
 using System.Text.Json;
 using AuthApi.Audit;
-using AuthApi.Hosting;
+using AuthApi.Startup;
 
 namespace AuthApi.Sessions;
 

@@ -1,4 +1,4 @@
-using AuthApi.Http;
+using AuthApi.Api;
 
 namespace AuthApi.Sessions;
 

@@ -1,5 +1,5 @@
+using AuthApi.Api;
 using AuthApi.Audit;
-using AuthApi.Http;
 using AuthApi.Security;
 using AuthApi.Storage;
 using Microsoft.AspNetCore.Authorization;

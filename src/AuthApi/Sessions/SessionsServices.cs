@@ -1,6 +1,6 @@
 using System.Text.Json.Serialization;
-using AuthApi.Hosting;
-using AuthApi.Http;
+using AuthApi.Api;
+using AuthApi.Startup;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.Extensions.DependencyInjection.Extensions;

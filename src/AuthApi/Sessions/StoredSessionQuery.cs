@@ -37,7 +37,7 @@ internal static class StoredSessionQuery
         SELECT 0, c."ClaimType", c."ClaimValue" FROM "AspNetUserRoles" AS m JOIN "AspNetRoleClaims" AS c ON c."RoleId" = m."RoleId" WHERE m."UserId" = @p0
         """;
 
-    public static async Task<StoredSession?> FindAsync(StoreConnection connection, TokenHash tokenHash)
+    public static async Task<StoredSession?> FindAsync(PreparedConnection connection, TokenHash tokenHash)
     {
         UserSession session;
         ApplicationUser user;
@@ -71,7 +71,7 @@ internal static class StoredSessionQuery
         return new StoredSession(session, user, roles, claims);
     }
 
-    public static async Task<List<UserSession>> ListAsync(StoreConnection connection, int userId)
+    public static async Task<List<UserSession>> ListAsync(PreparedConnection connection, int userId)
     {
         List<UserSession> sessions = [];
         await using var rows = await connection.Prepare(SessionsOfUser, userId).ExecuteReaderAsync();

@@ -1,5 +1,5 @@
 using System.Text.Json.Serialization;
-using AuthApi.Http;
+using AuthApi.Api;
 using AuthApi.Storage;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Security.Claims;
+using AuthApi.Api;
 using AuthApi.Audit;
-using AuthApi.Http;
 using AuthApi.Storage;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.Extensions.Options;
@@ -48,7 +48,7 @@ public sealed partial class UserSessionManager(
     public Task StartAsync(UserSession session, UserSession? replaces)
     {
         var client = new ClientInfo(session.IpAddress, session.UserAgent);
-        return GroupCommit.WithinLimitAsync(StartCoreAsync());
+        return GroupCommit.WaitForCommitAsync(StartCoreAsync());
 
         async Task<bool> StartCoreAsync()
         {
@@ -76,7 +76,7 @@ public sealed partial class UserSessionManager(
     /// <returns>Whether this call ended it, as opposed to one at the same time.</returns>
     public Task<bool> EndAsync(UserSession session, AuditEvent what, ClientInfo client, UserSession? by = null)
     {
-        return GroupCommit.WithinLimitAsync(EndCoreAsync());
+        return GroupCommit.WaitForCommitAsync(EndCoreAsync());
 
         async Task<bool> EndCoreAsync()
         {
@@ -98,7 +98,7 @@ public sealed partial class UserSessionManager(
     /// <returns>How many.</returns>
     public Task<int> EndAllAsync(UserSession current, bool exceptCurrent, string reason, ClientInfo client)
     {
-        return GroupCommit.WithinLimitAsync(EndAllCoreAsync());
+        return GroupCommit.WaitForCommitAsync(EndAllCoreAsync());
 
         async Task<int> EndAllCoreAsync()
         {
@@ -124,7 +124,7 @@ public sealed partial class UserSessionManager(
     /// <returns>The session as it is now, or <see langword="null"/> when it has ended or been renewed meanwhile.</returns>
     public Task<UserSession?> RenewAsync(CachedSession current, SessionToken token, ClientInfo client)
     {
-        return GroupCommit.WithinLimitAsync(RenewCoreAsync());
+        return GroupCommit.WaitForCommitAsync(RenewCoreAsync());
 
         async Task<UserSession?> RenewCoreAsync()
         {

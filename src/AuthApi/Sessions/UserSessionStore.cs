@@ -10,7 +10,7 @@ namespace AuthApi.Sessions;
 /// that is there or does nothing. An end is appended to a journal, in which the rows to be deleted wait; the view <c>LiveSessions</c>, which
 /// all reading goes by, has none of them.
 /// </summary>
-internal sealed class UserSessionStore(OpenReaders readers, GroupCommit commits, SessionMetrics metrics) : IUserSessionStore
+internal sealed class UserSessionStore(ReadConnectionPool readers, GroupCommit commits, SessionMetrics metrics) : IUserSessionStore
 {
     /// <summary>Where ends are written, and how the rows go: in the order in which they lie.</summary>
     public static readonly Journal Journal = new(
@@ -185,7 +185,7 @@ internal sealed class UserSessionStore(OpenReaders readers, GroupCommit commits,
             return ended;
         }));
 
-    private static Task<int> InsertAsync(StoreConnection connection, UserSession session) => connection.Prepare(
+    private static Task<int> InsertAsync(PreparedConnection connection, UserSession session) => connection.Prepare(
         """
         INSERT INTO "UserSessions" ("Key", "Id", "UserId", "TokenHash", "CreatedAt", "LastSeenAt", "IdleExpiresAt", "AbsoluteExpiresAt", "AuthenticatedAt",
             "AuthenticationMethods", "Transport", "RememberMe", "IpAddress", "UserAgent")
@@ -207,7 +207,7 @@ internal sealed class UserSessionStore(OpenReaders readers, GroupCommit commits,
         session.UserAgent).ExecuteNonQueryAsync();
 
     // That it has ended is written into the journal, and only if it had not: the row, and what is in the index, are deleted later.
-    private static async Task<Ended?> EndAsync(StoreConnection connection, TokenHash tokenHash, Guid sessionId, AuditEntry entry, DateTimeOffset? expiredAt = null)
+    private static async Task<Ended?> EndAsync(PreparedConnection connection, TokenHash tokenHash, Guid sessionId, AuditEntry entry, DateTimeOffset? expiredAt = null)
     {
         var count = await connection.Prepare(
             """
@@ -228,7 +228,7 @@ internal sealed class UserSessionStore(OpenReaders readers, GroupCommit commits,
     }
 
     // By the token that it has now, which may have been renewed since it was read.
-    private static async Task<Ended?> EndAsync(StoreConnection connection, UserSession session, AuditEntry entry) =>
+    private static async Task<Ended?> EndAsync(PreparedConnection connection, UserSession session, AuditEntry entry) =>
         await EndAsync(connection, session.TokenHash, session.Id, entry) is { } ended
             ? ended
             : await connection.Prepare(

@@ -16,13 +16,13 @@ namespace AuthApi.Storage;
 /// </remarks>
 public sealed partial class GroupCommit(SqliteDatabase database, StorageMetrics metrics, ILogger<GroupCommit> logger) : IHostedService
 {
-    private const int LargestBatch = 256;
+    private const int MaxBatch = 256;
 
-    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(2.5);
+    private static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(2.5);
 
     private readonly Channel<Write> _waiting = Channel.CreateUnbounded<Write>(new() { SingleReader = true });
     private Task _writer = Task.CompletedTask;
-    private StoreConnection? _connection;
+    private PreparedConnection? _connection;
 
     /// <summary>Something was committed, and whoever made it is about to be told. Raised by the writer, which waits.</summary>
     internal event Action? Committed;
@@ -30,18 +30,18 @@ public sealed partial class GroupCommit(SqliteDatabase database, StorageMetrics 
     /// <summary>Runs <paramref name="write"/> and completes with its result when that is durable.</summary>
     /// <exception cref="StoreUnavailableException">The writer has stopped, because the program is ending.</exception>
     /// <exception cref="DbException">The store refused a statement, and nothing of this write was kept.</exception>
-    public Task<TResult> WriteAsync<TResult>(Func<StoreConnection, Task<TResult>> write) => WriteAsync(new Write<TResult>(write, isNoted: true));
+    public Task<TResult> WriteAsync<TResult>(Func<PreparedConnection, Task<TResult>> write) => WriteAsync(new Write<TResult>(write, isNoted: true));
 
     /// <summary>The same, without <see cref="Committed"/> for it.</summary>
-    internal Task<TResult> WriteUnnotedAsync<TResult>(Func<StoreConnection, Task<TResult>> write) => WriteAsync(new Write<TResult>(write, isNoted: false));
+    internal Task<TResult> WriteUnnotedAsync<TResult>(Func<PreparedConnection, Task<TResult>> write) => WriteAsync(new Write<TResult>(write, isNoted: false));
 
     /// <summary>Waits for a write as long as a client can be made to. The write goes on: it may yet be made.</summary>
     /// <exception cref="StoreUnavailableException">It took longer.</exception>
-    public static async Task<TResult> WithinLimitAsync<TResult>(Task<TResult> write)
+    public static async Task<TResult> WaitForCommitAsync<TResult>(Task<TResult> write)
     {
         try
         {
-            return await write.WaitAsync(LongestWait);
+            return await write.WaitAsync(MaxWait);
         }
         catch (TimeoutException exception)
         {
@@ -65,11 +65,11 @@ public sealed partial class GroupCommit(SqliteDatabase database, StorageMetrics 
 
     private void Run()
     {
-        var batch = new List<Write>(LargestBatch);
+        var batch = new List<Write>(MaxBatch);
         while (_waiting.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
         {
             batch.Clear();
-            while (batch.Count < LargestBatch && _waiting.Reader.TryRead(out var write))
+            while (batch.Count < MaxBatch && _waiting.Reader.TryRead(out var write))
             {
                 batch.Add(write);
             }
@@ -156,7 +156,7 @@ public sealed partial class GroupCommit(SqliteDatabase database, StorageMetrics 
     }
 
     // One connection, kept open, so that its statements stay prepared. After a failure the next batch starts with another.
-    private async Task<StoreConnection> OpenAsync()
+    private async Task<PreparedConnection> OpenAsync()
     {
         if (_connection is not null)
         {
@@ -164,7 +164,7 @@ public sealed partial class GroupCommit(SqliteDatabase database, StorageMetrics 
             return _connection;
         }
 
-        return _connection = await StoreConnection.OpenForWritingAsync(database);
+        return _connection = await PreparedConnection.OpenForWritingAsync(database);
     }
 
     private async Task CloseAsync()
@@ -192,14 +192,14 @@ public sealed partial class GroupCommit(SqliteDatabase database, StorageMetrics 
     {
         public bool IsNoted => isNoted;
 
-        public abstract Task RunAsync(StoreConnection connection);
+        public abstract Task RunAsync(PreparedConnection connection);
 
         public abstract void Complete();
 
         public abstract void Fail(Exception exception);
     }
 
-    private sealed class Write<TResult>(Func<StoreConnection, Task<TResult>> write, bool isNoted) : Write(isNoted)
+    private sealed class Write<TResult>(Func<PreparedConnection, Task<TResult>> write, bool isNoted) : Write(isNoted)
     {
         // Continuations run elsewhere: the writer must not be held up by what its callers do next.
         private readonly TaskCompletionSource<TResult> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -207,7 +207,7 @@ public sealed partial class GroupCommit(SqliteDatabase database, StorageMetrics 
 
         public Task<TResult> Task => _completion.Task;
 
-        public override async Task RunAsync(StoreConnection connection) => _result = await write(connection);
+        public override async Task RunAsync(PreparedConnection connection) => _result = await write(connection);
 
         public override void Complete() => _completion.TrySetResult(_result);
 

@@ -11,7 +11,7 @@ namespace AuthApi.Storage;
 /// that finds the log full.
 /// </remarks>
 internal sealed partial class JournalDrain(
-    IEnumerable<Journal> journals, GroupCommit commits, OpenReaders readers, TimeProvider time, ILogger<JournalDrain> logger)
+    IEnumerable<Journal> journals, GroupCommit commits, ReadConnectionPool readers, TimeProvider time, ILogger<JournalDrain> logger)
     : BackgroundService
 {
     // Rows of a journal. Each may change three pages of its own.
@@ -22,8 +22,8 @@ internal sealed partial class JournalDrain(
 
     // What is written in the meantime is drained together, in the order of the table that it goes to: the more, the fewer pages each takes.
     private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan LongestRetry = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan MaxRetry = TimeSpan.FromMinutes(1);
 
     private readonly Journal[] _journals = [.. journals];
     private readonly Channel<bool> _written = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
@@ -64,7 +64,7 @@ internal sealed partial class JournalDrain(
         while (await _written.Reader.WaitToReadAsync(stoppingToken))
         {
             await Task.Delay(retry, time, stoppingToken);
-            for (var waited = TimeSpan.Zero; waited < LongestWait && _written.Reader.TryRead(out _); waited += Quiet)
+            for (var waited = TimeSpan.Zero; waited < MaxWait && _written.Reader.TryRead(out _); waited += Quiet)
             {
                 await Task.Delay(Quiet, time, stoppingToken);
             }
@@ -81,7 +81,7 @@ internal sealed partial class JournalDrain(
                 Log.NotDrained(logger, reason);
             }
 
-            retry = retry == TimeSpan.Zero ? Quiet : TimeSpan.FromTicks(Math.Min(2 * retry.Ticks, LongestRetry.Ticks));
+            retry = retry == TimeSpan.Zero ? Quiet : TimeSpan.FromTicks(Math.Min(2 * retry.Ticks, MaxRetry.Ticks));
             Note();
         }
     }
@@ -128,7 +128,7 @@ internal sealed partial class JournalDrain(
     }
 
     /// <returns>How many rows.</returns>
-    private static async Task<int> DrainSliceAsync(StoreConnection connection, Journal journal)
+    private static async Task<int> DrainSliceAsync(PreparedConnection connection, Journal journal)
     {
         var count = 0;
         foreach (var statement in journal.Drain)

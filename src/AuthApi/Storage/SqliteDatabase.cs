@@ -1,4 +1,4 @@
-using AuthApi.Hosting;
+using AuthApi.Startup;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 

@@ -1,5 +1,5 @@
 using System.Diagnostics.Metrics;
-using AuthApi.Hosting;
+using AuthApi.Startup;
 
 namespace AuthApi.Storage;
 

@@ -1,4 +1,4 @@
-using AuthApi.Hosting;
+using AuthApi.Startup;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
@@ -27,14 +27,14 @@ public static class StorageServices
         services.Remove(services.Last(service => service.ServiceType == typeof(DbContextOptions)));
         services.AddScoped(provider => provider.GetRequiredService<IDbContextFactory<AuthDbContext>>().CreateDbContext());
 
-        services.AddSingleton<OpenReaders>();
+        services.AddSingleton<ReadConnectionPool>();
         services.AddSingleton<StorageMetrics>();
         services.AddSingleton<GroupCommit>();
         services.AddHostedService(provider => provider.GetRequiredService<GroupCommit>());
         services.AddHostedService<JournalDrain>();
         services.AddExceptionHandler<StoreUnavailableExceptionHandler>();
-        services.AddSingleton<StoreProbe>();
-        services.AddHealthChecks().AddCheck<StoreProbe>("store");
+        services.AddSingleton<StoreHealthCheck>();
+        services.AddHealthChecks().AddCheck<StoreHealthCheck>("store");
         services.AddOnStarted(provider => provider.GetRequiredService<SqliteDatabase>().SayWhichItIs());
         return services;
     }

@@ -1,4 +1,4 @@
-using AuthApi.Http;
+using AuthApi.Api;
 using Microsoft.AspNetCore.Diagnostics;
 
 namespace AuthApi.Storage;

@@ -16,7 +16,7 @@ internal sealed record Started(double Milliseconds, double Resident, double Prop
 internal sealed class PublishedProgram(string name, string[] arguments, Func<string> nextCookie)
 {
     private static readonly TimeSpan BetweenTries = TimeSpan.FromMilliseconds(1);
-    private static readonly TimeSpan LongestStart = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan MaxStart = TimeSpan.FromMinutes(1);
 
     public string Name => name;
 
@@ -112,7 +112,7 @@ internal sealed class PublishedProgram(string name, string[] arguments, Func<str
             {
                 return new KeepAliveConnection(server);
             }
-            catch (SocketException) when (!process.HasExited && Stopwatch.GetElapsedTime(startedAt) < LongestStart)
+            catch (SocketException) when (!process.HasExited && Stopwatch.GetElapsedTime(startedAt) < MaxStart)
             {
                 await Task.Delay(BetweenTries);
             }

@@ -7,8 +7,8 @@ namespace AuthApi.Benchmarks.Subjects;
 internal sealed class ServerProcess : IDisposable
 {
     public const string Listening = "Now listening on: ";
-    private static readonly TimeSpan LongestStart = TimeSpan.FromMinutes(1);
-    private static readonly TimeSpan LongestEnd = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan MaxStart = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan MaxEnd = TimeSpan.FromSeconds(10);
 
     private readonly Process _process;
 
@@ -73,7 +73,7 @@ internal sealed class ServerProcess : IDisposable
 
     private static async Task<Uri> ReadAddressAsync(StreamReader output)
     {
-        using var limit = new CancellationTokenSource(LongestStart);
+        using var limit = new CancellationTokenSource(MaxStart);
         var lines = new List<string>();
         while (await output.ReadLineAsync(limit.Token) is { } line)
         {
@@ -91,7 +91,7 @@ internal sealed class ServerProcess : IDisposable
     private static void End(Process process)
     {
         process.StandardInput.Close();
-        if (!process.WaitForExit(LongestEnd))
+        if (!process.WaitForExit(MaxEnd))
         {
             process.Kill();
         }

@@ -10,7 +10,7 @@ namespace AuthApi.Benchmarks.Traffic;
 /// </summary>
 internal sealed class KeepAliveConnection : IDisposable
 {
-    private const int LongestAnswer = 16 * 1024;
+    private const int MaxAnswer = 16 * 1024;
     private const int TimeoutMilliseconds = 30_000;
 
     private readonly Socket _socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp)
@@ -20,7 +20,7 @@ internal sealed class KeepAliveConnection : IDisposable
         SendTimeout = TimeoutMilliseconds,
     };
 
-    private readonly byte[] _received = new byte[LongestAnswer];
+    private readonly byte[] _received = new byte[MaxAnswer];
 
     /// <exception cref="SocketException">Nobody listens there.</exception>
     public KeepAliveConnection(IPEndPoint server)
@@ -64,7 +64,7 @@ internal sealed class KeepAliveConnection : IDisposable
             var read = _socket.Receive(_received.AsSpan(length));
             if (read == 0)
             {
-                throw Unexpected(length == LongestAnswer ? "longer than is possible here" : "cut off", request, length);
+                throw Unexpected(length == MaxAnswer ? "longer than is possible here" : "cut off", request, length);
             }
 
             length += read;

@@ -10,14 +10,15 @@ internal sealed partial class RoomTests
     // Arrows point down this list: a room uses what stands beside it, and what is not here uses nothing.
     private static readonly Dictionary<string, string[]> MayUse = new(StringComparer.Ordinal)
     {
-        ["Accounts"] = ["Sessions", "Audit", "Security", "Storage", "Http", "Hosting"],
-        ["Sessions"] = ["Audit", "Security", "Storage", "Http", "Hosting"],
-        ["Audit"] = ["Security", "Storage", "Http", "Hosting"],
-        ["Storage"] = ["Http", "Hosting"],
-        ["Security"] = ["Http", "Hosting"],
-        ["Observability"] = ["Security", "Http", "Hosting"],
-        ["Http"] = ["Hosting"],
-        ["Hosting"] = [],
+        ["Accounts"] = ["Sessions", "Audit", "Security", "Storage", "Api", "Startup"],
+        ["Sessions"] = ["Audit", "Security", "Storage", "Api", "Startup"],
+        ["Audit"] = ["Security", "Storage", "Api", "Startup"],
+        ["Storage"] = ["Api", "Startup"],
+        ["Security"] = ["Api", "Startup"],
+        ["OpenApi"] = ["Security", "Api", "Startup"],
+        ["Telemetry"] = ["Api", "Startup"],
+        ["Api"] = ["Startup"],
+        ["Startup"] = [],
     };
 
     public static IEnumerable<string> Rooms => MayUse.Keys;

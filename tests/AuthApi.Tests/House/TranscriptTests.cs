@@ -15,7 +15,7 @@ internal sealed partial class TranscriptTests
     // What is not typed here, by how it begins, and why.
     private static readonly Dictionary<string, string> RunElsewhere = new(StringComparer.Ordinal)
     {
-        ["dotnet run --project src/AuthApi"] = "ClearStartTests and RestartTests start the program",
+        ["dotnet run --project src/AuthApi"] = "StartupErrorsTests and RestartTests start the program",
         ["dotnet restore"] = "the gate",
         ["dotnet format"] = "the gate",
         ["dotnet build"] = "the gate",

@@ -1,0 +1,86 @@
+using System.Globalization;
+using System.Text.Json.Serialization;
+
+namespace AuthApi.Api;
+
+/// <summary>
+/// Every error the API can answer: <c>application/problem+json</c> (RFC 9457) with a stable <c>code</c> that a client can
+/// switch on. The table below is the whole vocabulary.
+/// </summary>
+/// <param name="Status">The HTTP status.</param>
+/// <param name="Code">A snake_case word that never changes its meaning.</param>
+/// <param name="Title">One plain sentence for a person.</param>
+/// <param name="RetryAfter">In how many seconds trying again makes sense, where that is always the same.</param>
+public sealed partial record ApiProblem(int Status, string Code, string Title, int? RetryAfter = null)
+{
+    public static readonly ApiProblem BadRequest = new(400, "bad_request", "The request could not be understood.");
+    public static readonly ApiProblem HostNotAllowed = new(400, "host_not_allowed", "This API is not served under this host name.");
+    public static readonly ApiProblem HttpsRequired = new(400, "https_required", "This API is served over HTTPS only.");
+    public static readonly ApiProblem MalformedJson = new(400, "malformed_json", "The body is not the JSON object this call expects.");
+    public static readonly ApiProblem ValidationFailed = new(400, "validation_failed", "One or more fields are not valid.");
+    public static readonly ApiProblem NotAuthenticated = new(401, "not_authenticated", "This call needs a live session.");
+    public static readonly ApiProblem InvalidCredentials = new(401, "invalid_credentials", "The e-mail address, user name or password is not right.");
+    public static readonly ApiProblem TwoFactorRequired = new(401, "two_factor_required", "A second factor is needed to log in.");
+    public static readonly ApiProblem Forbidden = new(403, "forbidden", "This session may not do that.");
+    public static readonly ApiProblem CrossSiteRequest = new(403, "cross_site_request", "A page of another origin may not make this call.");
+    public static readonly ApiProblem ReauthenticationRequired = new(403, "reauthentication_required", "This call needs a recent authentication: reauthenticate and try again.");
+    public static readonly ApiProblem NotFound = new(404, "not_found", "There is nothing at this address.");
+    public static readonly ApiProblem MethodNotAllowed = new(405, "method_not_allowed", "This address does not take that method.");
+    public static readonly ApiProblem EmailTaken = new(409, "email_taken", "There is an account with this e-mail address already.");
+    public static readonly ApiProblem PayloadTooLarge = new(413, "payload_too_large", "The body is larger than 16 KB.");
+    public static readonly ApiProblem UnsupportedMediaType = new(415, "unsupported_media_type", "The body must be application/json.");
+    public static readonly ApiProblem TooManyRequests = new(429, "too_many_requests", "Too many requests came at once. Try again later.");
+    public static readonly ApiProblem HeadersTooLarge = new(431, "headers_too_large", "The Cookie or Authorization header is larger than 16 KB.");
+    public static readonly ApiProblem InternalError = new(500, "internal_error", "Something went wrong on our side.");
+    public static readonly ApiProblem StoreUnavailable = new(503, "store_unavailable", "The store is out of reach. Try again.", RetryAfter: 2);
+    public static readonly ApiProblem ServerBusy = new(503, "server_busy", "Too much is going on at once. Try again.", RetryAfter: 5);
+
+    /// <summary>The problem to answer where only a status is known.</summary>
+    public static ApiProblem ForStatus(int status) => status switch
+    {
+        401 => NotAuthenticated,
+        403 => Forbidden,
+        404 => NotFound,
+        405 => MethodNotAllowed,
+        413 => PayloadTooLarge,
+        415 => UnsupportedMediaType,
+        429 => TooManyRequests,
+        431 => HeadersTooLarge,
+        503 => StoreUnavailable,
+        >= 400 and < 500 => BadRequest with { Status = status },
+        _ => InternalError with { Status = status },
+    };
+
+    /// <summary>Answers with this problem.</summary>
+    /// <param name="context">The request to answer; its response must not have started.</param>
+    /// <param name="errors">What is wrong with which field, by the field's name in JSON.</param>
+    public Task WriteAsync(HttpContext context, IReadOnlyDictionary<string, string[]>? errors = null)
+    {
+        context.Response.StatusCode = Status;
+        context.Response.Headers.CacheControl = "no-store";
+        if (RetryAfter is { } seconds)
+        {
+            context.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
+        }
+
+        var response = new ProblemResponse(Title, Status, Code, RequestTrace.Of(context).ToString(), errors);
+        return context.Response.WriteJsonAsync(response, ProblemJson.Default.ProblemResponse, "application/problem+json");
+    }
+
+    [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+    [JsonSerializable(typeof(ProblemResponse))]
+    private sealed partial class ProblemJson : JsonSerializerContext;
+}
+
+/// <summary>An error, as RFC 9457 has it.</summary>
+/// <param name="Title">One plain sentence for a person.</param>
+/// <param name="Status">The HTTP status.</param>
+/// <param name="Code">A stable word to switch on.</param>
+/// <param name="TraceId">What to name when asking about this answer.</param>
+/// <param name="Errors">What is wrong with which field, where fields are wrong.</param>
+public sealed record ProblemResponse(
+    string Title,
+    int Status,
+    string Code,
+    string TraceId,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyDictionary<string, string[]>? Errors);

@@ -1,0 +1,144 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.AspNetCore.Mvc.Formatters;
+using Microsoft.AspNetCore.Mvc.Infrastructure;
+using Microsoft.AspNetCore.Mvc.ModelBinding;
+using Microsoft.AspNetCore.Mvc.ModelBinding.Metadata;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Primitives;
+
+namespace AuthApi.Api;
+
+/// <summary>Registers what holds for every call: problems, strict JSON, small bodies.</summary>
+public static class ApiServices
+{
+    /// <summary>The largest body that is read, in bytes.</summary>
+    public const int MaxBody = 16 * 1024;
+
+    /// <summary>The largest <c>Cookie</c> or <c>Authorization</c> header that is looked at, in bytes.</summary>
+    public const int MaxCredential = 16 * 1024;
+
+    public static IServiceCollection AddApi(this IServiceCollection services)
+    {
+        services.AddSingleton<IProblemDetailsWriter, ProblemWriter>();
+        services.AddProblemDetails();
+        services.AddExceptionHandler<BadRequestExceptionHandler>();
+        services.AddExceptionHandler<ServerBusyException.Handler>();
+
+        services.AddControllers(options =>
+            {
+                options.ModelMetadataDetailsProviders.Add(new SystemTextJsonValidationMetadataProvider());
+
+                // No forms: nothing here reads one, and a broken one would be a 400 even where the body is ignored.
+                options.ValueProviderFactories.RemoveType<FormValueProviderFactory>();
+                options.ValueProviderFactories.RemoveType<FormFileValueProviderFactory>();
+                options.ValueProviderFactories.RemoveType<JQueryFormValueProviderFactory>();
+
+                // Nor a[b] for a.b in a query: one way to say a thing, and no call has values within values.
+                options.ValueProviderFactories.RemoveType<JQueryQueryStringValueProviderFactory>();
+
+                // Not text/json as well: one way to say a thing.
+                var json = options.InputFormatters.OfType<SystemTextJsonInputFormatter>().Single();
+                json.SupportedMediaTypes.Clear();
+                json.SupportedMediaTypes.Add("application/json");
+
+                // JSON is UTF-8 (RFC 8259); UTF-16 cut in the middle of a character would be our mistake, a 500.
+                json.SupportedEncodings.Clear();
+                json.SupportedEncodings.Add(new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true));
+
+                // Nor in UTF-16 to whoever asks for it by Accept-Charset, which no server has to hear (RFC 9110, 12.5.2).
+                var answers = options.OutputFormatters.OfType<SystemTextJsonOutputFormatter>().Single();
+                answers.SupportedEncodings.Clear();
+                answers.SupportedEncodings.Add(new UTF8Encoding(encoderShouldEmitUTF8Identifier: false));
+            })
+            .ConfigureApiBehaviorOptions(options =>
+            {
+                options.InvalidModelStateResponseFactory = InvalidModelProblem.Create;
+
+                // Not around every action: ModelFilters.
+                options.SuppressModelStateInvalidFilter = true;
+
+                // A bare status from a filter (415) gets its body from the status code pages, like any other.
+                options.SuppressMapClientErrors = true;
+            })
+            .AddJsonOptions(options =>
+            {
+                // The parser's own words name our types.
+                options.AllowInputFormatterExceptionMessages = false;
+                options.JsonSerializerOptions.AllowDuplicateProperties = false;
+                options.JsonSerializerOptions.NumberHandling = JsonNumberHandling.Strict;
+                options.JsonSerializerOptions.MaxDepth = 8;
+                options.JsonSerializerOptions.Converters.Add(new ExactEnumConverter(JsonNamingPolicy.CamelCase));
+            });
+
+        services.AddSingleton<IActionResultExecutor<ObjectResult>, GeneratedJson.Executor>();
+        services.AddSingleton<IConfigureOptions<MvcOptions>, ModelFilters>();
+
+        services.AddRouting(options => options.LowercaseUrls = true);
+
+        // What a connection has to do goes to the thread pool by itself, and not in turn with others' through a queue for each core.
+        services.Configure<SocketTransportOptions>(options => options.IOQueueCount = 0);
+        services.Configure<KestrelServerOptions>(options =>
+        {
+            options.AddServerHeader = false;
+            options.Limits.MaxRequestBodySize = MaxBody;
+
+            // Whoever sends no more than a line of its headers must not hold a connection for the default 30 seconds.
+            options.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
+
+            // Beyond this the server refuses by itself, without a body. Up to it, UseHeaderLimit says what is wrong.
+            options.Limits.MaxRequestHeadersTotalSize = 128 * 1024;
+        });
+        return services;
+    }
+
+    /// <summary>Refuses a request whose <c>Cookie</c> or <c>Authorization</c> header is too large to be one of ours, with 431.</summary>
+    public static IApplicationBuilder UseHeaderLimit(this IApplicationBuilder app) => app.Use(static (context, next) =>
+        Length(context.Request.Headers.Cookie) > MaxCredential || Length(context.Request.Headers.Authorization) > MaxCredential
+            ? ApiProblem.HeadersTooLarge.WriteAsync(context)
+            : next(context));
+
+    /// <summary>
+    /// Refuses with 400, and closes the connection, where it is told in more than one way how a body ends: <c>Transfer-Encoding</c> beside
+    /// <c>Content-Length</c>, in HTTP/1.0, or with anything but <c>chunked</c>. The server reads the chunks; a proxy before it that went by
+    /// the other would take part of this body for somebody's next request (RFC 9112, 6.1 and 11.2; ASVS 4.2.1).
+    /// </summary>
+    public static IApplicationBuilder UseOneFraming(this IApplicationBuilder app) => app.Use(static (context, next) =>
+    {
+        var headers = context.Request.Headers;
+        if (headers.TransferEncoding.Count == 0)
+        {
+            return next(context);
+        }
+
+        // The server has taken a Content-Length beside it away, and left its value under this name.
+        if (!headers.ContainsKey("X-Content-Length")
+            && headers.ContentLength is null
+            && string.Equals(headers.TransferEncoding, "chunked", StringComparison.OrdinalIgnoreCase)
+            && !HttpProtocol.IsHttp10(context.Request.Protocol))
+        {
+            return next(context);
+        }
+
+        context.Response.Headers.Connection = "close";
+        return ApiProblem.BadRequest.WriteAsync(context);
+    });
+
+    /// <summary>Gives every error a problem as its body: what a call threw, and what ended with a bare status.</summary>
+    public static IApplicationBuilder UseProblems(this IApplicationBuilder app) => app.UseExceptionHandler().UseStatusCodePages();
+
+    private static int Length(StringValues header)
+    {
+        var length = 0;
+        foreach (var value in header)
+        {
+            length += value?.Length ?? 0;
+        }
+
+        return length;
+    }
+}

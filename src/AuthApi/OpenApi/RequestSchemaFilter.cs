@@ -1,0 +1,45 @@
+using System.ComponentModel.DataAnnotations;
+using System.Reflection;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Microsoft.OpenApi;
+using Swashbuckle.AspNetCore.SwaggerGen;
+
+namespace AuthApi.OpenApi;
+
+/// <summary>
+/// Says of the body of a request which properties it must have, where Swashbuckle takes every one that cannot be null for one, and makes
+/// an example from those of its properties: without it, Swagger UI fills every other property with "string", and such a request is refused.
+/// </summary>
+internal sealed class RequestSchemaFilter : ISchemaFilter
+{
+    public void Apply(IOpenApiSchema schema, SchemaFilterContext context)
+    {
+        if (schema is not OpenApiSchema { Properties.Count: > 0 } target || context.Type?.Name.EndsWith("Request", StringComparison.Ordinal) != true)
+        {
+            return;
+        }
+
+        var properties = context.Type.GetProperties().ToDictionary(property => JsonNamingPolicy.CamelCase.ConvertName(property.Name), StringComparer.Ordinal);
+        target.Required = properties
+            .Where(property => property.Value.GetCustomAttribute<RequiredAttribute>() is not null)
+            .Select(property => property.Key)
+            .ToHashSet(StringComparer.Ordinal);
+
+        var example = new JsonObject();
+        foreach (var (name, property) in target.Properties)
+        {
+            if (property.Examples is [var value, ..])
+            {
+                example[name] = value.DeepClone();
+            }
+            else if (properties[name] is { PropertyType.IsEnum: true } choice)
+            {
+                // It is a reference in the document, which has no place for an example: what holds when it is left out.
+                example[name] = JsonNamingPolicy.CamelCase.ConvertName(choice.GetValue(Activator.CreateInstance(context.Type))!.ToString()!);
+            }
+        }
+
+        target.Examples = [example];
+    }
+}

@@ -1,0 +1,111 @@
+using AuthApi.Security;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.OpenApi;
+
+namespace AuthApi.OpenApi;
+
+/// <summary>The configuration section <c>Swagger</c>.</summary>
+public sealed class SwaggerOptions
+{
+    public const string Section = "Swagger";
+
+    /// <summary>Whether Swagger UI and the document are served; in Development they are unless this says no.</summary>
+    public bool? Enabled { get; set; }
+}
+
+internal static partial class SwaggerUi
+{
+    private const string Script = "authapi.js";
+    private const string Style = "authapi.css";
+
+    /// <summary>Serves the OpenAPI document and Swagger UI where they are meant to be (ASVS 13.4.5).</summary>
+    public static WebApplication UseOpenApi(this WebApplication app)
+    {
+        if (IsEnabled(app.Configuration, app.Environment))
+        {
+            // In a branch of their own, or each would look at every request's path.
+            app.UseWhen(context => context.Request.Path.StartsWithSegments("/swagger", StringComparison.OrdinalIgnoreCase), branch =>
+            {
+                branch.UsePageHeaders();
+
+                // Where the contract has it; Swashbuckle would redirect.
+                branch.Use((context, next) =>
+                {
+                    if (context.Request.Path.Value is "/swagger/")
+                    {
+                        context.Request.Path = "/swagger/index.html";
+                    }
+
+                    return next(context);
+                });
+                branch.UseFile(Script, "text/javascript; charset=utf-8");
+                branch.UseFile(Style, "text/css; charset=utf-8");
+                branch.UseSwagger(options => options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_0);
+                branch.UseSwaggerUI(options =>
+                {
+                    options.DocumentTitle = "AuthApi";
+                    options.SwaggerEndpoint($"/swagger/{ApiDocument.Name}/swagger.json", "AuthApi");
+                    options.DisplayRequestDuration();
+                    options.DefaultModelsExpandDepth(0);
+                    options.EnableTryItOutByDefault();
+
+                    // A file of its own, as the page's policy does not let a text be run, which is how Swagger UI takes an interceptor.
+                    options.InjectJavascript($"./{Script}");
+                    options.InjectStylesheet($"./{Style}");
+                });
+            });
+        }
+
+        return app;
+    }
+
+    /// <summary>Says where a person finds it, once the program listens.</summary>
+    public static void SayWhereItIs(IServiceProvider provider)
+    {
+        var logger = provider.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(SwaggerUi).FullName!);
+        if (!IsEnabled(provider.GetRequiredService<IConfiguration>(), provider.GetRequiredService<IHostEnvironment>()))
+        {
+            Log.Off(logger);
+        }
+        else if (provider.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()?.Addresses.FirstOrDefault() is { } first)
+        {
+            // An address that means all of this machine's is none to open a page at.
+            var address = BindingAddress.Parse(first);
+            var host = address.Host is "*" or "+" or "[::]" or "0.0.0.0" ? "localhost" : address.Host;
+            Log.On(logger, $"{address.Scheme}://{host}:{address.Port}/swagger/");
+        }
+    }
+
+    public static bool IsEnabled(IConfiguration configuration, IHostEnvironment environment)
+    {
+        // A value that is neither is reported when the options are validated.
+        var isSet = bool.TryParse(configuration[$"{SwaggerOptions.Section}:{nameof(SwaggerOptions.Enabled)}"], out var enabled);
+        return isSet ? enabled : environment.IsDevelopment();
+    }
+
+    private static void UseFile(this IApplicationBuilder app, string name, string contentType)
+    {
+        using var reader = new StreamReader(typeof(SwaggerUi).Assembly.GetManifestResourceStream(name)!);
+        var text = reader.ReadToEnd();
+        app.Use((context, next) =>
+        {
+            if (context.Request.Path != $"/swagger/{name}")
+            {
+                return next(context);
+            }
+
+            context.Response.ContentType = contentType;
+            return context.Response.WriteAsync(text);
+        });
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1, LogLevel.Information, "Swagger UI is at {Address}")]
+        public static partial void On(ILogger logger, string address);
+
+        [LoggerMessage(2, LogLevel.Information, "Swagger UI is off; Swagger:Enabled turns it on.")]
+        public static partial void Off(ILogger logger);
+    }
+}

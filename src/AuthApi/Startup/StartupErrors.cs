@@ -1,0 +1,69 @@
+using Microsoft.Extensions.Options;
+
+namespace AuthApi.Startup;
+
+/// <summary>Runs the program, or says in one line why it does not start.</summary>
+public static class StartupErrors
+{
+    /// <summary>
+    /// Runs <paramref name="program"/>, unless the command line asks for something else, and returns the exit code: 0; 1 when the
+    /// configuration does not allow a start, with one line on standard error that names the key where there is one; or 2 when the command
+    /// line is not understood.
+    /// </summary>
+    public static async Task<int> RunAsync(string[] args, Func<Task> program)
+    {
+        if (CommandLine.Answer(args) is { } exitCode)
+        {
+            return exitCode;
+        }
+
+        try
+        {
+            await program();
+            return 0;
+        }
+        catch (OperationCanceledException)
+        {
+            // Told to stop before it had started.
+            return 0;
+        }
+        catch (Exception exception) when (Explain(exception) is { } line)
+        {
+            await Console.Error.WriteLineAsync($"AuthApi does not start: {line.ReplaceLineEndings(" ")}");
+            return 1;
+        }
+    }
+
+    /// <summary>Reads every option now, so that a wrong one stops the start before anything is touched.</summary>
+    public static void ValidateConfiguration(this WebApplication app)
+    {
+        app.Services.GetRequiredService<IStartupValidator>().Validate();
+        KnownKeys.Check(app.Services.GetServices<KnownKeys>(), app.Configuration);
+    }
+
+    private static string? Explain(Exception exception) => exception switch
+    {
+        ConfigurationException => exception.Message,
+        OptionsValidationException validation => string.Join(" ", validation.Failures),
+
+        AggregateException { InnerExceptions: var several } when several.All(one => Explain(one) is not null) => string.Join(" ", several.Select(Explain)),
+
+        // What the configuration binder throws on a value it cannot convert; the message names the key.
+        InvalidOperationException { InnerException: FormatException or ArgumentException or OverflowException } => exception.Message,
+
+        // The same of a log level, without the key.
+        InvalidOperationException { Source: "Microsoft.Extensions.Logging.Configuration" } => $"Logging:LogLevel: {exception.Message}",
+
+        // appsettings.json is not JSON; the inner message says where.
+        InvalidDataException { InnerException: FormatException } => $"{exception.Message} {exception.InnerException.Message}",
+
+        // An address in "urls" that is none, or that another program listens on.
+        FormatException => $"urls: {exception.Message}",
+        IOException { InnerException: Microsoft.AspNetCore.Connections.AddressInUseException } => $"urls: {exception.Message}",
+        System.Net.Sockets.SocketException => $"urls: an address that this machine does not have, or that this user may not listen on: {exception.Message}",
+
+        // A certificate that is not there or cannot be read, an address with what the server does not take.
+        _ when exception.StackTrace?.Contains("Microsoft.AspNetCore.Server.Kestrel", StringComparison.Ordinal) == true => $"urls or Kestrel: {exception.Message}",
+        _ => null,
+    };
+}

@@ -1,0 +1,80 @@
+using System.Data.Common;
+using Microsoft.Data.Sqlite;
+
+namespace AuthApi.Storage;
+
+/// <summary>
+/// A connection that stays open, and the statements that were run on it, which stay prepared as long: for what a busy server runs all the
+/// time, where opening a connection, having a statement parsed, or translating and tracking by EF Core each cost several times what the
+/// database does.
+/// </summary>
+public sealed class PreparedConnection : IAsyncDisposable
+{
+    private readonly SqliteConnection _connection;
+    private readonly Dictionary<string, SqliteCommand> _prepared = new(StringComparer.Ordinal);
+
+    private PreparedConnection(SqliteConnection connection) => _connection = connection;
+
+    /// <exception cref="StoreUnavailableException">The file is gone.</exception>
+    /// <exception cref="DbException">The store is out of reach.</exception>
+    internal static Task<PreparedConnection> OpenForReadingAsync(SqliteDatabase database) =>
+        OpenAsync(new SqliteConnection(database.ConnectionString), SqliteConnectionPreparation.Prepare);
+
+    /// <summary>
+    /// The same, for the one that writes. It does not go back to a pool, so that closing it undoes what was not committed, whatever went wrong.
+    /// </summary>
+    internal static Task<PreparedConnection> OpenForWritingAsync(SqliteDatabase database) =>
+        OpenAsync(new SqliteConnection($"{database.ConnectionString};Pooling=False"), SqliteConnectionPreparation.PrepareForWriting);
+
+    /// <summary>The statement, ready to be run, with <c>@p0</c>, <c>@p1</c>, … set to the values.</summary>
+    public DbCommand Prepare(string sql, params ReadOnlySpan<object?> values)
+    {
+        if (!_prepared.TryGetValue(sql, out var command))
+        {
+            command = _connection.CreateCommand();
+            command.CommandText = sql;
+            for (var i = 0; i < values.Length; i++)
+            {
+                command.Parameters.Add(new SqliteParameter { ParameterName = $"@p{i}" });
+            }
+
+            _prepared.Add(sql, command);
+        }
+
+        for (var i = 0; i < values.Length; i++)
+        {
+            command.Parameters[i].Value = values[i] ?? DBNull.Value;
+        }
+
+        return command;
+    }
+
+    // The statements first: the connection goes back to its pool, and they would hold on to a handle that is another's by then.
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var command in _prepared.Values)
+        {
+            await command.DisposeAsync();
+        }
+
+        await _connection.DisposeAsync();
+    }
+
+    /// <exception cref="StoreUnavailableException">The file is gone, and the connection with it, though it does not know.</exception>
+    internal void EnsureFileExists() => SqliteConnectionPreparation.EnsureFileExists(_connection);
+
+    private static async Task<PreparedConnection> OpenAsync(SqliteConnection connection, Action<DbConnection> prepare)
+    {
+        try
+        {
+            await connection.OpenAsync();
+            prepare(connection);
+            return new PreparedConnection(connection);
+        }
+        catch
+        {
+            await connection.DisposeAsync();
+            throw;
+        }
+    }
+}

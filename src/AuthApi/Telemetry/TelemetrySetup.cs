@@ -1,0 +1,95 @@
+using System.ComponentModel.DataAnnotations;
+using AuthApi.Startup;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Options;
+
+namespace AuthApi.Telemetry;
+
+/// <summary>The configuration section <c>Metrics</c>.</summary>
+public sealed class MetricsOptions
+{
+    public const string Section = "Metrics";
+
+    /// <summary>Whether <c>/metrics</c> is served.</summary>
+    public bool Enabled { get; set; }
+
+    /// <summary>The one port of those in <c>Urls</c> at which it is; without it, all of them.</summary>
+    [Range(1, 65535, ErrorMessage = Section + ":Port must be between 1 and 65535.")]
+    public int? Port { get; set; }
+}
+
+/// <summary>
+/// Sends traces, metrics and logs where OpenTelemetry's standard variables point, and shows the metrics to Prometheus. What nobody has asked
+/// for is not even loaded (<see cref="TelemetryExport"/>), so that it costs nothing. The instruments are made by the rooms, and by the framework.
+/// </summary>
+internal static class TelemetrySetup
+{
+    private const string Path = "/metrics";
+
+    private static readonly string[] Signals = [TelemetryExport.Traces, TelemetryExport.Metrics, TelemetryExport.Logs];
+
+    /// <exception cref="ConfigurationException">A variable has a value that cannot be used.</exception>
+    public static void AddTelemetrySetup(this IServiceCollection services, IConfiguration configuration)
+    {
+        services.AddValidatedOptions<MetricsOptions>(MetricsOptions.Section);
+        var prometheus = configuration.GetValue<bool>($"{MetricsOptions.Section}:{nameof(MetricsOptions.Enabled)}");
+        if (prometheus)
+        {
+            services.AddOnStarted(CheckPort);
+        }
+
+        if (prometheus || Signals.Any(signal => IsSent(signal, configuration)))
+        {
+            services.AddTelemetryExport(configuration, prometheus);
+        }
+    }
+
+    /// <summary>Whether a signal is to be sent, by its own variables or those of all.</summary>
+    public static bool IsSent(string signal, IConfiguration configuration)
+    {
+        return (IsSet("OTEL_EXPORTER_OTLP_ENDPOINT") || IsSet($"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT"))
+            && configuration[$"OTEL_{signal}_EXPORTER"] != "none"
+            && !string.Equals(configuration["OTEL_SDK_DISABLED"], "true", StringComparison.OrdinalIgnoreCase);
+
+        bool IsSet(string key) => configuration[key] is { Length: > 0 };
+    }
+
+    /// <summary>Shows the metrics to Prometheus, which asks over plain HTTP and by whatever name, where they are meant to be seen (ASVS 13.4.5).</summary>
+    public static IApplicationBuilder UseMetrics(this WebApplication app)
+    {
+        var options = app.Services.GetRequiredService<IOptions<MetricsOptions>>().Value;
+        return options.Enabled
+            ? app.MapWhen(
+                context => IsMetrics(context.Request.Path)
+                    && HttpMethods.IsGet(context.Request.Method)
+
+                    // Not by the Host header, in which a client can write what it likes.
+                    && (options.Port is not { } port || context.Connection.LocalPort == port),
+                branch => branch
+                    .Use((context, next) =>
+                    {
+                        context.Features.Get<IHttpMetricsTagsFeature>()?.MetricsDisabled = true;
+                        return next(context);
+                    })
+                    .UseOpenTelemetryPrometheusScrapingEndpoint(_ => true))
+            : app;
+    }
+
+    private static bool IsMetrics(PathString path) => path.Equals(Path, StringComparison.OrdinalIgnoreCase) || path.Equals($"{Path}/", StringComparison.OrdinalIgnoreCase);
+
+    // They ask every few seconds, and would bury what users do.
+    public static bool IsOfOperators(PathString path) => path.StartsWithSegments("/health", StringComparison.OrdinalIgnoreCase) || IsMetrics(path);
+
+    private static void CheckPort(IServiceProvider provider)
+    {
+        if (provider.GetRequiredService<IOptions<MetricsOptions>>().Value.Port is { } port
+            && provider.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()?.Addresses is { Count: > 0 } addresses
+            && !addresses.Any(address => BindingAddress.Parse(address).Port == port))
+        {
+            throw new ConfigurationException(
+                $"{MetricsOptions.Section}:{nameof(MetricsOptions.Port)}", $"is {port}, and none of the addresses in Urls has that port ({string.Join(", ", addresses)}).");
+        }
+    }
+}

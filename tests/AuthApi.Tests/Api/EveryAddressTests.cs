@@ -1,0 +1,54 @@
+using System.Net;
+using AuthApi.Tests.Harness;
+
+namespace AuthApi.Tests.Api;
+
+/// <summary>One table of every address, and what holds for the answers of all of them.</summary>
+internal sealed class EveryAddressTests
+{
+    private static readonly (string Method, string Path, HttpStatusCode Anonymous, HttpStatusCode SignedIn)[] Addresses =
+    [
+        ("GET", "/", HttpStatusCode.NotFound, HttpStatusCode.NotFound),
+        ("GET", "/me/", HttpStatusCode.Unauthorized, HttpStatusCode.OK),
+        ("POST", "/register/", HttpStatusCode.UnsupportedMediaType, HttpStatusCode.UnsupportedMediaType),
+        ("POST", "/login/", HttpStatusCode.UnsupportedMediaType, HttpStatusCode.UnsupportedMediaType),
+        ("GET", "/me/activity/", HttpStatusCode.Unauthorized, HttpStatusCode.OK),
+        ("GET", "/sessions/", HttpStatusCode.Unauthorized, HttpStatusCode.OK),
+        ("DELETE", "/sessions/unknown/", HttpStatusCode.Unauthorized, HttpStatusCode.NotFound),
+        ("POST", "/reauthenticate/", HttpStatusCode.Unauthorized, HttpStatusCode.UnsupportedMediaType),
+        ("POST", "/logout/?scope=nonsense", HttpStatusCode.Unauthorized, HttpStatusCode.BadRequest),
+        ("POST", "/logout/", HttpStatusCode.Unauthorized, HttpStatusCode.OK),
+        ("GET", "/swagger/v1/swagger.json", HttpStatusCode.OK, HttpStatusCode.OK),
+        ("GET", "/health/live", HttpStatusCode.OK, HttpStatusCode.OK),
+        ("GET", "/health/ready", HttpStatusCode.OK, HttpStatusCode.OK),
+        ("GET", "/health/", HttpStatusCode.NotFound, HttpStatusCode.NotFound),
+        ("GET", "/metrics", HttpStatusCode.NotFound, HttpStatusCode.NotFound),
+        ("GET", "/swagger/index.html", HttpStatusCode.OK, HttpStatusCode.OK),
+    ];
+
+    [Test]
+    public async Task EveryAddressAnswersAsItShouldAndIsNeverCached()
+    {
+        await using var application = new AuthApiApplication();
+        using var anonymous = application.NewBrowser();
+        using var signedIn = await application.NewLoggedInBrowserAsync();
+
+        foreach (var (method, path, anonymousStatus, signedInStatus) in Addresses)
+        {
+            foreach (var slash in new[] { path, path.Contains('?', StringComparison.Ordinal) ? path.Replace("/?", "?", StringComparison.Ordinal) : path.TrimEnd('/') })
+            {
+                foreach (var (browser, status) in new[] { (anonymous, anonymousStatus), (signedIn.Copy(), signedInStatus) })
+                {
+                    using var response = await browser.SendAsync(new HttpMethod(method), slash);
+
+                    // The session ends at the first logout; the second spelling of the address finds it dead.
+                    var ended = slash == "/logout" && browser != anonymous;
+                    Assert.That(response.StatusCode, Is.EqualTo(ended ? HttpStatusCode.Unauthorized : status), $"{method} {slash}");
+                    Assert.That(response.Headers.CacheControl?.ToString(), Is.EqualTo("no-store"), $"{method} {slash}");
+                    Assert.That(response.Headers.Location, Is.Null, $"{method} {slash}");
+                    Assert.That(response.Headers.Contains("Pragma"), Is.False, $"{method} {slash}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,212 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text;
+using AuthApi.Tests.Harness;
+
+namespace AuthApi.Tests.Api;
+
+/// <summary>Bad input: a clear 4xx problem, never a 5xx, and nothing changed.</summary>
+internal sealed class ProblemTests
+{
+    private AuthApiApplication _application = null!;
+    private Browser _browser = null!;
+
+    [OneTimeSetUp]
+    public async Task SetUp()
+    {
+        // A real socket: limits of size are the server's.
+        _application = new AuthApiApplication(kestrel: true);
+        _browser = await _application.NewLoggedInBrowserAsync();
+    }
+
+    [OneTimeTearDown]
+    public async Task TearDown()
+    {
+        Assert.That(await _browser.MeAsync(), Is.EqualTo(HttpStatusCode.OK), "no bad request touched the session");
+        Assert.That(await _application.StoredSessionsAsync(), Has.Count.EqualTo(1));
+        _browser.Dispose();
+        await _application.DisposeAsync();
+    }
+
+    [Test]
+    public async Task WhatIsNotAJsonObjectIsRefused(
+        [Values("/login/", "/register/")] string path,
+        [Values("", "null", "[]", "5", "\"text\"", "{bad", "{\"password\"}", "not json at all", "{}x")] string body)
+    {
+        using var response = await _browser.PostTextAsync(path, body);
+
+        await response.ShouldBeProblemAsync(HttpStatusCode.BadRequest, "malformed_json");
+    }
+
+    [TestCase("""{"email":"ada@example.com","password":""", "password")]
+    [TestCase("""{"email":5,"password":"x"}""", "email")]
+    [TestCase("""{"email":{"a":1},"password":"x"}""", "email")]
+    [TestCase("""{"email":"a","password":"x","rememberMe":"yes"}""", "rememberMe")]
+    [TestCase("""{"email":"a","password":"x","rememberMe":1}""", "rememberMe")]
+    [TestCase("""{"email":"a","password":"x","transport":"pigeon"}""", "transport")]
+    [TestCase("""{"email":"a","password":"x","transport":0}""", "transport")]
+    [TestCase("""{"email":"a","password":"x","transport":"0"}""", "transport")]
+    [TestCase("""{"email":"a","password":"x","transport":"COOKIE"}""", "transport")]
+    [TestCase("""{"email":"a","password":"x","transport":"cookie, header"}""", "transport")]
+    [TestCase("""{"email":"a","password":"x","transport":null}""", "transport")]
+    [TestCase("""{"email":"a","email":"b","password":"x"}""", "email", Description = "a key that comes twice")]
+    [TestCase("""{"email":"a\ud800","password":"x"}""", "email", Description = "half a surrogate pair")]
+    [TestCase("""{"email":"a","password":null}""", "password")]
+    [TestCase("""{"email":"a"}""", "password")]
+    public async Task AFieldThatDoesNotFitIsNamed(string body, string field)
+    {
+        using var response = await _browser.PostTextAsync("/login/", body);
+
+        await response.ShouldBeInvalidAsync(field);
+    }
+
+    [Test]
+    public async Task BytesThatAreNotUtf8AreRefused()
+    {
+        using var content = new ByteArrayContent([.. "{\"email\":\""u8, 0xFF, 0xFE, .. "\",\"password\":\"x\"}"u8]);
+        content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
+
+        using var response = await _browser.SendAsync(HttpMethod.Post, "/login/", content);
+
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.BadRequest).Or.EqualTo(HttpStatusCode.Unauthorized));
+    }
+
+    [TestCase("utf-16")]
+    [TestCase("iso-8859-1")]
+    public async Task AnyCharsetButUtf8IsUnsupported(string charset)
+    {
+        using var content = new ByteArrayContent([0x30]);
+        content.Headers.ContentType = new MediaTypeHeaderValue("application/json", charset);
+
+        using var response = await _browser.SendAsync(HttpMethod.Post, "/login/", content);
+
+        await response.ShouldBeProblemAsync(HttpStatusCode.UnsupportedMediaType, "unsupported_media_type");
+    }
+
+    [Test]
+    public async Task JsonThatIsNestedDeeplyIsRefused()
+    {
+        using var response = await _browser.PostTextAsync(
+            "/login/", "{\"email\":" + string.Concat(Enumerable.Repeat("[", 100)) + string.Concat(Enumerable.Repeat("]", 100)) + "}");
+
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.BadRequest));
+    }
+
+    [TestCase("nul\0@example.com")]
+    [TestCase("ada@example.com\u0000")]
+    [TestCase("‮ada@example.com")]
+    [TestCase("😀@example.com")]
+    public async Task OddCharactersInALoginAreNoUser(string email)
+    {
+        using var response = await _browser.PostAsync("/login/", new { email, password = "x\0\u0001" });
+
+        await response.ShouldBeProblemAsync(HttpStatusCode.Unauthorized, "invalid_credentials");
+    }
+
+    [TestCase("text/plain")]
+    [TestCase("application/xml")]
+    [TestCase("application/x-www-form-urlencoded")]
+    [TestCase("multipart/form-data")]
+    [TestCase("text/json")]
+    public async Task AnythingButApplicationJsonIsUnsupported(string contentType)
+    {
+        using var response = await _browser.PostTextAsync("/login/", """{"email":"ada@example.com","password":"x"}""", contentType);
+
+        await response.ShouldBeProblemAsync(HttpStatusCode.UnsupportedMediaType, "unsupported_media_type");
+    }
+
+    [Test]
+    public async Task ABodyWithoutATypeIsUnsupported()
+    {
+        using var content = new ByteArrayContent("{}"u8.ToArray());
+
+        using var response = await _browser.SendAsync(HttpMethod.Post, "/login/", content);
+
+        await response.ShouldBeProblemAsync(HttpStatusCode.UnsupportedMediaType, "unsupported_media_type");
+    }
+
+    [TestCase(false)]
+    [TestCase(true)]
+    public async Task ABodyOfMoreThan16KilobytesIsTooLarge(bool chunked)
+    {
+        var body = $$"""{"email":"ada@example.com","password":"{{new string('x', 16 * 1024)}}"}""";
+
+        using var response = await _browser.SendAsync(
+            HttpMethod.Post, "/login/", new StringContent(body, Encoding.UTF8, "application/json"),
+            request => request.Headers.TransferEncodingChunked = chunked);
+
+        await response.ShouldBeProblemAsync(HttpStatusCode.RequestEntityTooLarge, "payload_too_large");
+    }
+
+    [Test]
+    public async Task ALogoutsBodyIsIgnoredWhateverItsSize()
+    {
+        using var other = _application.NewBrowser();
+        await other.LogInAsync();
+
+        using var response = await other.PostTextAsync("/logout/", new string('x', 20_000), "text/plain");
+
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [TestCase("/nowhere")]
+    [TestCase("/logout//")]
+    [TestCase("/logout%2f")]
+    [TestCase("/logout/x")]
+    public async Task AnUnknownAddressIsNotFoundWhateverTheClientAccepts(string path)
+    {
+        using var response = await _browser.SendAsync(
+            HttpMethod.Post, path, change: request => request.Headers.Accept.ParseAdd("text/html"));
+
+        await response.ShouldBeProblemAsync(HttpStatusCode.NotFound, "not_found");
+    }
+
+    [TestCase("POST", "/me/", "GET")]
+    [TestCase("GET", "/login/", "POST")]
+    [TestCase("DELETE", "/register/", "POST")]
+    public async Task AMethodThatAnAddressDoesNotTakeIsNotAllowed(string method, string path, string allowed)
+    {
+        using var response = await _browser.SendAsync(new HttpMethod(method), path);
+
+        await response.ShouldBeProblemAsync(HttpStatusCode.MethodNotAllowed, "method_not_allowed");
+        Assert.That(response.Content.Headers.Allow, Is.EqualTo(new[] { allowed }));
+    }
+
+    [Test]
+    public async Task ACookieHeaderOf64KilobytesIsTooLarge()
+    {
+        using var response = await _browser.SendAsync(
+            HttpMethod.Get, "/me/", change: request => request.Headers.TryAddWithoutValidation("Cookie", "session=" + new string('x', 65_536)));
+
+        await response.ShouldBeProblemAsync(HttpStatusCode.RequestHeaderFieldsTooLarge, "headers_too_large");
+    }
+
+    [Test]
+    public async Task NoHeaderMakesAReadingCallALogout()
+    {
+        using var response = await _browser.SendAsync(
+            HttpMethod.Get, "/logout/?_method=POST", change: request => request.Headers.Add("X-HTTP-Method-Override", "POST"));
+
+        await response.ShouldBeProblemAsync(HttpStatusCode.MethodNotAllowed, "method_not_allowed");
+    }
+
+    [TestCase("utf-16")]
+    [TestCase("utf-16, *;q=0")]
+    [TestCase("iso-8859-1")]
+    public async Task AnAnswerIsUtf8WhateverCharsetTheClientAccepts(string charset)
+    {
+        using var response = await _browser.SendAsync(
+            HttpMethod.Get, "/me/", change: request => request.Headers.TryAddWithoutValidation("Accept-Charset", charset));
+
+        Assert.That(response.Content.Headers.ContentType?.ToString(), Is.EqualTo("application/json; charset=utf-8"));
+        Assert.That((await response.Content.ReadAsByteArrayAsync())[..2], Is.EqualTo("{\""u8.ToArray()));
+    }
+
+    [Test]
+    public async Task NoResponseNamesTheServer()
+    {
+        using var response = await _browser.GetAsync("/me/");
+
+        Assert.That(response.Headers.Server, Is.Empty);
+    }
+}

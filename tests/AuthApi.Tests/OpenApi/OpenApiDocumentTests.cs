@@ -1,0 +1,192 @@
+using System.Net;
+using System.Text.Json.Nodes;
+using AuthApi.Tests.Harness;
+using AuthApi.Tests.House;
+using Microsoft.AspNetCore.Mvc.ApiExplorer;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace AuthApi.Tests.OpenApi;
+
+internal sealed class OpenApiDocumentTests
+{
+    private AuthApiApplication _application = null!;
+    private Browser _browser = null!;
+
+    [SetUp]
+    public void SetUp()
+    {
+        _application = new AuthApiApplication();
+        _browser = _application.NewBrowser();
+    }
+
+    [TearDown]
+    public async Task TearDown()
+    {
+        _browser.Dispose();
+        await _application.DisposeAsync();
+    }
+
+    [Test]
+    public async Task TheKeptDocumentIsTheServedOne()
+    {
+        var kept = Path.Combine(Repository.Root, "docs", "openapi.json");
+        using var response = await _browser.GetAsync("/swagger/v1/swagger.json");
+        var served = await response.Content.ReadAsStringAsync() + "\n";
+
+        if (Environment.GetEnvironmentVariable("UPDATE_OPENAPI") == "1")
+        {
+            await File.WriteAllTextAsync(kept, served);
+        }
+
+        Assert.That(
+            File.Exists(kept) ? await File.ReadAllTextAsync(kept) : "",
+            Is.EqualTo(served),
+            "docs/openapi.json is not what the server serves. Look at the difference, and if it is meant, write it anew: "
+            + "UPDATE_OPENAPI=1 dotnet test tests/AuthApi.Tests --filter TheKeptDocumentIsTheServedOne");
+    }
+
+    [Test]
+    public async Task EveryCallIsInTheDocumentWithItsSlashItsNameAndItsAnswers()
+    {
+        using var response = await _browser.GetAsync("/swagger/v1/swagger.json");
+        var document = await response.JsonAsync();
+        var calls = _application.Services.GetRequiredService<IApiDescriptionGroupCollectionProvider>().ApiDescriptionGroups.Items
+            .SelectMany(group => group.Items).ToList();
+
+        Assert.That(calls, Is.Not.Empty);
+        foreach (var call in calls)
+        {
+            var operation = document["paths"]!["/" + call.RelativePath!.TrimEnd('/') + "/"]![call.HttpMethod!.ToLowerInvariant()]!.AsObject();
+            var answers = operation["responses"]!.AsObject().Select(answer => answer.Key).ToList();
+            using (Assert.EnterMultipleScope())
+            {
+                Assert.That(operation["operationId"]!.GetValue<string>(), Is.Not.Empty);
+                Assert.That(operation["summary"]!.GetValue<string>(), Is.Not.Empty);
+                Assert.That(operation["tags"]!.AsArray(), Has.Count.EqualTo(1));
+                Assert.That(answers, Has.Some.StartsWith("2"));
+                Assert.That(answers, Contains.Item("500").And.Contains("503"));
+                Assert.That(answers.Contains("401"), Is.EqualTo(operation.ContainsKey("security") || call.RelativePath == "login"), "401");
+                Assert.That(answers.Contains("415"), Is.EqualTo(operation.ContainsKey("requestBody")), "415");
+            }
+
+            foreach (var (status, answer) in operation["responses"]!.AsObject().Where(answer => answer.Key != "204"))
+            {
+                Assert.That(
+                    Resolved(document, answer!)["content"]!.AsObject().Select(content => content.Key),
+                    Is.EqualTo(new[] { status.StartsWith('2') ? "application/json" : "application/problem+json" }),
+                    $"{call.RelativePath} {status}");
+            }
+        }
+    }
+
+    [Test]
+    public async Task TheCallsStandByRoomAndLogoutIsTheFirst()
+    {
+        using var response = await _browser.GetAsync("/swagger/v1/swagger.json");
+        var document = await response.JsonAsync();
+        var calls = document["paths"]!.AsObject().SelectMany(path => path.Value!.AsObject()).Select(call => call.Value!).ToList();
+        var rooms = calls.Select(call => call["tags"]![0]!.GetValue<string>()).ToList();
+
+        Assert.That(calls[0]["operationId"]!.GetValue<string>(), Is.EqualTo("logout"));
+        Assert.That(rooms.Zip(rooms.Skip(1)).Count(pair => pair.First != pair.Second), Is.EqualTo(rooms.Distinct().Count() - 1), "each room in one piece");
+        Assert.That(document["tags"]!.AsArray().Select(tag => tag!["name"]!.GetValue<string>()), Is.EqualTo(rooms.Distinct()));
+        Assert.That(document["tags"]!.AsArray().Select(tag => tag!["description"]?.GetValue<string>()), Has.All.Not.Empty);
+    }
+
+    [Test]
+    public async Task AProblemThatSeveralCallsAnswerIsDescribedOnce()
+    {
+        using var response = await _browser.GetAsync("/swagger/v1/swagger.json");
+        var document = await response.JsonAsync();
+        var inline = document["paths"]!.AsObject().SelectMany(path => path.Value!.AsObject())
+            .SelectMany(call => call.Value!["responses"]!.AsObject().Select(answer => answer.Value!))
+            .Where(answer => answer["content"]?["application/problem+json"] is not null)
+            .Select(answer => answer.ToJsonString())
+            .ToList();
+
+        Assert.That(inline, Is.Unique);
+        Assert.That(
+            document["components"]!["responses"]!.AsObject().Select(answer => answer.Key),
+            Is.SupersetOf(new[] { "CrossSiteRequest", "InternalError", "NotAuthenticated", "StoreUnavailable", "TooManyRequests" }));
+    }
+
+    [TestCase("GET", "/me/", null, null, 401, "not_authenticated")]
+    [TestCase("POST", "/login/", "{}", null, 400, "validation_failed")]
+    [TestCase("POST", "/login/", "[]", null, 400, "malformed_json")]
+    [TestCase("POST", "/login/", """{"email":"nobody@example.com","password":"correct horse battery staple"}""", null, 401, "invalid_credentials")]
+    [TestCase("POST", "/login/", "{}", "https://evil.example", 403, "cross_site_request")]
+    [TestCase("POST", "/login/", null, null, 415, "unsupported_media_type")]
+    [TestCase("DELETE", "/sessions/{id}/", null, "https://evil.example", 403, "cross_site_request")]
+    public async Task AProblemIsAnsweredAsItsExampleSays(string method, string path, string? body, string? origin, int status, string code)
+    {
+        using var response = await _browser.GetAsync("/swagger/v1/swagger.json");
+        var document = await response.JsonAsync();
+        var content = Resolved(document, document["paths"]![path]![method.ToLowerInvariant()]!["responses"]![$"{status}"]!)["content"]!["application/problem+json"]!;
+        var example = content["example"] ?? content["examples"]![code]!["value"]!;
+
+        using var answer = await _browser.SendAsync(
+            new HttpMethod(method),
+            path,
+            body is null ? null : new StringContent(body, null, "application/json"),
+            request =>
+            {
+                if (origin is not null)
+                {
+                    request.Headers.Add("Origin", origin);
+                }
+            });
+        var problem = await answer.ShouldBeProblemAsync((HttpStatusCode)status, code);
+
+        foreach (var field in new[] { "status", "code", "title" })
+        {
+            Assert.That(problem[field]!.ToJsonString(), Is.EqualTo(example[field]!.ToJsonString()));
+        }
+    }
+
+    [TestCase("sessionCookie", "cookie", "__Host-session")]
+    [TestCase("sessionHeader", "header", "Authorization")]
+    public async Task BothWaysToSignInAreSecuritySchemes(string scheme, string place, string name)
+    {
+        using var response = await _browser.GetAsync("/swagger/v1/swagger.json");
+        var found = (await response.JsonAsync())["components"]!["securitySchemes"]![scheme]!;
+
+        Assert.That(found["type"]!.GetValue<string>(), Is.EqualTo("apiKey"));
+        Assert.That(found["in"]!.GetValue<string>(), Is.EqualTo(place));
+        Assert.That(found["name"]!.GetValue<string>(), Is.EqualTo(name));
+    }
+
+    [Test]
+    public async Task TheExamplesInTheDocumentWorkAsTheyStand()
+    {
+        using var response = await _browser.GetAsync("/swagger/v1/swagger.json");
+        var schemas = (await response.JsonAsync())["components"]!["schemas"]!;
+
+        foreach (var (path, schema, status) in new[]
+        {
+            ("/register/", "RegisterRequest", 201), ("/login/", "LoginRequest", 200), ("/reauthenticate/", "ReauthenticateRequest", 200),
+        })
+        {
+            using var answer = await _browser.PostTextAsync(path, schemas[schema]!["example"]!.ToJsonString());
+            Assert.That((int)answer.StatusCode, Is.EqualTo(status), path + await answer.Content.ReadAsStringAsync());
+        }
+    }
+
+    [TestCase("Production", null, false)]
+    [TestCase("Production", "true", true)]
+    [TestCase("Development", null, true)]
+    [TestCase("Development", "false", false)]
+    public async Task TheDocumentIsServedWhereItIsMeantToBe(string environment, string? enabled, bool served)
+    {
+        await using var application = new AuthApiApplication(settings: new() { ["Swagger:Enabled"] = enabled }, environment: environment);
+        using var browser = application.NewBrowser();
+
+        foreach (var path in new[] { "/swagger/v1/swagger.json", "/swagger/index.html" })
+        {
+            using var response = await browser.GetAsync(path);
+            Assert.That((int)response.StatusCode, Is.EqualTo(served ? 200 : 404));
+        }
+    }
+
+    private static JsonNode Resolved(JsonNode document, JsonNode answer) =>
+        answer["$ref"]?.GetValue<string>() is { } reference ? document["components"]!["responses"]![reference[(reference.LastIndexOf('/') + 1)..]]! : answer;
+}

@@ -1,0 +1,160 @@
+using System.Collections.Concurrent;
+using System.Text.Json.Nodes;
+using AuthApi.Tests.Harness;
+using Microsoft.Playwright;
+
+namespace AuthApi.Tests.OpenApi;
+
+/// <summary>Swagger UI in a real browser, used by clicking. What the browser complains of in its console fails the test.</summary>
+internal sealed class SwaggerUiTests
+{
+    private readonly ConcurrentQueue<string> _complaints = new();
+
+    private Chromium? _chromium;
+    private TemporaryFolder _folder = null!;
+    private RunningProgram _program = null!;
+    private IBrowserContext _person = null!;
+    private IPage _page = null!;
+    private string _origin = null!;
+    private int _screenshots;
+
+    [OneTimeSetUp]
+    public async Task StartBrowser() => _chromium = await Chromium.StartAsync();
+
+    [OneTimeTearDown]
+    public async Task StopBrowser() => await (_chromium?.DisposeAsync() ?? ValueTask.CompletedTask);
+
+    [SetUp]
+    public async Task SetUp()
+    {
+        _complaints.Clear();
+        _screenshots = 0;
+        _folder = new TemporaryFolder();
+        _program = await RunningProgram.StartAsync(_folder.Path);
+        _person = await _chromium!.NewPersonAsync();
+        _person.Console += (_, message) =>
+        {
+            if (message.Type is "error" or "warning")
+            {
+                _complaints.Enqueue($"{message.Location} {message.Text}");
+            }
+        };
+        _person.WebError += (_, error) => _complaints.Enqueue(error.Error);
+        _person.RequestFailed += (_, request) => _complaints.Enqueue($"{request.Url} {request.Failure}");
+    }
+
+    [TearDown]
+    public async Task TearDown()
+    {
+        await _person.CloseAsync();
+        await _program.DisposeAsync();
+        _folder.Dispose();
+    }
+
+    [TestCase("127.0.0.1")]
+    [TestCase("app.test", Description = "a name to which a browser sends no Fetch Metadata over plain HTTP")]
+    public async Task APersonRegistersLogsInLooksAroundAndLogsOutByClicking(string host)
+    {
+        await OpenAsync(host);
+        await ExecuteAsync("register", 201);
+        await ExecuteAsync("login", 200);
+        var me = await ExecuteAsync("me", 200);
+        var sessions = await ExecuteAsync("listSessions", 200, "Sessions");
+        var logout = await ExecuteAsync("logout", 200);
+        var refused = await ExecuteAsync("me", 401);
+
+        Assert.That(me["email"]!.GetValue<string>(), Is.EqualTo("ada@example.com"));
+        Assert.That(sessions["items"]!.AsArray(), Has.Count.EqualTo(1));
+        Assert.That(logout["message"]!.GetValue<string>(), Is.EqualTo($"Logout successful. User id: {me["id"]}"));
+        Assert.That(refused["code"]!.GetValue<string>(), Is.EqualTo("not_authenticated"));
+        Assert.That(await _person.CookiesAsync(), Is.Empty);
+
+        // Over plain HTTP a browser clears the storage of this machine's own names only, and says so.
+        TheOnlyComplaintShouldBeTheRefusal(host == "app.test"
+            ? [$"{_origin}/swagger/:0:0 Clear-Site-Data header on '{_origin}/logout/?scope=current': Not supported for insecure origins."]
+            : []);
+    }
+
+    [Test]
+    public async Task APersonDoesTheSameWithAHeaderTokenThroughAuthorize()
+    {
+        await OpenAsync("127.0.0.1");
+        await ExecuteAsync("register", 201);
+        var login = await ExecuteAsync("login", 200, change: body => body.Replace("\"cookie\"", "\"header\"", StringComparison.Ordinal));
+        await AuthorizeAsync(login["sessionToken"]!.GetValue<string>());
+        var me = await ExecuteAsync("me", 200);
+        var sessions = await ExecuteAsync("listSessions", 200, "Sessions");
+        await ExecuteAsync("logout", 200);
+        var refused = await ExecuteAsync("me", 401);
+
+        Assert.That(me["session"]!["transport"]!.GetValue<string>(), Is.EqualTo("header"));
+        Assert.That(sessions["items"]![0]!["transport"]!.GetValue<string>(), Is.EqualTo("header"));
+        Assert.That(refused["code"]!.GetValue<string>(), Is.EqualTo("not_authenticated"));
+        Assert.That(await _person.CookiesAsync(), Is.Empty);
+        TheOnlyComplaintShouldBeTheRefusal();
+    }
+
+    [Test]
+    public async Task WhatThePagesPolicyForbidsIsSeenByTheseTests()
+    {
+        await OpenAsync("127.0.0.1");
+        Assert.That(_complaints, Is.Empty);
+
+        await _page.RunAndWaitForConsoleMessageAsync(() => _page.EvaluateAsync(
+            "() => { const style = document.createElement('style'); style.textContent = 'p { color: red }'; document.head.append(style); }"));
+
+        Assert.That(_complaints.Single(), Does.Contain("Content Security Policy"));
+    }
+
+    private async Task OpenAsync(string host)
+    {
+        _origin = $"http://{host}:{_program.Address.Port}";
+        _page = await _person.NewPageAsync();
+        await _page.GotoAsync($"{_origin}/swagger/");
+        await _page.Locator(".opblock").First.WaitForAsync();
+        await KeepAsync("open", path => _page.ScreenshotAsync(new() { Path = path, FullPage = true }));
+    }
+
+    /// <summary>Opens a call, presses its button, and returns the answer as the page shows it.</summary>
+    private async Task<JsonNode> ExecuteAsync(string operation, int status, string room = "Accounts", Func<string, string>? change = null)
+    {
+        var call = _page.Locator($"#operations-{room}-{operation}");
+        await call.Locator(".opblock-summary-control").ClickAsync();
+        if (change is not null)
+        {
+            var body = call.Locator(".body-param__text");
+            await body.FillAsync(change(await body.InputValueAsync()));
+        }
+
+        await call.Locator(".execute").ClickAsync();
+        var answer = call.Locator(".live-responses-table tbody");
+        await Assertions.Expect(answer.Locator(".response-col_status")).ToContainTextAsync($"{status}", new() { Timeout = 30_000 });
+        var json = await answer.Locator("pre code, pre.microlight").First.InnerTextAsync();
+        await KeepAsync($"{operation}-{status}", path => call.ScreenshotAsync(new() { Path = path }));
+        await call.Locator(".opblock-summary-control").ClickAsync();
+        return JsonNode.Parse(json)!;
+    }
+
+    private async Task AuthorizeAsync(string token)
+    {
+        await _page.Locator(".auth-wrapper > .authorize").ClickAsync();
+        var header = _page.Locator(".auth-container").Filter(new() { HasText = "sessionHeader" });
+        await header.Locator("input").FillAsync(token);
+        await KeepAsync("authorize", path => _page.ScreenshotAsync(new() { Path = path }));
+        await header.GetByRole(AriaRole.Button, new() { Name = "Apply credentials" }).ClickAsync();
+        await header.GetByRole(AriaRole.Button, new() { Name = "Close" }).ClickAsync();
+    }
+
+    private async Task KeepAsync(string what, Func<string, Task> take)
+    {
+        var test = TestContext.CurrentContext.Test;
+        var path = Path.Combine(TestContext.CurrentContext.WorkDirectory, "screenshots", $"{test.MethodName}-{test.Arguments.FirstOrDefault()}-{++_screenshots}-{what}.png");
+        await take(path);
+        TestContext.AddTestAttachment(path);
+    }
+
+    // Chromium says so of every answer of 400 and above; the refusal is meant.
+    private void TheOnlyComplaintShouldBeTheRefusal(params string[] before) => Assert.That(
+        _complaints,
+        Is.EqualTo((string[])[.. before, $"{_origin}/me/:0:0 Failed to load resource: the server responded with a status of 401 (Unauthorized)"]));
+}

@@ -1,0 +1,114 @@
+using System.Net;
+using System.Text.Json.Nodes;
+using AuthApi.Tests.Harness;
+
+namespace AuthApi.Tests.Startup;
+
+/// <summary>What the program says on standard output, as an operator's tools read it.</summary>
+internal sealed class ConsoleTests
+{
+    private TemporaryFolder _folder = null!;
+
+    [SetUp]
+    public void SetUp() => _folder = new TemporaryFolder();
+
+    [TearDown]
+    public void TearDown() => _folder.Dispose();
+
+    [Test]
+    public async Task InDevelopmentTheStartSaysWhereItListensWhichStoreItUsesAndWhereSwaggerIs()
+    {
+        var (program, output) = await RunAsync();
+
+        Assert.That(output.Where(line => line.StartsWith("      ", StringComparison.Ordinal)).Take(3).Select(line => line.Trim()), Is.EqualTo(new[]
+        {
+            $"Now listening on: {program.ToString().TrimEnd('/')}",
+            $"The store is SQLite: {Path.Combine(_folder.Path, "data", "auth.db")}",
+            $"Swagger UI is at {program}swagger/",
+        }));
+    }
+
+    [Test]
+    public async Task InProductionEveryLineIsJsonWithATimeInUtcAndAnEvent()
+    {
+        var (_, output) = await RunAsync("--environment=Production", "--ForwardedHeaders:KnownProxies=127.0.0.1");
+
+        var lines = output.Select(line => JsonNode.Parse(line)!).ToList();
+        foreach (var line in lines)
+        {
+            Assert.That(line["Timestamp"]!.GetValue<string>(), Does.Match(@"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"));
+            Assert.That(line["EventId"]!.GetValue<int>(), Is.Positive, line.ToJsonString());
+        }
+
+        Assert.That(lines.Take(3).Select(line => line["Message"]!.GetValue<string>().Split(' ')[..2]), Is.EqualTo(new[]
+        {
+            new[] { "Now", "listening" }, ["The", "store"], ["Swagger", "UI"],
+        }));
+        Assert.That(lines[1]["State"]!["Path"]!.GetValue<string>(), Is.EqualTo(Path.Combine(_folder.Path, "data", "auth.db")));
+        var registered = lines.Single(line => line["Message"]!.GetValue<string>() == "User 1 registered.");
+        Assert.That(registered["Scopes"]!.ToJsonString(), Does.Match("\"TraceId\":\"[0-9a-f]{32}\""));
+    }
+
+    [Test]
+    public async Task WhatTheHostWarnsOfAtTheStartIsSaid()
+    {
+        var (_, output) = await RunAsync("--HTTP_PORTS=8080");
+
+        Assert.That(output, Has.Some.Contains("HTTP_PORTS"), "that Urls goes before it");
+    }
+
+    [Test]
+    public async Task NothingThatAClientSendsBreaksALineOrColoursIt()
+    {
+        var (_, output) = await RunAsync(
+            "--environment=Production", "--ForwardedHeaders:KnownProxies=127.0.0.1", "--Logging:LogLevel:Default=Trace", "--Logging:LogLevel:Microsoft.AspNetCore=Trace");
+
+        Assert.That(output, Has.Count.GreaterThan(100), "it is talkative");
+        Assert.That(output, Has.Some.Contains("FAKE"), "the address is logged, at least");
+        foreach (var line in output)
+        {
+            Assert.That(line, Does.StartWith("{").And.EndsWith("}").And.Not.Contain("\u001b"));
+            Assert.That(() => JsonNode.Parse(line), Throws.Nothing);
+        }
+    }
+
+    [Test]
+    public async Task TheFormatIsAnotherWhereItIsConfigured()
+    {
+        var (_, output) = await RunAsync("--environment=Production", "--ForwardedHeaders:KnownProxies=127.0.0.1", "--Logging:Console:FormatterName=simple");
+
+        Assert.That(output[0], Does.StartWith("info: AuthApi.Startup.RunReport[1]"));
+    }
+
+    // One run, with a login in it and one that somebody made up; to its end.
+    private async Task<(Uri Address, IReadOnlyList<string> Output)> RunAsync(params string[] arguments)
+    {
+        await using var program = await RunningProgram.StartAsync(_folder.Path, arguments);
+        using var client = new HttpClient { BaseAddress = program.Address };
+        client.DefaultRequestHeaders.Add("X-Forwarded-Proto", "https");
+        client.DefaultRequestHeaders.Add("X-Forwarded-For", "192.0.2.1");
+        foreach (var (path, body) in new (string, string)[]
+        {
+            ("/register/", """{"email":"ada@example.com","password":"correct horse battery staple"}"""),
+            ("/login/", """{"email":"ada@example.com","password":"correct horse battery staple"}"""),
+            ("/login/%0D%0AFAKE%1B%5B31m", "{}"),
+            ("/login/", """{"userName":"a\r\nFAKE \u001b[31m","password":"another wrong one"}"""),
+        })
+        {
+            using var content = new StringContent(body, mediaType: new("application/json"));
+            using var response = await client.PostAsync(new Uri(path, UriKind.Relative), content);
+            Assert.That(response.StatusCode, Is.Not.EqualTo(HttpStatusCode.InternalServerError));
+        }
+
+        using (var raw = await RawConnection.OpenAsync(program.Address))
+        {
+            await raw.SendAsync("GET /me/ HTTP/1.1\r\nHost: FAKE\u001b[31m\r\nUser-Agent: a\u001b[31m\r\nConnection: close\r\n\r\n");
+            await raw.ReadToEndAsync();
+        }
+
+        await program.TerminateAsync();
+        var (exitCode, output) = await program.Ended;
+        Assert.That(exitCode, Is.Zero);
+        return (program.Address, output);
+    }
+}

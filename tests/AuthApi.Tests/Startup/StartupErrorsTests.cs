@@ -1,0 +1,158 @@
+using AuthApi.Tests.Harness;
+
+namespace AuthApi.Tests.Startup;
+
+/// <summary>What cannot be served stops the start, with one line that names the key.</summary>
+internal sealed class StartupErrorsTests
+{
+    private readonly TemporaryFolder _folder = new();
+
+    [OneTimeTearDown]
+    public void TearDown() => _folder.Dispose();
+
+    [TestCase("--Database:Provider=Oracle", "Database:Provider")]
+    [TestCase("--Sessions:IdleTimeout=soon", "Sessions:IdleTimeout")]
+    [TestCase("--Sessions:IdleTimeout=-00:01:00", "Sessions:IdleTimeout")]
+    [TestCase("--Sessions:IdleTimeout=13:00:00", "Sessions:IdleTimeout")]
+    [TestCase("--Sessions:CacheSize=0", "Sessions:CacheSize")]
+    [TestCase("--Passwords:MinimumLength=3", "Passwords:MinimumLength")]
+    [TestCase("--Sessions:MaxPerUser=0", "Sessions:MaxPerUser")]
+    [TestCase("--Sessions:RecentAuthentication=2.00:00:00", "Sessions:RecentAuthentication")]
+    [TestCase("--Sessions:CleanupInterval=60.00:00:00", "Sessions:CleanupInterval")]
+    [TestCase("--ConnectionStrings:Auth=Data Source=auth.db;Password=x", "ConnectionStrings:Auth")]
+    [TestCase("--Sessions:ClearSiteData=störage", "Sessions:ClearSiteData")]
+    [TestCase("--Audit:Retention=00:00:01", "Audit:Retention")]
+    [TestCase("--Logging:LogLevel:Default=loud", "Logging:LogLevel")]
+    [TestCase("--urls=nonsense", "urls")]
+    [TestCase("--ForwardedHeaders_Enabled=true", "ForwardedHeaders:KnownProxies")]
+    [TestCase("--Swagger:Enabled=perhaps", "Swagger:Enabled")]
+    [TestCase("--urls=http://192.0.2.1:5080", "urls")]
+    [TestCase("--ForwardedHeaders:KnownProxies=everybody", "ForwardedHeaders:KnownProxies")]
+    [TestCase("--ForwardedHeaders:KnownProxies=0.0.0.0/0", "ForwardedHeaders:KnownProxies")]
+    [TestCase("--ForwardedHeaders:KnownProxies=0.0.0.0/1, 128.0.0.0/1", "ForwardedHeaders:KnownProxies")]
+    [TestCase("--ForwardedHeaders:KnownProxies=10", "ForwardedHeaders:KnownProxies")]
+    [TestCase("--AllowedHosts=", "AllowedHosts")]
+    [TestCase("--AllowedHosts:0=api.example.com", "AllowedHosts")]
+    [TestCase("--Cors:AllowedOrigins=file:///index.html", "Cors:AllowedOrigins")]
+    [TestCase("--Cors:AllowedOrigins=javascript://app", "Cors:AllowedOrigins")]
+    [TestCase("--AllowedHosts=https://api.example.com", "AllowedHosts")]
+    [TestCase("--Cors:AllowedOrigins=*", "Cors:AllowedOrigins")]
+    [TestCase("--Cors:AllowedOrigins=null", "Cors:AllowedOrigins")]
+    [TestCase("--Cors:AllowedOrigins=https://*.example.com", "Cors:AllowedOrigins")]
+    [TestCase("--Cors:AllowedOrigins=https://app.example.com/", "Cors:AllowedOrigins")]
+    [TestCase("--Cors:AllowedOrigins=https://app.example.com:443", "Cors:AllowedOrigins")]
+    [TestCase("--Cors:AllowedOrigins=https://App.example.com", "Cors:AllowedOrigins")]
+    [TestCase("--Cors:AllowedOrigins=app.example.com", "Cors:AllowedOrigins")]
+    [TestCase("--RateLimiting:LoginsPerMinute=0", "RateLimiting:LoginsPerMinute")]
+    [TestCase("--RateLimiting:Enabled=sometimes", "RateLimiting:Enabled")]
+    [TestCase("--RateLimiting:LoginPerMinute=5", "RateLimiting:LoginPerMinute")]
+    [TestCase("--Cors:AllowedOrigin=https://app.example.com", "Cors:AllowedOrigin")]
+    [TestCase("--urls=https://127.0.0.1:0", "Kestrel", Description = "no certificate")]
+    [TestCase("--Kestrel:Endpoints:One:Url=https://127.0.0.1:0", "Kestrel")]
+    [TestCase("--Kestrel:Certificates:Default:Path=/nowhere.pem", "Kestrel")]
+    [TestCase("--urls=http://127.0.0.1:99999", "urls")]
+    [TestCase("--urls=ftp://127.0.0.1:0", "urls")]
+    [TestCase("--urls=http://127.0.0.1:0/base", "urls")]
+    [TestCase("--Metrics:Enabled=perhaps", "Metrics:Enabled")]
+    [TestCase("--Metrics:Port=70000", "Metrics:Port")]
+    [TestCase("--OTEL_EXPORTER_OTLP_ENDPOINT=nowhere", "OTEL_EXPORTER_OTLP_ENDPOINT")]
+    [TestCase("--ConnectionStrings:Auth=Data Source=:memory:", "ConnectionStrings:Auth")]
+    [TestCase("--ConnectionStrings:Auth=Nonsense=1", "ConnectionStrings:Auth")]
+    [TestCase("--ConnectionStrings:Auth=Data Source=/proc/nowhere/auth.db", "ConnectionStrings:Auth")]
+    public async Task AValueThatCannotBeServedStopsTheStart(string argument, string key)
+    {
+        var (exitCode, output, error) = await RunningProgram.RunAloneAsync(_folder.Path, "--urls", "http://127.0.0.1:0", argument);
+
+        Assert.That(exitCode, Is.EqualTo(1), error);
+        Assert.That(output, Is.Empty, "it is said once");
+        Assert.That(error.TrimEnd().Split('\n'), Has.Length.EqualTo(1), error);
+        Assert.That(error, Does.StartWith("AuthApi does not start: ").And.Contain(key));
+        Assert.That(error, Does.Not.Contain("DataAnnotation"));
+    }
+
+    [TestCase("Metrics:Port", "--Metrics:Enabled=true", "--Metrics:Port=1")]
+    [TestCase("OTEL_EXPORTER_OTLP_PROTOCOL", "--OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317", "--OTEL_EXPORTER_OTLP_PROTOCOL=smoke")]
+    public async Task ASettingThatContradictsAnotherStopsTheStart(string key, params string[] arguments)
+    {
+        var (exitCode, error) = await RunningProgram.RunToEndAsync(_folder.Path, arguments);
+
+        Assert.That(exitCode, Is.EqualTo(1), error);
+        Assert.That(error, Does.StartWith($"AuthApi does not start: {key} "));
+    }
+
+    [TestCase("Urls", "--environment=Production")]
+    [TestCase("Urls", "--environment=Production", "--urls=https://127.0.0.1:0", "--Kestrel:Endpoints:Plain:Url=http://127.0.0.1:0")]
+    [TestCase("Urls", "--environment=Production", "--urls=", "--http_ports=0")]
+    [TestCase("Cors:AllowedOrigins", "--environment=Production", "--ForwardedHeaders:KnownProxies=127.0.0.1", "--Cors:AllowedOrigins=http://app.example.com")]
+    public async Task WhatIsInsecureOutsideDevelopmentStopsTheStartThere(string key, params string[] arguments)
+    {
+        var (exitCode, error) = await RunningProgram.RunToEndAsync(_folder.Path, arguments);
+
+        Assert.That(exitCode, Is.EqualTo(1), error);
+        Assert.That(error.TrimEnd().Split('\n'), Has.Length.EqualTo(1), error);
+        Assert.That(error, Does.StartWith($"AuthApi does not start: {key} "));
+    }
+
+    [Test]
+    public async Task AListThatIsSetTwiceIsNotLeftToChance()
+    {
+        var (exitCode, error) = await RunningProgram.RunToEndAsync(
+            _folder.Path, "--Cors:AllowedOrigins:0=https://old.example.com", "--Cors:AllowedOrigins=https://new.example.com");
+
+        Assert.That(exitCode, Is.EqualTo(1), error);
+        Assert.That(error, Does.StartWith("AuthApi does not start: Cors:AllowedOrigins is set twice"));
+    }
+
+    [Test]
+    public async Task EveryWrongValueIsNamed()
+    {
+        var (exitCode, error) = await RunningProgram.RunToEndAsync(_folder.Path, "--Sessions:IdleTimeout=00:00:00", "--Passwords:MinimumLength=1");
+
+        Assert.That(exitCode, Is.EqualTo(1), error);
+        Assert.That(error.TrimEnd().Split('\n'), Has.Length.EqualTo(1), error);
+        Assert.That(error, Does.Contain("Sessions:IdleTimeout").And.Contain("Passwords:MinimumLength"));
+    }
+
+    [Test]
+    public async Task AFileThatIsNoDatabaseStopsTheStart()
+    {
+        await File.WriteAllTextAsync(Path.Combine(_folder.Path, "novel.txt"), new string('x', 8_192));
+
+        var (exitCode, error) = await RunningProgram.RunToEndAsync(_folder.Path, "--ConnectionStrings:Auth=Data Source=novel.txt");
+
+        Assert.That(exitCode, Is.EqualTo(1), error);
+        Assert.That(error, Does.StartWith("AuthApi does not start: ConnectionStrings:Auth").And.Contain("not a database"));
+    }
+
+    [Test]
+    public async Task AFileThatWasServedAndIsGoneIsNotReplacedByAnEmptyOne()
+    {
+        await using (var first = await RunningProgram.StartAsync(_folder.Path, "--ConnectionStrings:Auth=Data Source=lost.db"))
+        {
+            await first.KillAsync();
+        }
+
+        File.Delete(Path.Combine(_folder.Path, "lost.db"));
+
+        var (exitCode, error) = await RunningProgram.RunToEndAsync(_folder.Path, "--ConnectionStrings:Auth=Data Source=lost.db");
+
+        Assert.That(exitCode, Is.EqualTo(1), error);
+        Assert.That(error, Does.Contain("ConnectionStrings:Auth").And.Contain("is gone"));
+        Assert.That(File.Exists(Path.Combine(_folder.Path, "lost.db")), Is.False);
+    }
+
+    [Test]
+    public async Task ASecondProcessDoesNotServeTheSameFile()
+    {
+        await using var first = await RunningProgram.StartAsync(_folder.Path);
+
+        File.CreateSymbolicLink(Path.Combine(_folder.Path, "link.db"), Path.Combine("data", "auth.db"));
+        foreach (var file in new[] { "data/auth.db", "link.db" })
+        {
+            var (exitCode, error) = await RunningProgram.RunToEndAsync(_folder.Path, $"--ConnectionStrings:Auth=Data Source={file}");
+
+            Assert.That(exitCode, Is.EqualTo(1), error);
+            Assert.That(error, Does.Contain("ConnectionStrings:Auth").And.Contain("One process at a time"));
+        }
+    }
+}

@@ -1,0 +1,73 @@
+using System.Net;
+using AuthApi.Tests.Harness;
+
+namespace AuthApi.Tests.Telemetry;
+
+/// <summary>What an orchestrator hears.</summary>
+internal sealed class HealthTests
+{
+    [TestCase("live")]
+    [TestCase("ready")]
+    public async Task AProgramThatServesSaysSoInAWord(string probe)
+    {
+        await using var application = new AuthApiApplication();
+        using var browser = application.NewBrowser();
+
+        using var response = await browser.GetAsync($"/health/{probe}");
+
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(await response.Content.ReadAsStringAsync(), Is.EqualTo($$"""{"status":"{{probe}}"}"""));
+        Assert.That(response.Headers.CacheControl?.ToString(), Is.EqualTo("no-store"));
+    }
+
+    [Test]
+    public async Task WithoutItsStoreItIsLiveAndNotReady()
+    {
+        await using var application = new AuthApiApplication();
+        using var browser = application.NewBrowser();
+        foreach (var suffix in new[] { "", "-wal", "-shm" })
+        {
+            File.Delete(application.DatabaseFile + suffix);
+        }
+
+        using var ready = await browser.GetAsync("/health/ready");
+        using var live = await browser.GetAsync("/health/live");
+
+        await ready.ShouldBeProblemAsync(HttpStatusCode.ServiceUnavailable, "store_unavailable");
+        Assert.That(ready.Headers.RetryAfter?.Delta, Is.EqualTo(TimeSpan.FromSeconds(2)));
+        Assert.That(live.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [Test]
+    public async Task ProbesAreAnsweredOverPlainHttpUnderAnyHostHoweverMuchIsAsked()
+    {
+        await using var application = new AuthApiApplication(
+            settings: new() { ["AllowedHosts"] = "api.example.com", ["RateLimiting:Enabled"] = "true", ["RateLimiting:RequestsPerMinute"] = "1" },
+            environment: "Production");
+        using var orchestrator = application.NewBrowser("http");
+
+        for (var i = 0; i < 5; i++)
+        {
+            using var live = await orchestrator.GetAsync("/health/live");
+            using var ready = await orchestrator.GetAsync("/health/ready");
+            Assert.That((live.StatusCode, ready.StatusCode), Is.EqualTo((HttpStatusCode.OK, HttpStatusCode.OK)));
+        }
+
+        using var other = await orchestrator.GetAsync("/me/");
+        await other.ShouldBeProblemAsync(HttpStatusCode.BadRequest, "host_not_allowed");
+    }
+
+    [Test]
+    public async Task AnythingElseThereIsAProblem()
+    {
+        await using var application = new AuthApiApplication();
+        using var browser = application.NewBrowser();
+
+        using var unknown = await browser.GetAsync("/health/perfect");
+        using var post = await browser.PostAsync("/health/ready");
+
+        await unknown.ShouldBeProblemAsync(HttpStatusCode.NotFound, "not_found");
+        await post.ShouldBeProblemAsync(HttpStatusCode.MethodNotAllowed, "method_not_allowed");
+        Assert.That(post.Content.Headers.Allow, Is.EquivalentTo(new[] { "GET", "HEAD" }));
+    }
+}
