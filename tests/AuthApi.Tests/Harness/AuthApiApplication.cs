@@ -5,9 +5,11 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.AspNetCore.Mvc.Testing;
 using Microsoft.AspNetCore.TestHost;
+using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 
@@ -24,21 +26,26 @@ internal sealed class AuthApiApplication : WebApplicationFactory<Program>
     private readonly Dictionary<string, string?> _settings;
     private readonly string _environment;
     private readonly bool _kestrel;
+    private readonly bool _migrated;
+    private string? _connectionString;
 
     /// <param name="replace">Services to put in place of the product's.</param>
     /// <param name="settings">Configuration, as on the command line.</param>
     /// <param name="environment">The environment to run in.</param>
     /// <param name="kestrel">Whether to listen on a real socket of 127.0.0.1, which knows limits and clients that hang up.</param>
+    /// <param name="migrated">Whether it finds its tables made, in a copy of <see cref="MigratedDatabase"/>; else it starts without a file.</param>
     public AuthApiApplication(
         Action<IServiceCollection>? replace = null,
         Dictionary<string, string?>? settings = null,
         string environment = "Development",
-        bool kestrel = false)
+        bool kestrel = false,
+        bool migrated = true)
     {
         _replace = replace ?? (_ => { });
         _settings = settings ?? [];
         _environment = environment;
         _kestrel = kestrel;
+        _migrated = migrated;
         if (kestrel)
         {
             UseKestrel(port: 0);
@@ -94,6 +101,12 @@ internal sealed class AuthApiApplication : WebApplicationFactory<Program>
 
     protected override void ConfigureWebHost(IWebHostBuilder builder)
     {
+        // A file that a test has put there stays.
+        if (_migrated && !File.Exists(DatabaseFile))
+        {
+            MigratedDatabase.CopyTo(DatabaseFile);
+        }
+
         builder.UseEnvironment(_environment);
         builder.UseSetting("ConnectionStrings:Auth", $"Data Source={DatabaseFile}");
 
@@ -116,9 +129,23 @@ internal sealed class AuthApiApplication : WebApplicationFactory<Program>
         });
     }
 
+    protected override IHost CreateHost(IHostBuilder builder)
+    {
+        var host = base.CreateHost(builder);
+        _connectionString = host.Services.GetRequiredService<SqliteDatabase>().ConnectionString;
+        return host;
+    }
+
     public override async ValueTask DisposeAsync()
     {
         await base.DisposeAsync();
+        if (_connectionString is not null)
+        {
+            // Its own only: another fixture may be running at the same time.
+            await using var pool = new SqliteConnection(_connectionString);
+            SqliteConnection.ClearPool(pool);
+        }
+
         _folder.Dispose();
     }
 }

@@ -7,8 +7,15 @@ internal sealed class TemporaryFolder : IDisposable
 
     public void Dispose()
     {
-        // Pooled connections hold the files of a database open until they are told to go.
-        Microsoft.Data.Sqlite.SqliteConnection.ClearAllPools();
-        Directory.Delete(Path, recursive: true);
+        try
+        {
+            Directory.Delete(Path, recursive: true);
+        }
+        catch (IOException) when (OperatingSystem.IsWindows())
+        {
+            // A file that is open is not deleted there, and an idle connection in a pool holds one.
+            Microsoft.Data.Sqlite.SqliteConnection.ClearAllPools();
+            Directory.Delete(Path, recursive: true);
+        }
     }
 }

@@ -109,7 +109,7 @@ internal sealed class SessionCookieTests
     [Test]
     public async Task AFloodOfUnknownTokensWritesNothingAndIsNotKept()
     {
-        await using var watcher = new SqliteConnection($"Data Source={_application.DatabaseFile}");
+        await using var watcher = new SqliteConnection($"Data Source={_application.DatabaseFile};Pooling=False");
         await watcher.OpenAsync();
         var cache = _application.Services.GetRequiredService<SessionCache>();
         var (version, kept) = (await DataVersionAsync(watcher), cache.Count);

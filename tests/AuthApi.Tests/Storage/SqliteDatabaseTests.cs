@@ -40,13 +40,14 @@ internal sealed class SqliteDatabaseTests
     [System.Runtime.Versioning.UnsupportedOSPlatform("windows")]
     public async Task FolderAndFilesAreReadableByTheirOwnerAlone()
     {
-        using var browser = await _application.NewLoggedInBrowserAsync();
+        await using var application = new AuthApiApplication(migrated: false);
+        using var browser = await application.NewLoggedInBrowserAsync();
 
-        Assert.That(File.GetUnixFileMode(Path.GetDirectoryName(_application.DatabaseFile)!),
+        Assert.That(File.GetUnixFileMode(Path.GetDirectoryName(application.DatabaseFile)!),
             Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute));
         foreach (var suffix in new[] { "", "-wal", "-shm", ".lock" })
         {
-            Assert.That(File.GetUnixFileMode(_application.DatabaseFile + suffix), Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite), suffix);
+            Assert.That(File.GetUnixFileMode(application.DatabaseFile + suffix), Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite), suffix);
         }
     }
 
