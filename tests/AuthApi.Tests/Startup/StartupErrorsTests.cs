@@ -61,7 +61,7 @@ internal sealed class StartupErrorsTests
     [TestCase("--ConnectionStrings:Auth=Data Source=/proc/nowhere/auth.db", "ConnectionStrings:Auth")]
     public async Task AValueThatCannotBeServedStopsTheStart(string argument, string key)
     {
-        var (exitCode, output, error) = await RunningProgram.RunAloneAsync(_folder.Path, "--urls", "http://127.0.0.1:0", argument);
+        var (exitCode, output, error) = await ProgramInProcess.RunToEndAsync(_folder.Path, argument);
 
         Assert.That(exitCode, Is.EqualTo(1), error);
         Assert.That(output, Is.Empty, "it is said once");
@@ -70,11 +70,22 @@ internal sealed class StartupErrorsTests
         Assert.That(error, Does.Not.Contain("DataAnnotation"));
     }
 
+    [Test]
+    public async Task A_process_that_does_not_start_says_why_in_one_line()
+    {
+        var (exitCode, output, error) = await RunningProgram.RunAloneAsync(_folder.Path, "--urls", "http://127.0.0.1:0", "--Sessions:IdleTimeout=soon");
+
+        Assert.That(exitCode, Is.EqualTo(1), error);
+        Assert.That(output, Is.Empty);
+        Assert.That(error.TrimEnd().Split('\n'), Has.Length.EqualTo(1), error);
+        Assert.That(error, Does.StartWith("AuthApi does not start: ").And.Contain("Sessions:IdleTimeout"));
+    }
+
     [TestCase("Metrics:Port", "--Metrics:Enabled=true", "--Metrics:Port=1")]
     [TestCase("OTEL_EXPORTER_OTLP_PROTOCOL", "--OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317", "--OTEL_EXPORTER_OTLP_PROTOCOL=smoke")]
     public async Task ASettingThatContradictsAnotherStopsTheStart(string key, params string[] arguments)
     {
-        var (exitCode, error) = await RunningProgram.RunToEndAsync(_folder.Path, arguments);
+        var (exitCode, _, error) = await ProgramInProcess.RunToEndAsync(_folder.Path, arguments);
 
         Assert.That(exitCode, Is.EqualTo(1), error);
         Assert.That(error, Does.StartWith($"AuthApi does not start: {key} "));
@@ -86,7 +97,7 @@ internal sealed class StartupErrorsTests
     [TestCase("Cors:AllowedOrigins", "--environment=Production", "--ForwardedHeaders:KnownProxies=127.0.0.1", "--Cors:AllowedOrigins=http://app.example.com")]
     public async Task WhatIsInsecureOutsideDevelopmentStopsTheStartThere(string key, params string[] arguments)
     {
-        var (exitCode, error) = await RunningProgram.RunToEndAsync(_folder.Path, arguments);
+        var (exitCode, _, error) = await ProgramInProcess.RunToEndAsync(_folder.Path, arguments);
 
         Assert.That(exitCode, Is.EqualTo(1), error);
         Assert.That(error.TrimEnd().Split('\n'), Has.Length.EqualTo(1), error);
@@ -96,7 +107,7 @@ internal sealed class StartupErrorsTests
     [Test]
     public async Task AListThatIsSetTwiceIsNotLeftToChance()
     {
-        var (exitCode, error) = await RunningProgram.RunToEndAsync(
+        var (exitCode, _, error) = await ProgramInProcess.RunToEndAsync(
             _folder.Path, "--Cors:AllowedOrigins:0=https://old.example.com", "--Cors:AllowedOrigins=https://new.example.com");
 
         Assert.That(exitCode, Is.EqualTo(1), error);
@@ -106,7 +117,7 @@ internal sealed class StartupErrorsTests
     [Test]
     public async Task EveryWrongValueIsNamed()
     {
-        var (exitCode, error) = await RunningProgram.RunToEndAsync(_folder.Path, "--Sessions:IdleTimeout=00:00:00", "--Passwords:MinimumLength=1");
+        var (exitCode, _, error) = await ProgramInProcess.RunToEndAsync(_folder.Path, "--Sessions:IdleTimeout=00:00:00", "--Passwords:MinimumLength=1");
 
         Assert.That(exitCode, Is.EqualTo(1), error);
         Assert.That(error.TrimEnd().Split('\n'), Has.Length.EqualTo(1), error);
@@ -116,9 +127,10 @@ internal sealed class StartupErrorsTests
     [Test]
     public async Task AFileThatIsNoDatabaseStopsTheStart()
     {
-        await File.WriteAllTextAsync(Path.Combine(_folder.Path, "novel.txt"), new string('x', 8_192));
+        var novel = Path.Combine(_folder.Path, "novel.txt");
+        await File.WriteAllTextAsync(novel, new string('x', 8_192));
 
-        var (exitCode, error) = await RunningProgram.RunToEndAsync(_folder.Path, "--ConnectionStrings:Auth=Data Source=novel.txt");
+        var (exitCode, _, error) = await ProgramInProcess.RunToEndAsync(_folder.Path, $"--ConnectionStrings:Auth=Data Source={novel}");
 
         Assert.That(exitCode, Is.EqualTo(1), error);
         Assert.That(error, Does.StartWith("AuthApi does not start: ConnectionStrings:Auth").And.Contain("not a database"));
