@@ -37,10 +37,10 @@ return await StartupErrors.RunAsync(args, async () =>
     app.UseHttpsOnly();
     app.UseAllowedOrigins();
     app.UseCrossSiteGuard();
-    app.UseSessions();
+    app.UseAuthentication();
     app.UseRateLimits();
     app.UseOpenApi();
-    app.UseSessionAuthorization();
+    app.UseAuthorization();
     app.MapControllers();
 
     app.ValidateConfiguration();

@@ -77,7 +77,7 @@ internal static class RecentAuthentication
         private readonly AuthorizationMiddlewareResultHandler _default = new();
 
         public Task HandleAsync(RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult authorizeResult) =>
-            authorizeResult.Forbidden && authorizeResult.AuthorizationFailure!.FailedRequirements.All(failed => failed is Requirement)
+            authorizeResult is { Forbidden: true, AuthorizationFailure: { FailCalled: false } failure } && failure.FailedRequirements.All(failed => failed is Requirement)
                 ? ApiProblem.ReauthenticationRequired.WriteAsync(context)
                 : _default.HandleAsync(next, context, policy, authorizeResult);
     }

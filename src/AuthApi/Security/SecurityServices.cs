@@ -17,7 +17,6 @@ public static class SecurityServices
         services.AddAllowedOrigins();
         services.AddRateLimits();
         services.AddRecentAuthentication();
-        services.AddSessionAuthorization();
         return services;
     }
 }

@@ -1,36 +1,27 @@
-using System.Collections.ObjectModel;
 using System.Security.Claims;
-using AuthApi.Api;
-using Microsoft.AspNetCore.Authentication;
-using Microsoft.AspNetCore.Identity;
 
 namespace AuthApi.Sessions;
 
 /// <summary>
-/// A live session at hand: its row, the principal that Identity's claims factory built for it, and its last use to the second.
+/// A cached session: its row, the principal that Identity's claims factory built for it, and its last use to the second.
 /// One instance serves many requests at once, so nothing in it but the last use ever changes.
 /// </summary>
 public sealed class CachedSession
 {
-    // One for all, and so not to be written to. Each of its own would cost as much memory as the session's row.
-    private static readonly AuthenticationProperties NoProperties = new(ReadOnlyDictionary<string, string?>.Empty, ReadOnlyDictionary<string, object?>.Empty);
-
     private readonly SessionResponse _response;
     private long _lastSeenAt;
 
     /// <param name="session">The row.</param>
-    /// <param name="principal">Who it is. Shared by all the session's requests: not to be changed.</param>
+    /// <param name="principal">The user. All requests of the session share it, so nothing may change it.</param>
     /// <param name="lastSeenAt">The last use, which may be later than the row knows.</param>
     /// <param name="readAt">When, by the cache's clock, the reading of all this began.</param>
     internal CachedSession(UserSession session, ClaimsPrincipal principal, DateTimeOffset lastSeenAt, long readAt)
     {
         Session = session;
+        Principal = principal;
         ReadAt = readAt;
         _response = SessionResponse.From(session, lastSeenAt, session.IdleExpiresAt, isCurrent: true);
         _lastSeenAt = lastSeenAt.ToUnixTimeMilliseconds();
-
-        Authentication = Task.FromResult(AuthenticateResult.Success(
-            new AuthenticationTicket(new SessionPrincipal(principal, this), NoProperties, IdentityConstants.ApplicationScheme)));
     }
 
     public UserSession Session { get; }
@@ -44,12 +35,10 @@ public sealed class CachedSession
     /// <summary>The session as its owner may see it, in a request of its own.</summary>
     public SessionResponse ToResponse() => _response with { LastSeenAt = LastSeenAt, ExpiresAt = ExpiresAt };
 
-    /// <summary>What authenticates each of its requests.</summary>
-    internal Task<AuthenticateResult> Authentication { get; }
+    /// <summary>The user, for all requests of the session.</summary>
+    internal ClaimsPrincipal Principal { get; }
 
     internal long ReadAt { get; }
-
-    internal static CachedSession? Of(AuthenticateResult? result) => (result?.Principal as SessionPrincipal)?.Session;
 
     internal bool IsExpired(DateTimeOffset now) => ExpiresAt <= now;
 
@@ -66,11 +55,5 @@ public sealed class CachedSession
 
         var seenAt = DateTimeOffset.FromUnixTimeMilliseconds(at);
         return new LastSeen(Session.UserId, Session.Id, seenAt, Session.IdleExpiresAtFrom(seenAt));
-    }
-
-    /// <summary>What leads from a request's user back to its session.</summary>
-    private sealed class SessionPrincipal(ClaimsPrincipal principal, CachedSession session) : KnownUser(principal, session.Session.UserId)
-    {
-        public CachedSession Session => session;
     }
 }

@@ -6,6 +6,8 @@ namespace AuthApi.Sessions;
 /// <summary>What a controller may ask of sessions.</summary>
 public static class HttpContextSession
 {
+    private const string SessionParameter = "Session";
+
     /// <summary>Says how the token is to travel that <c>SignInManager</c> is about to have issued; without it, in the cookie.</summary>
     public static void UseTransport(this HttpContext context, SessionTransport transport) => context.Features.Set(new SessionSignIn(transport));
 
@@ -21,8 +23,19 @@ public static class HttpContextSession
     /// <summary>The session that this request was authenticated by.</summary>
     /// <exception cref="InvalidOperationException">The request was not authenticated by a session.</exception>
     public static CachedSession GetSession(this HttpContext context) =>
-        CachedSession.Of(context.Features.Get<IAuthenticateResultFeature>()?.AuthenticateResult)
+        context.Features.Get<IAuthenticateResultFeature>()?.AuthenticateResult?.GetSession()
         ?? throw new InvalidOperationException("The request was not authenticated by a session.");
+
+    /// <summary>The session that authenticated a request.</summary>
+    internal static CachedSession? GetSession(this AuthenticateResult result) => result.Properties?.GetParameter<CachedSession>(SessionParameter);
+
+    /// <summary>The ticket of a request that <paramref name="session"/> authenticates, for <see cref="GetSession(AuthenticateResult)"/> to find it by.</summary>
+    internal static AuthenticationTicket CreateTicket(this CachedSession session, string scheme)
+    {
+        var properties = new AuthenticationProperties();
+        properties.SetParameter(SessionParameter, session);
+        return new AuthenticationTicket(session.Principal, properties, scheme);
+    }
 
     /// <summary>
     /// Gives this request's session a new token, as after every proof of who one is (ASVS 7.2.4): by its cookie, or to be handed to

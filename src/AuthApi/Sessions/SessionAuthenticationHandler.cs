@@ -24,14 +24,38 @@ public sealed class SessionAuthenticationOptions : AuthenticationSchemeOptions
 internal sealed class SessionAuthenticationHandler(
     IOptionsMonitor<SessionAuthenticationOptions> options,
     IOptions<UserSessionOptions> limits,
-    SessionAuthenticator authenticator,
     UserSessionManager sessions,
     TimeProvider time,
     ILoggerFactory logger,
     UrlEncoder encoder)
     : SignInAuthenticationHandler<SessionAuthenticationOptions>(options, logger, encoder)
 {
-    protected override Task<AuthenticateResult> HandleAuthenticateAsync() => authenticator.AuthenticateAsync(Context);
+    private static readonly AuthenticateResult DeadSession = AuthenticateResult.Fail("The token belongs to no live session.");
+
+    protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
+    {
+        if (!TryReadToken(out var text, out _))
+        {
+            return AuthenticateResult.NoResult();
+        }
+
+        if (!SessionToken.TryParse(text, out var token))
+        {
+            return DeadSession;
+        }
+
+        try
+        {
+            return await sessions.FindAsync(token.Hash) is { } session
+                ? AuthenticateResult.Success(session.CreateTicket(Scheme.Name))
+                : DeadSession;
+        }
+        catch (Exception exception) when (StoreUnavailableException.IsCauseOf(exception))
+        {
+            // A call that needs no session is served; the challenge of one that does answers 503.
+            return AuthenticateResult.Fail(exception);
+        }
+    }
 
     /// <summary>Starts a session with a new token, always, and ends the one the request came with (ASVS 7.2.4).</summary>
     protected override async Task HandleSignInAsync(ClaimsPrincipal user, AuthenticationProperties? properties)
@@ -114,12 +138,31 @@ internal sealed class SessionAuthenticationHandler(
             ExceptionDispatchInfo.Throw(failure);
         }
 
-        return CachedSession.Of(result);
+        return result.GetSession();
+    }
+
+    // The header alone authenticates a request that has one, whatever cookie is beside it. What either holds need not be a token.
+    private bool TryReadToken(out ReadOnlySpan<char> token, out SessionTransport transport)
+    {
+        token = default;
+        transport = SessionTransport.Header;
+        if (!Request.IsHttps && !Options.AllowPlainHttp)
+        {
+            return false;
+        }
+
+        if (SessionHeader.TryRead(Request, out token))
+        {
+            return true;
+        }
+
+        transport = SessionTransport.Cookie;
+        return SessionCookie.TryRead(Request, out token);
     }
 
     private void RemoveCookie()
     {
-        if (authenticator.TryReadToken(Request, out _, out var transport) && transport == SessionTransport.Cookie)
+        if (TryReadToken(out _, out var transport) && transport == SessionTransport.Cookie)
         {
             SessionCookie.Remove(Context);
         }

@@ -21,7 +21,6 @@ public static partial class SessionsServices
         services.AddSingleton<IUserSessionStore, UserSessionStore>();
         services.AddSingleton(UserSessionStore.Journal);
         services.AddSingleton<UserSessionManager>();
-        services.AddSingleton<SessionAuthenticator>();
         services.AddScoped<LoadedUser>();
         services.AddSingleton<IInterceptor, UserChangeInterceptor>();
         services.AddHostedService<LastSeenWriter>();
@@ -35,17 +34,6 @@ public static partial class SessionsServices
         services.AddRoomControllers(typeof(SessionsController));
         services.AddGeneratedJson(SessionsJson.Default);
         return services;
-    }
-
-    /// <summary>Finds the session of each request. In place of <c>UseAuthentication</c>, for an application with no other way to authenticate.</summary>
-    public static IApplicationBuilder UseSessions(this WebApplication app)
-    {
-        // What UseAuthentication notes, or the host would put that before all else.
-        ((IApplicationBuilder)app).Properties["__AuthenticationMiddlewareSet"] = true;
-
-        // Made with the first request, as its options are not validated yet.
-        var authenticator = new Lazy<SessionAuthenticator>(app.Services.GetRequiredService<SessionAuthenticator>);
-        return app.Use((context, next) => authenticator.Value.InvokeAsync(context, next));
     }
 
     [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]

@@ -155,6 +155,18 @@ internal sealed class SessionAuthenticationHandlerTests
     }
 
     [Test]
+    public async Task A_dead_token_is_read_once_in_a_request()
+    {
+        using var browser = _application.NewBrowser();
+        browser.Cookies["__Host-session"] = SessionToken.Create().Reveal();
+        _store.Invocations.Clear();
+
+        Assert.That(await browser.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
+
+        _store.Verify(store => store.FindAsync(It.IsAny<TokenHash>()), Times.Once);
+    }
+
+    [Test]
     public async Task AnAddressAndADeviceAreNotedWithoutControlCharactersAndNotWithoutEnd()
     {
         using var phone = _application.NewBrowser();
