@@ -6,6 +6,7 @@ using AuthApi.Audit;
 using AuthApi.Security;
 using AuthApi.Sessions;
 using AuthApi.Storage;
+using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.AspNetCore.Mvc;
@@ -54,25 +55,33 @@ public sealed partial class AccountController(
             return ProblemResult.Invalid("scope", Scopes);
         }
 
-        // Who is leaving is read first; afterwards there is nobody to ask.
+        // Read before the sign-out, after which the request has no session.
         var userId = User.GetUserId();
-        if (scope is "others" or "all")
+        if (scope is "others" or "all" && !await HttpContext.IsRecentlyAuthenticatedAsync())
         {
-            if (!await HttpContext.IsRecentlyAuthenticatedAsync())
-            {
-                return new ProblemResult(ApiProblem.ReauthenticationRequired);
-            }
-
-            await sessions.EndAllAsync(HttpContext.GetSession().Session, exceptCurrent: scope == "others", $"logout_{scope}", ClientInfo.Of(HttpContext));
+            return new ProblemResult(ApiProblem.ReauthenticationRequired);
         }
 
-        if (scope != "others")
+        int? ended = null;
+        switch (scope)
         {
-            await signInManager.SignOutAsync();
+            case "others":
+                var current = HttpContext.GetSession().Session.Id;
+                var end = new SessionEnd(AuditEvent.SessionRevoked, ClientInfo.Of(HttpContext), current, "logout_others");
+                ended = (await sessions.EndAllAsync(userId, end, except: current)).Count;
+                break;
+            case "all":
+                var properties = SessionProperties.CreateForSignOutOfAll("logout_all");
+                await HttpContext.SignOutAsync(signInManager.AuthenticationScheme, properties);
+                ended = properties.GetEndedSessions().Count;
+                break;
+            default:
+                await signInManager.SignOutAsync();
+                break;
         }
 
         Log.LoggedOut(logger, userId);
-        return new LogoutResponse(string.Create(CultureInfo.InvariantCulture, $"Logout successful. User id: {userId}"));
+        return new LogoutResponse(string.Create(CultureInfo.InvariantCulture, $"Logout successful. User id: {userId}"), ended);
     }
 
     /// <summary>Log in and start a session</summary>
@@ -353,4 +362,7 @@ public sealed record ReauthenticateResponse(
 
 /// <summary>What a logout answers.</summary>
 /// <param name="Message" example="Logout successful. User id: 42">Says whose session ended.</param>
-public sealed record LogoutResponse(string Message);
+/// <param name="EndedSessions" example="3">The number of sessions that ended, with <c>others</c> and <c>all</c> only.</param>
+public sealed record LogoutResponse(
+    string Message,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? EndedSessions = null);

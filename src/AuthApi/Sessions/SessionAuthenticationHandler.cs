@@ -88,7 +88,7 @@ internal sealed class SessionAuthenticationHandler(
             UserAgent = client.UserAgent,
         };
 
-        await sessions.StartAsync(session, replaces: current?.Session);
+        await sessions.StartAsync(session, replaces: current is null ? [] : [current.Session]);
         if (session.Transport == SessionTransport.Header)
         {
             RemoveCookie();
@@ -109,7 +109,17 @@ internal sealed class SessionAuthenticationHandler(
     {
         if (await AuthenticateSessionAsync() is { } current)
         {
-            await sessions.EndAsync(current.Session, AuditEvent.SignedOut, ClientInfo.Of(Context));
+            var (session, client) = (current.Session, ClientInfo.Of(Context));
+            if (properties?.GetReasonToEndAll() is { } reason)
+            {
+                properties.SetEndedSessions(await sessions.EndAllAsync(
+                    session.UserId, new SessionEnd(AuditEvent.SessionRevoked, client, session.Id, reason)));
+            }
+            else
+            {
+                await sessions.EndAsync(session, new SessionEnd(AuditEvent.SignedOut, client));
+            }
+
             if (limits.Value.ClearSiteData is { Length: > 0 } clear)
             {
                 Response.Headers["Clear-Site-Data"] = clear;

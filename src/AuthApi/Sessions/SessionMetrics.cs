@@ -9,7 +9,7 @@ namespace AuthApi.Sessions;
 /// What sessions come to, in numbers. A signed-in request pays for none of it: what the cache finds is counted by the cache, and read here
 /// when somebody looks.
 /// </summary>
-internal sealed class SessionMetrics
+public sealed class SessionMetrics
 {
     // The words of the activity: session_revoked is revoked.
     private static readonly Dictionary<AuditEvent, string> Reasons = Enum.GetValues<AuditEvent>().ToDictionary(

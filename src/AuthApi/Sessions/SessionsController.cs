@@ -61,7 +61,8 @@ public sealed class SessionsController(
             return new ProblemResult(ApiProblem.ReauthenticationRequired);
         }
 
-        return await sessions.EndAsync(session, AuditEvent.SessionRevoked, ClientInfo.Of(HttpContext), by: current)
+        var end = new SessionEnd(AuditEvent.SessionRevoked, ClientInfo.Of(HttpContext), current.Id);
+        return await sessions.EndAsync(session, end) is not null
             ? NoContent()
             : new ProblemResult(ApiProblem.NotFound);
     }

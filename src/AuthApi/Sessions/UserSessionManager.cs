@@ -10,11 +10,12 @@ namespace AuthApi.Sessions;
 
 /// <summary>
 /// Starts, finds, renews and ends sessions, with the store and the cache in the order that makes an end final: durable in the
-/// store, then forgotten by the cache, then told.
+/// store, then evicted from the cache, then returned.
 /// </summary>
 public sealed partial class UserSessionManager(
     IUserSessionStore store,
     SessionCache cache,
+    SessionMetrics metrics,
     LastSeenTracker lastSeen,
     IServiceScopeFactory scopes,
     IOptions<UserSessionOptions> options,
@@ -43,76 +44,56 @@ public sealed partial class UserSessionManager(
     }
 
     /// <summary>
-    /// Makes a session durable. In the same transaction the one that it replaces ends, and the least recently used of its user make room.
+    /// Makes a session durable. In the same transaction those that it replaces end, and the least recently used of its user make room.
     /// </summary>
-    public Task StartAsync(UserSession session, UserSession? replaces)
+    /// <returns>The sessions that ended.</returns>
+    public Task<IReadOnlyList<EndedSession>> StartAsync(UserSession session, IReadOnlyList<UserSession> replaces)
     {
-        var client = new ClientInfo(session.IpAddress, session.UserAgent);
         return GroupCommit.WaitForCommitAsync(StartCoreAsync());
 
-        async Task<bool> StartCoreAsync()
+        async Task<IReadOnlyList<EndedSession>> StartCoreAsync()
         {
-            IReadOnlyList<TokenHash> ended = [];
+            // Uses that are not written yet count when it is decided which session is the least recently used.
+            var lastUses = (await store.ListAsync(session.UserId)).ToDictionary(other => other.Id, lastSeen.LastUse);
             try
             {
-                ended = await store.StartAsync(
-                    session,
-                    new SessionStart(replaces, options.Value.MaxPerUser, lastSeen.LastUse),
-                    Entry(AuditEvent.SignedIn, session, client));
-                return true;
+                var ended = await store.StartAsync(session, new SessionStart(replaces, options.Value.MaxPerUser, lastUses));
+                metrics.Started(session.Transport);
+                Ended(ended);
+                return ended;
             }
             finally
             {
-                Forget(replaces is null ? ended : [replaces.TokenHash, .. ended]);
+                Evict(replaces.Select(replaced => replaced.TokenHash));
             }
         }
     }
 
     /// <summary>Ends a session durably. From then on its token is refused.</summary>
-    /// <param name="session">The session to end.</param>
-    /// <param name="what">How it ends.</param>
-    /// <param name="client">Who asked for it, if a client did.</param>
-    /// <param name="by">The session that asked for it, where it is another one.</param>
-    /// <returns>Whether this call ended it, as opposed to one at the same time.</returns>
-    public Task<bool> EndAsync(UserSession session, AuditEvent what, ClientInfo client, UserSession? by = null)
-    {
-        return GroupCommit.WaitForCommitAsync(EndCoreAsync());
+    /// <returns>What ended; <see langword="null"/> if it had ended already.</returns>
+    public Task<EndedSession?> EndAsync(UserSession session, SessionEnd cause) => EndAsync(session.UserId, session.Id, session.TokenHash, cause);
 
-        async Task<bool> EndCoreAsync()
-        {
-            TokenHash? ended = null;
-            try
-            {
-                ended = await store.EndAsync(session, Entry(what, session, client) with { BySessionId = by?.Id });
-                return ended is not null;
-            }
-            finally
-            {
-                // Even when the write failed: the row decides, and is read again. Its token may have been renewed meanwhile.
-                Forget(ended is { } tokenHash && tokenHash != session.TokenHash ? [session.TokenHash, tokenHash] : [session.TokenHash]);
-            }
-        }
-    }
+    /// <summary>Ends the session of a user that has this id, durably.</summary>
+    /// <returns>What ended; <see langword="null"/> if the user has no such session.</returns>
+    public Task<EndedSession?> EndAsync(int userId, Guid sessionId, SessionEnd cause) => EndAsync(userId, sessionId, tokenHash: null, cause);
 
-    /// <summary>Ends the sessions of a user durably: all, or all but <paramref name="current"/>.</summary>
-    /// <returns>How many.</returns>
-    public Task<int> EndAllAsync(UserSession current, bool exceptCurrent, string reason, ClientInfo client)
+    /// <summary>Ends all sessions of a user in one durable transaction, but for <paramref name="except"/>.</summary>
+    /// <returns>The sessions that ended.</returns>
+    public Task<IReadOnlyList<EndedSession>> EndAllAsync(int userId, SessionEnd cause, Guid? except = null)
     {
         return GroupCommit.WaitForCommitAsync(EndAllCoreAsync());
 
-        async Task<int> EndAllCoreAsync()
+        async Task<IReadOnlyList<EndedSession>> EndAllCoreAsync()
         {
             try
             {
-                var ended = await store.EndAllAsync(current.UserId, exceptCurrent ? current.Id : null, id => id == current.Id
-                    ? Entry(AuditEvent.SignedOut, current, client) with { Reason = reason }
-                    : Entry(AuditEvent.SessionRevoked, current, client) with { SessionId = id, Reason = reason, BySessionId = current.Id });
-                Forget(ended);
-                return ended.Count;
+                var ended = await store.EndAllAsync(userId, cause, time.GetUtcNow(), except);
+                Ended(ended);
+                return ended;
             }
             finally
             {
-                cache.ForgetUser(current.UserId);
+                cache.ForgetUser(userId);
             }
         }
     }
@@ -132,7 +113,7 @@ public sealed partial class UserSessionManager(
             var (now, tokenHash) = (time.GetUtcNow(), token.Hash);
             try
             {
-                if (!await store.RenewAsync(session, tokenHash, now, Entry(AuditEvent.Reauthenticated, session, client)))
+                if (!await store.RenewAsync(session, tokenHash, now, Renewal(session, client, now)))
                 {
                     return null;
                 }
@@ -143,7 +124,7 @@ public sealed partial class UserSessionManager(
             }
             finally
             {
-                Forget([session.TokenHash]);
+                Evict([session.TokenHash]);
             }
         }
     }
@@ -160,7 +141,7 @@ public sealed partial class UserSessionManager(
         await lastSeen.FlushAsync();
         await foreach (var expired in store.DeleteExpiredAsync(now, batch))
         {
-            Forget(expired);
+            Ended(expired);
             total += expired.Count;
             if (cancellationToken.IsCancellationRequested)
             {
@@ -169,6 +150,37 @@ public sealed partial class UserSessionManager(
         }
 
         return total;
+    }
+
+    private Task<EndedSession?> EndAsync(int userId, Guid sessionId, TokenHash? tokenHash, SessionEnd cause)
+    {
+        return GroupCommit.WaitForCommitAsync(EndCoreAsync());
+
+        async Task<EndedSession?> EndCoreAsync()
+        {
+            try
+            {
+                var ended = await store.EndAsync(userId, sessionId, cause, time.GetUtcNow());
+                if (ended is not null)
+                {
+                    Ended([ended]);
+                }
+
+                return ended;
+            }
+            finally
+            {
+                // Even when the write failed, or another call ended it: the row decides, and is read again.
+                if (tokenHash is { } known)
+                {
+                    Evict([known]);
+                }
+                else
+                {
+                    cache.ForgetUser(userId);
+                }
+            }
+        }
     }
 
     private CachedSession Use(CachedSession session, TokenHash tokenHash, DateTimeOffset now)
@@ -252,7 +264,7 @@ public sealed partial class UserSessionManager(
         try
         {
             // Written down, so that a clock that goes back does not revive what has once been seen expired.
-            await EndAsync(session, AuditEvent.SessionExpired, client: default);
+            await EndAsync(session, new SessionEnd(AuditEvent.SessionExpired));
         }
         catch (Exception exception)
         {
@@ -260,19 +272,29 @@ public sealed partial class UserSessionManager(
         }
     }
 
-    private void Forget(IReadOnlyList<TokenHash> ended)
+    // When they have ended durably, and before it is returned to anyone.
+    private void Ended(IReadOnlyList<EndedSession> ended)
     {
-        foreach (var tokenHash in ended)
+        Evict(ended.Select(session => session.TokenHash));
+        foreach (var session in ended)
+        {
+            metrics.Ended(session.Event);
+        }
+    }
+
+    private void Evict(IEnumerable<TokenHash> tokenHashes)
+    {
+        foreach (var tokenHash in tokenHashes)
         {
             cache.Forget(tokenHash);
             lastSeen.Forget(tokenHash);
         }
     }
 
-    private AuditEntry Entry(AuditEvent what, UserSession session, ClientInfo client) => new()
+    private static AuditEntry Renewal(UserSession session, ClientInfo client, DateTimeOffset at) => new()
     {
-        At = time.GetUtcNow(),
-        Event = what,
+        At = at,
+        Event = AuditEvent.Reauthenticated,
         UserId = session.UserId,
         SessionId = session.Id,
         IpAddress = client.IpAddress,

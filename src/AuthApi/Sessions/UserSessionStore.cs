@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Globalization;
+using AuthApi.Api;
 using AuthApi.Audit;
 using AuthApi.Storage;
 
@@ -10,7 +11,7 @@ namespace AuthApi.Sessions;
 /// that is there or does nothing. An end is appended to a journal, in which the rows to be deleted wait; the view <c>LiveSessions</c>, which
 /// all reading goes by, has none of them.
 /// </summary>
-internal sealed class UserSessionStore(ReadConnectionPool readers, GroupCommit commits, SessionMetrics metrics) : IUserSessionStore
+internal sealed class UserSessionStore(ReadConnectionPool readers, GroupCommit commits) : IUserSessionStore
 {
     /// <summary>Where ends are written, and how the rows go: in the order in which they lie.</summary>
     public static readonly Journal Journal = new(
@@ -23,69 +24,70 @@ internal sealed class UserSessionStore(ReadConnectionPool readers, GroupCommit c
     public async Task<IReadOnlyList<UserSession>> ListAsync(int userId) =>
         await readers.ReadAsync(connection => StoredSessionQuery.ListAsync(connection, userId));
 
-    public async Task<IReadOnlyList<TokenHash>> StartAsync(UserSession session, SessionStart start, AuditEntry entry)
-    {
-        var all = await commits.WriteAsync(async connection =>
+    public Task<IReadOnlyList<EndedSession>> StartAsync(UserSession session, SessionStart start) =>
+        commits.WriteAsync<IReadOnlyList<EndedSession>>(async connection =>
         {
-            var ended = new List<Ended>();
-            if (start.Replaces is { } replaces)
+            var ended = new List<EndedSession>();
+            foreach (var replaced in start.Replaces)
             {
-                await EndOtherAsync(replaces, AuditEvent.SessionReplaced);
+                await EndOtherAsync(replaced, AuditEvent.SessionReplaced);
             }
 
             if (await CountAsync(connection.Prepare("""SELECT count(*) FROM "LiveSessions" WHERE "UserId" = @p0""", session.UserId)) >= start.MaxPerUser)
             {
-                // What time has ended already does not take the room of what lives.
+                // A session that has expired takes no room from one that lives.
                 var others = (await StoredSessionQuery.ListAsync(connection, session.UserId))
-                    .ToLookup(other => other.IdleExpiresAtFrom(start.LastUse(other)) > session.CreatedAt);
+                    .ToLookup(other => other.IdleExpiresAtFrom(start.LastUseOf(other)) > session.CreatedAt);
                 foreach (var expired in others[false])
                 {
                     await EndOtherAsync(expired, AuditEvent.SessionExpired);
                 }
 
-                foreach (var leastRecentlyUsed in others[true].OrderByDescending(start.LastUse).Skip(start.MaxPerUser - 1))
+                foreach (var leastRecentlyUsed in others[true].OrderByDescending(start.LastUseOf).Skip(start.MaxPerUser - 1))
                 {
                     await EndOtherAsync(leastRecentlyUsed, AuditEvent.SessionEvicted);
                 }
             }
 
             await InsertAsync(connection, session);
-            await AuditTrail.InsertAsync(connection, entry);
+            await AuditTrail.InsertAsync(connection, new AuditEntry
+            {
+                At = session.CreatedAt,
+                Event = AuditEvent.SignedIn,
+                UserId = session.UserId,
+                SessionId = session.Id,
+                IpAddress = session.IpAddress,
+                UserAgent = session.UserAgent,
+            });
             return ended;
 
             async Task EndOtherAsync(UserSession other, AuditEvent what)
             {
-                var end = entry with { Event = what, UserId = other.UserId, SessionId = other.Id, BySessionId = session.Id };
-                if (await EndAsync(connection, other, end) is { } one)
+                var cause = new SessionEnd(what, new ClientInfo(session.IpAddress, session.UserAgent), session.Id);
+                if (await EndAsync(connection, other.UserId, other.Id, cause, session.CreatedAt) is { } one)
                 {
                     ended.Add(one);
                 }
             }
         });
-        metrics.Started(session.Transport);
-        return Count(all);
-    }
 
-    public async Task<TokenHash?> EndAsync(UserSession session, AuditEntry entry)
-    {
-        var ended = await commits.WriteAsync(connection => EndAsync(connection, session, entry));
-        return ended is { } one ? Count([one])[0] : null;
-    }
+    public Task<EndedSession?> EndAsync(int userId, Guid sessionId, SessionEnd cause, DateTimeOffset at) =>
+        commits.WriteAsync(connection => EndAsync(connection, userId, sessionId, cause, at));
 
-    public async Task<IReadOnlyList<TokenHash>> EndAllAsync(int userId, Guid? except, Func<Guid, AuditEntry> entry) =>
-        Count(await commits.WriteAsync(async connection =>
+    public Task<IReadOnlyList<EndedSession>> EndAllAsync(int userId, SessionEnd cause, DateTimeOffset at, Guid? except = null) =>
+        commits.WriteAsync<IReadOnlyList<EndedSession>>(async connection =>
         {
-            var ended = new List<Ended>();
+            var ended = new List<EndedSession>();
             foreach (var session in (await StoredSessionQuery.ListAsync(connection, userId)).Where(session => session.Id != except))
             {
-                if (await EndAsync(connection, session.TokenHash, session.Id, entry(session.Id)) is { } one)
+                if (await EndAsync(connection, session.TokenHash, cause.EntryFor(userId, session.Id, at)) is { } one)
                 {
                     ended.Add(one);
                 }
             }
 
             return ended;
-        }));
+        });
 
     public Task<bool> RenewAsync(UserSession session, TokenHash tokenHash, DateTimeOffset authenticatedAt, AuditEntry entry) =>
         commits.WriteAsync(async connection =>
@@ -126,7 +128,7 @@ internal sealed class UserSessionStore(ReadConnectionPool readers, GroupCommit c
         });
 
     // They are looked for beside the writer, row by row: an index by expiry would have to be kept at every start, use and end.
-    public async IAsyncEnumerable<IReadOnlyList<TokenHash>> DeleteExpiredAsync(DateTimeOffset now, int batch)
+    public async IAsyncEnumerable<IReadOnlyList<EndedSession>> DeleteExpiredAsync(DateTimeOffset now, int batch)
     {
         var from = long.MinValue;
         while (true)
@@ -169,21 +171,21 @@ internal sealed class UserSessionStore(ReadConnectionPool readers, GroupCommit c
     });
 
     // One may have been used since it was looked for, and live on.
-    private async Task<IReadOnlyList<TokenHash>> EndAsync(List<Expired> expired, DateTimeOffset now) =>
-        Count(await commits.WriteAsync(async connection =>
+    private Task<IReadOnlyList<EndedSession>> EndAsync(List<Expired> expired, DateTimeOffset now) =>
+        commits.WriteAsync<IReadOnlyList<EndedSession>>(async connection =>
         {
-            var ended = new List<Ended>();
+            var ended = new List<EndedSession>();
+            var cause = new SessionEnd(AuditEvent.SessionExpired);
             foreach (var session in expired)
             {
-                var entry = new AuditEntry { At = now, Event = AuditEvent.SessionExpired, UserId = session.UserId, SessionId = session.Id };
-                if (await EndAsync(connection, session.TokenHash, session.Id, entry, expiredAt: now) is { } one)
+                if (await EndAsync(connection, session.TokenHash, cause.EntryFor(session.UserId, session.Id, now), expiredAt: now) is { } one)
                 {
                     ended.Add(one);
                 }
             }
 
             return ended;
-        }));
+        });
 
     private static Task<int> InsertAsync(PreparedConnection connection, UserSession session) => connection.Prepare(
         """
@@ -207,7 +209,7 @@ internal sealed class UserSessionStore(ReadConnectionPool readers, GroupCommit c
         session.UserAgent).ExecuteNonQueryAsync();
 
     // That it has ended is written into the journal, and only if it had not: the row, and what is in the index, are deleted later.
-    private static async Task<Ended?> EndAsync(PreparedConnection connection, TokenHash tokenHash, Guid sessionId, AuditEntry entry, DateTimeOffset? expiredAt = null)
+    private static async Task<EndedSession?> EndAsync(PreparedConnection connection, TokenHash tokenHash, AuditEntry entry, DateTimeOffset? expiredAt = null)
     {
         var count = await connection.Prepare(
             """
@@ -216,7 +218,7 @@ internal sealed class UserSessionStore(ReadConnectionPool readers, GroupCommit c
             """,
             tokenHash.Prefix,
             tokenHash.ToArray(),
-            sessionId,
+            entry.SessionId,
             (expiredAt ?? DateTimeOffset.MaxValue).ToUnixTimeMilliseconds()).ExecuteNonQueryAsync();
         if (count == 0)
         {
@@ -224,30 +226,15 @@ internal sealed class UserSessionStore(ReadConnectionPool readers, GroupCommit c
         }
 
         await AuditTrail.InsertAsync(connection, entry);
-        return new Ended(tokenHash, entry.Event);
+        return new EndedSession(entry.UserId!.Value, entry.SessionId!.Value, tokenHash, entry.Event, entry.Reason);
     }
 
     // By the token that it has now, which may have been renewed since it was read.
-    private static async Task<Ended?> EndAsync(PreparedConnection connection, UserSession session, AuditEntry entry) =>
-        await EndAsync(connection, session.TokenHash, session.Id, entry) is { } ended
-            ? ended
-            : await connection.Prepare(
-                """SELECT "TokenHash" FROM "LiveSessions" WHERE "UserId" = @p0 AND "Id" = @p1""", session.UserId, session.Id).ExecuteScalarAsync() is byte[] renewed
-                ? await EndAsync(connection, new TokenHash(renewed), session.Id, entry)
-                : null;
-
-    // To be called when it is durable: a write may run twice.
-    private TokenHash[] Count(List<Ended> ended)
-    {
-        foreach (var one in ended)
-        {
-            metrics.Ended(one.How);
-        }
-
-        return [.. ended.Select(one => one.TokenHash)];
-    }
-
-    private readonly record struct Ended(TokenHash TokenHash, AuditEvent How);
+    private static async Task<EndedSession?> EndAsync(PreparedConnection connection, int userId, Guid sessionId, SessionEnd cause, DateTimeOffset at) =>
+        await connection.Prepare(
+            """SELECT "TokenHash" FROM "LiveSessions" WHERE "UserId" = @p0 AND "Id" = @p1""", userId, sessionId).ExecuteScalarAsync() is byte[] tokenHash
+            ? await EndAsync(connection, new TokenHash(tokenHash), cause.EntryFor(userId, sessionId, at))
+            : null;
 
     private sealed record Expired(TokenHash TokenHash, int UserId, Guid Id);
 }

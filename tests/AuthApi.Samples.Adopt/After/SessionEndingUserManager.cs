@@ -30,10 +30,7 @@ internal sealed class SessionEndingUserManager(
         var result = await base.UpdateUserAsync(user);
         if (result.Succeeded && stamp != user.SecurityStamp)
         {
-            foreach (var (session, _, _) in await sessions.ListAsync(user.Id))
-            {
-                await sessions.EndAsync(session, AuditEvent.SessionRevoked, client: default);
-            }
+            await sessions.EndAllAsync(user.Id, new SessionEnd(AuditEvent.SessionRevoked, Reason: "security_stamp"));
         }
 
         return result;

@@ -42,9 +42,9 @@ internal sealed class GatedStore : IUserSessionStore
         return await AfterFind.PassAsync(() => Task.FromResult(found));
     }
 
-    public async Task<TokenHash?> EndAsync(UserSession session, AuditEntry entry)
+    public async Task<EndedSession?> EndAsync(int userId, Guid sessionId, SessionEnd cause, DateTimeOffset at)
     {
-        var ended = await BeforeEnd.PassAsync(() => _store.EndAsync(session, entry));
+        var ended = await BeforeEnd.PassAsync(() => _store.EndAsync(userId, sessionId, cause, at));
         return await AfterEnd.PassAsync(() => Task.FromResult(ended));
     }
 
@@ -59,13 +59,12 @@ internal sealed class GatedStore : IUserSessionStore
 
     public Task<IReadOnlyList<UserSession>> ListAsync(int userId) => _store.ListAsync(userId);
 
-    public Task<IReadOnlyList<TokenHash>> StartAsync(UserSession session, SessionStart start, AuditEntry entry) =>
-        _store.StartAsync(session, start, entry);
+    public Task<IReadOnlyList<EndedSession>> StartAsync(UserSession session, SessionStart start) => _store.StartAsync(session, start);
 
-    public Task<IReadOnlyList<TokenHash>> EndAllAsync(int userId, Guid? except, Func<Guid, AuditEntry> entry) =>
-        _store.EndAllAsync(userId, except, entry);
+    public Task<IReadOnlyList<EndedSession>> EndAllAsync(int userId, SessionEnd cause, DateTimeOffset at, Guid? except = null) =>
+        _store.EndAllAsync(userId, cause, at, except);
 
-    public IAsyncEnumerable<IReadOnlyList<TokenHash>> DeleteExpiredAsync(DateTimeOffset now, int batch) => _store.DeleteExpiredAsync(now, batch);
+    public IAsyncEnumerable<IReadOnlyList<EndedSession>> DeleteExpiredAsync(DateTimeOffset now, int batch) => _store.DeleteExpiredAsync(now, batch);
 
     public Task<int> CountLiveAsync(DateTimeOffset now) => _store.CountLiveAsync(now);
 }

@@ -1,5 +1,4 @@
 using System.Net;
-using AuthApi.Audit;
 using AuthApi.Sessions;
 using AuthApi.Storage;
 using AuthApi.Tests.Harness;
@@ -29,9 +28,10 @@ internal sealed class SessionAuthenticationHandlerTests
     {
         _session = null;
         _store = new Mock<IUserSessionStore>();
-        _store.Setup(store => store.StartAsync(It.IsAny<UserSession>(), It.IsAny<SessionStart>(), It.IsAny<AuditEntry>()))
-            .Callback((UserSession session, SessionStart _, AuditEntry _) => _session = session)
+        _store.Setup(store => store.StartAsync(It.IsAny<UserSession>(), It.IsAny<SessionStart>()))
+            .Callback((UserSession session, SessionStart _) => _session = session)
             .ReturnsAsync([]);
+        _store.Setup(store => store.ListAsync(It.IsAny<int>())).ReturnsAsync([]);
         _store.Setup(store => store.FindAsync(It.IsAny<TokenHash>()))
             .ReturnsAsync((TokenHash hash) => _session?.TokenHash == hash ? new StoredSession(_session, Ada, [], []) : null);
         _application = new AuthApiApplication(services => services.Replace(ServiceDescriptor.Singleton(_store.Object)));
@@ -72,7 +72,7 @@ internal sealed class SessionAuthenticationHandlerTests
     [Test]
     public async Task ALogoutThatTheStoreDidNotTakeIsNoSuccess()
     {
-        _store.Setup(store => store.EndAsync(It.IsAny<UserSession>(), It.IsAny<AuditEntry>())).ThrowsAsync(OutOfReach);
+        _store.Setup(store => store.EndAsync(It.IsAny<int>(), It.IsAny<Guid>(), It.IsAny<SessionEnd>(), It.IsAny<DateTimeOffset>())).ThrowsAsync(OutOfReach);
 
         using var response = await _browser.LogOutAsync();
 
@@ -116,13 +116,13 @@ internal sealed class SessionAuthenticationHandlerTests
 
         await response.ShouldBeProblemAsync(HttpStatusCode.ServiceUnavailable, "store_unavailable");
         _store.Verify(
-            store => store.StartAsync(It.IsAny<UserSession>(), It.IsAny<SessionStart>(), It.IsAny<AuditEntry>()), Times.Once);
+            store => store.StartAsync(It.IsAny<UserSession>(), It.IsAny<SessionStart>()), Times.Once);
     }
 
     [Test]
     public async Task ALoginThatTheStoreDidNotTakeGivesNoToken()
     {
-        _store.Setup(store => store.StartAsync(It.IsAny<UserSession>(), It.IsAny<SessionStart>(), It.IsAny<AuditEntry>()))
+        _store.Setup(store => store.StartAsync(It.IsAny<UserSession>(), It.IsAny<SessionStart>()))
             .ThrowsAsync(OutOfReach);
         using var other = _application.NewBrowser();
 

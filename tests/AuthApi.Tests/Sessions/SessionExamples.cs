@@ -1,4 +1,3 @@
-using AuthApi.Audit;
 using AuthApi.Sessions;
 
 namespace AuthApi.Tests.Sessions;
@@ -24,8 +23,5 @@ internal static class SessionExamples
     };
 
     public static SessionStart Start(UserSession? replaces = null, int maxPerUser = int.MaxValue) =>
-        new(replaces, maxPerUser, session => session.LastSeenAt);
-
-    public static AuditEntry Entry(UserSession session, AuditEvent what, DateTimeOffset at) =>
-        new() { At = at, Event = what, UserId = session.UserId, SessionId = session.Id };
+        new(replaces is null ? [] : [replaces], maxPerUser, new Dictionary<Guid, DateTimeOffset>());
 }

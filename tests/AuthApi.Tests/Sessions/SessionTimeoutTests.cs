@@ -154,7 +154,7 @@ internal sealed class SessionTimeoutTests
         await Task.WhenAll(Enumerable.Range(0, 1_100).Select(_ =>
         {
             var session = SessionExamples.New(1, _application.Time.GetUtcNow().AddDays(-1));
-            return store.StartAsync(session, SessionExamples.Start(), SessionExamples.Entry(session, AuditEvent.SignedIn, session.CreatedAt));
+            return store.StartAsync(session, SessionExamples.Start());
         }));
 
         var count = await _application.Services.GetRequiredService<UserSessionManager>().CleanUpAsync(CancellationToken.None);

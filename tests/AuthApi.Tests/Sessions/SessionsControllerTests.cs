@@ -2,7 +2,9 @@ using System.Net;
 using System.Text.Json.Nodes;
 using AuthApi.Audit;
 using AuthApi.Sessions;
+using AuthApi.Storage;
 using AuthApi.Tests.Harness;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace AuthApi.Tests.Sessions;
 
@@ -171,7 +173,7 @@ internal sealed class SessionsControllerTests(SessionTransport transport)
 
         using var response = await _browser.LogOutAsync("others");
 
-        Assert.That((await response.JsonAsync())["message"]!.GetValue<string>(), Is.EqualTo("Logout successful. User id: 1"));
+        Assert.That(await response.Content.ReadAsStringAsync(), Is.EqualTo("""{"message":"Logout successful. User id: 1","endedSessions":1}"""));
         Assert.That(response.SetCookies(), Is.Empty);
         Assert.That(response.Headers.Contains("Clear-Site-Data"), Is.False, "this session has not ended");
         Assert.That(await _browser.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
@@ -188,7 +190,7 @@ internal sealed class SessionsControllerTests(SessionTransport transport)
 
         using var response = await _browser.LogOutAsync("all");
 
-        Assert.That((await response.JsonAsync())["message"]!.GetValue<string>(), Is.EqualTo("Logout successful. User id: 1"));
+        Assert.That(await response.Content.ReadAsStringAsync(), Is.EqualTo("""{"message":"Logout successful. User id: 1","endedSessions":2}"""));
         Assert.That(response.SetCookies().Any(), Is.EqualTo(transport == SessionTransport.Cookie));
         Assert.That(response.Headers.Contains("Clear-Site-Data"), Is.True);
         Assert.That(await copy.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
@@ -198,6 +200,27 @@ internal sealed class SessionsControllerTests(SessionTransport transport)
         {
             AuditEvent.SignedIn, AuditEvent.SignedIn, AuditEvent.SessionRevoked, AuditEvent.SignedOut,
         }), "each end is written once");
+    }
+
+    [Test]
+    public async Task Logging_out_everywhere_is_one_transaction()
+    {
+        var commits = 0;
+        _application.Services.GetRequiredService<GroupCommit>().Committed += () => Interlocked.Increment(ref commits);
+
+        using var response = await _browser.LogOutAsync("all");
+
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(commits, Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Logging_out_the_others_counts_none_if_there_are_none()
+    {
+        using var first = await _browser.LogOutAsync("others");
+        using var second = await _browser.LogOutAsync("others");
+
+        Assert.That((await second.JsonAsync())["endedSessions"]!.GetValue<int>(), Is.Zero);
     }
 
     [TestCase("others")]

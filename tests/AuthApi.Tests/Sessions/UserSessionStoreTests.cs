@@ -80,7 +80,9 @@ internal sealed class UserSessionStoreTests
     {
         var session = await StartAsync();
 
-        Assert.That(await _store.EndAsync(session, SessionExamples.Entry(session, AuditEvent.SignedOut, Now)), Is.EqualTo(session.TokenHash));
+        var ended = await EndAsync(session);
+
+        Assert.That(ended, Is.EqualTo(new EndedSession(_userId, session.Id, session.TokenHash, AuditEvent.SignedOut, Reason: null)));
 
         Assert.That(await _store.FindAsync(session.TokenHash), Is.Null);
         Assert.That(await _application.EventsAsync(_userId), Is.EqualTo(new[] { AuditEvent.SignedIn, AuditEvent.SignedOut }));
@@ -91,8 +93,7 @@ internal sealed class UserSessionStoreTests
     {
         var session = await StartAsync();
 
-        var ended = await Task.WhenAll(Enumerable.Range(0, 100).Select(_ =>
-            _store.EndAsync(session, SessionExamples.Entry(session, AuditEvent.SignedOut, Now))));
+        var ended = await Task.WhenAll(Enumerable.Range(0, 100).Select(_ => EndAsync(session)));
 
         Assert.That(ended.Count(first => first is not null), Is.EqualTo(1));
         Assert.That(await _application.EventsAsync(_userId), Is.EqualTo(new[] { AuditEvent.SignedIn, AuditEvent.SignedOut }));
@@ -115,7 +116,7 @@ internal sealed class UserSessionStoreTests
         var ofNobody = SessionExamples.New(userId: 999, Now);
 
         Assert.That(
-            () => _store.StartAsync(ofNobody, SessionExamples.Start(first), SessionExamples.Entry(ofNobody, AuditEvent.SignedIn, Now)),
+            () => _store.StartAsync(ofNobody, SessionExamples.Start(first)),
             Throws.InstanceOf<SqliteException>());
 
         Assert.That(await _store.FindAsync(first.TokenHash), Is.Not.Null);
@@ -139,7 +140,7 @@ internal sealed class UserSessionStoreTests
     public async Task ALastUseDoesNotBringAnEndedSessionBack()
     {
         var session = await StartAsync();
-        await _store.EndAsync(session, SessionExamples.Entry(session, AuditEvent.SignedOut, Now));
+        await EndAsync(session);
 
         await _store.WriteLastSeenAsync([new LastSeen(session.UserId, session.Id, Now.AddMinutes(5), Now.AddMinutes(35))]);
 
@@ -153,13 +154,13 @@ internal sealed class UserSessionStoreTests
         var live = await StartAsync();
         var older = await StartAsync(at: Now.AddHours(-4));
 
-        var batches = new List<IReadOnlyList<TokenHash>>();
+        var batches = new List<IReadOnlyList<EndedSession>>();
         await foreach (var batch in _store.DeleteExpiredAsync(Now, batch: 1))
         {
             batches.Add(batch);
         }
 
-        Assert.That(batches.Select(batch => batch.Single()), Is.EquivalentTo(new[] { old.TokenHash, older.TokenHash }));
+        Assert.That(batches.Select(batch => batch.Single().TokenHash), Is.EquivalentTo(new[] { old.TokenHash, older.TokenHash }));
         Assert.That((await _application.StoredSessionsAsync()).Select(session => session.Id), Is.EqualTo(new[] { live.Id }));
         Assert.That((await _application.EventsAsync(_userId)).Count(what => what == AuditEvent.SessionExpired), Is.EqualTo(2));
     }
@@ -180,7 +181,7 @@ internal sealed class UserSessionStoreTests
             return await deleted;
         });
 
-        Assert.That(batches.Current, Is.EqualTo(new[] { first.TokenHash }));
+        Assert.That(batches.Current.Select(session => session.TokenHash), Is.EqualTo(new[] { first.TokenHash }));
         Assert.That((await _application.StoredSessionsAsync()).Select(session => session.Id), Is.EqualTo(new[] { second.Id }));
     }
 
@@ -225,6 +226,57 @@ internal sealed class UserSessionStoreTests
         Assert.That(steps, Has.None.StartsWith("SCAN").And.None.Contains("TEMP B-TREE"));
     }
 
+    [Test]
+    public async Task An_end_by_id_finds_the_renewed_token()
+    {
+        var session = await StartAsync();
+        var renewed = SessionToken.Create().Hash;
+        var entry = new AuditEntry { At = Now, Event = AuditEvent.Reauthenticated, UserId = _userId, SessionId = session.Id };
+        await _store.RenewAsync(session, renewed, Now, entry);
+
+        Assert.That((await EndAsync(session))!.TokenHash, Is.EqualTo(renewed));
+        Assert.That(await _store.FindAsync(renewed), Is.Null);
+    }
+
+    [Test]
+    public async Task An_end_by_id_needs_the_right_user()
+    {
+        var session = await StartAsync();
+
+        var ended = await _store.EndAsync(_userId + 1, session.Id, new SessionEnd(AuditEvent.SessionRevoked), Now);
+
+        Assert.That(ended, Is.Null);
+        Assert.That(await _store.FindAsync(session.TokenHash), Is.Not.Null);
+    }
+
+    [Test]
+    public async Task All_sessions_of_a_user_end_without_a_current_one()
+    {
+        var (first, second) = (await StartAsync(), await StartAsync());
+
+        var ended = await _store.EndAllAsync(_userId, new SessionEnd(AuditEvent.SessionRevoked, Reason: "account_disabled"), Now);
+
+        Assert.That(ended, Is.EquivalentTo(new[] { first, second }.Select(session =>
+            new EndedSession(_userId, session.Id, session.TokenHash, AuditEvent.SessionRevoked, "account_disabled"))));
+        Assert.That(await _application.StoredSessionsAsync(), Is.Empty);
+        Assert.That((await EntriesAsync()).Select(entry => entry.BySessionId), Is.All.Null);
+    }
+
+    [Test]
+    public async Task The_session_that_ends_all_signs_out_itself()
+    {
+        var (current, other) = (await StartAsync(), await StartAsync());
+
+        var ended = await _store.EndAllAsync(_userId, new SessionEnd(AuditEvent.SessionRevoked, BySessionId: current.Id, Reason: "logout_all"), Now);
+
+        Assert.That(ended.Select(session => (session.SessionId, session.Event)), Is.EquivalentTo(new[]
+        {
+            (current.Id, AuditEvent.SignedOut), (other.Id, AuditEvent.SessionRevoked),
+        }));
+        Assert.That((await EntriesAsync()).Where(entry => entry.Event != AuditEvent.SignedIn).Select(entry => (entry.SessionId, entry.BySessionId)),
+            Is.EquivalentTo(new (Guid?, Guid?)[] { (current.Id, null), (other.Id, current.Id) }));
+    }
+
     private static async Task<byte[]> ReadSharedAsync(string file)
     {
         await using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
@@ -236,7 +288,11 @@ internal sealed class UserSessionStoreTests
     private async Task<UserSession> StartAsync(UserSession? replaces = null, DateTimeOffset? at = null)
     {
         var session = SessionExamples.New(_userId, at ?? Now);
-        await _store.StartAsync(session, SessionExamples.Start(replaces), SessionExamples.Entry(session, AuditEvent.SignedIn, Now));
+        await _store.StartAsync(session, SessionExamples.Start(replaces));
         return session;
     }
+
+    private Task<EndedSession?> EndAsync(UserSession session) => _store.EndAsync(_userId, session.Id, new SessionEnd(AuditEvent.SignedOut), Now);
+
+    private Task<List<AuditEntry>> EntriesAsync() => _application.QueryAsync(context => context.Set<AuditEntry>().AsNoTracking().ToListAsync());
 }
