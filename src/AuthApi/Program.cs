@@ -29,13 +29,13 @@ return await StartupErrors.RunAsync(args, async () =>
     app.UseSecurityHeaders();
     app.UseKnownProxies();
     app.UseProblems();
-    app.UseOneFraming();
+    app.UseAllowedOrigins();
+    app.UseMessageFraming();
     app.UseHeaderLimit();
     app.UseHealth();
     app.UseMetrics();
     app.UseAllowedHosts();
     app.UseHttpsOnly();
-    app.UseAllowedOrigins();
     app.UseCrossSiteGuard();
     app.UseAuthentication();
     app.UseRateLimits();

@@ -11,7 +11,8 @@ namespace AuthApi.Api;
 /// <param name="Code">A snake_case word that never changes its meaning.</param>
 /// <param name="Title">One plain sentence for a person.</param>
 /// <param name="RetryAfter">In how many seconds trying again makes sense, where that is always the same.</param>
-public sealed partial record ApiProblem(int Status, string Code, string Title, int? RetryAfter = null)
+/// <param name="Detail">What was refused in this request, and the setting that decides it; safe to show.</param>
+public sealed partial record ApiProblem(int Status, string Code, string Title, int? RetryAfter = null, string? Detail = null)
 {
     public static readonly ApiProblem BadRequest = new(400, "bad_request", "The request could not be understood.");
     public static readonly ApiProblem HostNotAllowed = new(400, "host_not_allowed", "This API is not served under this host name.");
@@ -63,7 +64,7 @@ public sealed partial record ApiProblem(int Status, string Code, string Title, i
             context.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
         }
 
-        var response = new ProblemResponse(Title, Status, Code, RequestTrace.Of(context).ToString(), errors);
+        var response = new ProblemResponse(Title, Status, Code, RequestTrace.Of(context).ToString(), errors, Detail);
         return context.Response.WriteJsonAsync(response, ProblemJson.Default.ProblemResponse, "application/problem+json");
     }
 
@@ -78,9 +79,11 @@ public sealed partial record ApiProblem(int Status, string Code, string Title, i
 /// <param name="Code">A stable word to switch on.</param>
 /// <param name="TraceId">What to name when asking about this answer.</param>
 /// <param name="Errors">What is wrong with which field, where fields are wrong.</param>
+/// <param name="Detail">What was refused in this request, where there is more to say than the title.</param>
 public sealed record ProblemResponse(
     string Title,
     int Status,
     string Code,
     string TraceId,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyDictionary<string, string[]>? Errors);
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyDictionary<string, string[]>? Errors,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Detail = null);

@@ -9,7 +9,7 @@ using Microsoft.AspNetCore.Mvc.ModelBinding.Metadata;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Options;
-using Microsoft.Extensions.Primitives;
+using Microsoft.Net.Http.Headers;
 
 namespace AuthApi.Api;
 
@@ -19,8 +19,8 @@ public static class ApiServices
     /// <summary>The largest body that is read, in bytes.</summary>
     public const int MaxBody = 16 * 1024;
 
-    /// <summary>The largest <c>Cookie</c> or <c>Authorization</c> header that is looked at, in bytes.</summary>
-    public const int MaxCredential = 16 * 1024;
+    // With a replacement character where bytes are not UTF-8.
+    private static readonly UTF8Encoding ShownText = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: false);
 
     public static IServiceCollection AddApi(this IServiceCollection services)
     {
@@ -85,6 +85,9 @@ public static class ApiServices
         services.Configure<KestrelServerOptions>(options =>
         {
             options.AddServerHeader = false;
+
+            // Bytes above ASCII in a header are opaque (RFC 9110, 5.5); by default one of them is a 400 before any call. A user agent is shown to people.
+            options.RequestHeaderEncodingSelector = static name => name == HeaderNames.UserAgent ? ShownText : Encoding.Latin1;
             options.Limits.MaxRequestBodySize = MaxBody;
 
             // Whoever sends no more than a line of its headers must not hold a connection for the default 30 seconds.
@@ -96,49 +99,6 @@ public static class ApiServices
         return services;
     }
 
-    /// <summary>Refuses a request whose <c>Cookie</c> or <c>Authorization</c> header is too large to be one of ours, with 431.</summary>
-    public static IApplicationBuilder UseHeaderLimit(this IApplicationBuilder app) => app.Use(static (context, next) =>
-        Length(context.Request.Headers.Cookie) > MaxCredential || Length(context.Request.Headers.Authorization) > MaxCredential
-            ? ApiProblem.HeadersTooLarge.WriteAsync(context)
-            : next(context));
-
-    /// <summary>
-    /// Refuses with 400, and closes the connection, where it is told in more than one way how a body ends: <c>Transfer-Encoding</c> beside
-    /// <c>Content-Length</c>, in HTTP/1.0, or with anything but <c>chunked</c>. The server reads the chunks; a proxy before it that went by
-    /// the other would take part of this body for somebody's next request (RFC 9112, 6.1 and 11.2; ASVS 4.2.1).
-    /// </summary>
-    public static IApplicationBuilder UseOneFraming(this IApplicationBuilder app) => app.Use(static (context, next) =>
-    {
-        var headers = context.Request.Headers;
-        if (headers.TransferEncoding.Count == 0)
-        {
-            return next(context);
-        }
-
-        // The server has taken a Content-Length beside it away, and left its value under this name.
-        if (!headers.ContainsKey("X-Content-Length")
-            && headers.ContentLength is null
-            && string.Equals(headers.TransferEncoding, "chunked", StringComparison.OrdinalIgnoreCase)
-            && !HttpProtocol.IsHttp10(context.Request.Protocol))
-        {
-            return next(context);
-        }
-
-        context.Response.Headers.Connection = "close";
-        return ApiProblem.BadRequest.WriteAsync(context);
-    });
-
     /// <summary>Gives every error a problem as its body: what a call threw, and what ended with a bare status.</summary>
     public static IApplicationBuilder UseProblems(this IApplicationBuilder app) => app.UseExceptionHandler().UseStatusCodePages();
-
-    private static int Length(StringValues header)
-    {
-        var length = 0;
-        foreach (var value in header)
-        {
-            length += value?.Length ?? 0;
-        }
-
-        return length;
-    }
 }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using AuthApi.Startup;
 using Microsoft.AspNetCore.Cors.Infrastructure;
 using Microsoft.Extensions.Options;
@@ -10,17 +11,33 @@ public sealed class AllowedOriginsOptions
 {
     public const string Section = "Cors";
 
-    /// <summary>The origins, beside its own, whose pages may call the API and read its answers, each as browsers spell it.</summary>
+    /// <summary>
+    /// The origins, beside the API's own, whose pages may call the API and read its answers, each as browsers spell it.
+    /// <c>https://*.example.com</c> allows every name below <c>example.com</c>.
+    /// </summary>
     public IReadOnlyList<string> AllowedOrigins { get; set; } = [];
+
+    /// <summary>Request headers that those pages may send, beside <c>Content-Type</c>, <c>Authorization</c> and those of tracing.</summary>
+    public IReadOnlyList<string> AllowedHeaders { get; set; } = [];
 }
 
-/// <summary>Which pages of other origins may use the API: the same list for CORS and for the cross-site guard.</summary>
+/// <summary>Decides which pages of other origins may use the API: by the same list for CORS and for the cross-site guard.</summary>
 internal static class AllowedOrigins
 {
-    // What has no origin that is its own (HTML, 7.1.1), and what is no page.
+    public const string Key = $"{AllowedOriginsOptions.Section}:{nameof(AllowedOriginsOptions.AllowedOrigins)}";
+
+    private const string HeadersKey = $"{AllowedOriginsOptions.Section}:{nameof(AllowedOriginsOptions.AllowedHeaders)}";
+
+    // Schemes whose origin is opaque (HTML, 7.1.1), or that have no pages.
     private static readonly string[] NoOrigins = ["file", "ftp", "javascript", "data", "blob", "about"];
 
-    private const string Key = $"{AllowedOriginsOptions.Section}:{nameof(AllowedOriginsOptions.AllowedOrigins)}";
+    // Browser tracing adds its headers to every call; one that the preflight does not allow blocks the call.
+    private static readonly string[] AlwaysAllowedHeaders =
+        [HeaderNames.ContentType, HeaderNames.Authorization, HeaderNames.TraceParent, HeaderNames.TraceState, HeaderNames.Baggage, "sentry-trace"];
+
+    // RFC 9110, 5.6.2, without the asterisk: with credentials a browser takes it for a header of that name.
+    private static readonly SearchValues<char> TokenCharacters =
+        SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'+-.^_`|~");
 
     public static void AddAllowedOrigins(this IServiceCollection services)
     {
@@ -32,37 +49,55 @@ internal static class AllowedOrigins
             {
                 Check(origin, environment);
             }
+
+            options.AllowedHeaders = configuration.GetList(HeadersKey);
+            if (options.AllowedHeaders.FirstOrDefault(header => header.AsSpan().ContainsAnyExcept(TokenCharacters)) is { } wrong)
+            {
+                throw new ConfigurationException(HeadersKey, $"has '{wrong}', which is not the name of a header.");
+            }
         }).ValidateOnStart();
+        services.AddSingleton(provider => new OriginList(provider.GetRequiredService<IOptions<AllowedOriginsOptions>>().Value.AllowedOrigins));
         services.AddCors();
-        services.AddOptions<CorsOptions>().Configure<IOptions<AllowedOriginsOptions>>((cors, allowed) => cors.AddDefaultPolicy(policy => policy
-            .WithOrigins([.. allowed.Value.AllowedOrigins])
+        services.AddOptions<CorsOptions>().Configure<IOptions<AllowedOriginsOptions>, OriginList>((cors, options, allowed) => cors.AddDefaultPolicy(policy => policy
+            .SetIsOriginAllowed(allowed.Contains)
             .AllowCredentials()
-            .WithMethods(HttpMethods.Get, HttpMethods.Post, HttpMethods.Delete)
-            .WithHeaders(HeaderNames.ContentType, HeaderNames.Authorization)
+            .WithMethods(HttpMethods.Get, HttpMethods.Post, HttpMethods.Put, HttpMethods.Patch, HttpMethods.Delete)
+            .WithHeaders([.. AlwaysAllowedHeaders, .. options.Value.AllowedHeaders])
             .WithExposedHeaders(HeaderNames.RetryAfter, HeaderNames.WWWAuthenticate)
             .SetPreflightMaxAge(TimeSpan.FromMinutes(10))));
     }
 
-    /// <summary>Answers preflights of the allowed origins and lets their pages read the answers (ASVS 3.4.2). Other origins hear no word of it.</summary>
-    public static IApplicationBuilder UseAllowedOrigins(this WebApplication app) => Of(app).Count > 0 ? app.UseCors() : app;
-
-    public static IReadOnlyList<string> Of(WebApplication app) =>
-        app.Services.GetRequiredService<IOptions<AllowedOriginsOptions>>().Value.AllowedOrigins;
+    /// <summary>
+    /// Answers preflights of the allowed origins and lets their pages read the answers (ASVS 3.4.2), refusals included: so it stands before
+    /// everything that refuses. Other origins get no CORS header.
+    /// </summary>
+    public static IApplicationBuilder UseAllowedOrigins(this WebApplication app) =>
+        app.Services.GetRequiredService<OriginList>().IsEmpty ? app : app.UseCors();
 
     private static void Check(string origin, IHostEnvironment environment)
     {
-        if (!Uri.TryCreate(origin, UriKind.Absolute, out var uri)
+        var isWildcard = origin.StartsWith(OriginList.Wildcard, StringComparison.Ordinal);
+        var example = isWildcard ? $"https://a.{origin[OriginList.Wildcard.Length..]}" : origin;
+        if (!Uri.TryCreate(example, UriKind.Absolute, out var uri)
             || uri.Host.Length == 0
             || NoOrigins.Contains(uri.Scheme)
-            || $"{uri.Scheme}://{(uri.HostNameType == UriHostNameType.IPv6 ? uri.Host : uri.IdnHost)}{(uri.IsDefaultPort ? "" : $":{uri.Port}")}" != origin)
+            || $"{uri.Scheme}://{(uri.HostNameType == UriHostNameType.IPv6 ? uri.Host : uri.IdnHost)}{(uri.IsDefaultPort ? "" : $":{uri.Port}")}" != example)
         {
-            throw new ConfigurationException(Key, $"has '{origin}', which is no origin as browsers write it: scheme://host, in lower case, with the port where it is not the scheme's own, and nothing after it.");
+            throw new ConfigurationException(Key, $"has '{origin}', which is no origin as browsers write it: scheme://host, in lower case, with the port where it is not the scheme's own, and nothing after it; or {OriginList.Wildcard}example.com for every name below that one.");
         }
 
-        // Whoever is on the same network can put words into such a page's mouth.
-        if (uri.Scheme == Uri.UriSchemeHttp && !uri.IsLoopback && !environment.IsDevelopment())
+        if (isWildcard && uri.Host.Count(character => character == '.') < 2)
+        {
+            throw new ConfigurationException(Key, $"has '{origin}', which would trust every site of a top-level domain.");
+        }
+
+        // Anybody on the same network can change such a page.
+        if (uri.Scheme == Uri.UriSchemeHttp && !IsLoopback(uri) && !environment.IsDevelopment())
         {
             throw new ConfigurationException(Key, $"has '{origin}', a page that comes over plain HTTP; it can be trusted in Development only.");
         }
     }
+
+    // Names below localhost are loopback too (RFC 6761, 6.3), as http://tauri.localhost.
+    private static bool IsLoopback(Uri uri) => uri.IsLoopback || uri.Host.EndsWith(".localhost", StringComparison.Ordinal);
 }

@@ -4,18 +4,20 @@ using Microsoft.Extensions.Primitives;
 namespace AuthApi.Security;
 
 /// <summary>
-/// Refuses what a page of another origin makes a browser send (ASVS 3.5.1 to 3.5.4): every call that may change something, those
-/// without a session included, as logging somebody in is a change too. By Fetch Metadata, which no page can forge; where a browser
-/// sends none, by <c>Origin</c>. A client that sends neither is no browser, and passes.
+/// Refuses state-changing requests that a page of another origin makes a browser send (ASVS 3.5.1 to 3.5.4), with or without a session:
+/// logging somebody in is a change too. It decides by Fetch Metadata, which no page can forge; where a browser sends none, by
+/// <c>Origin</c>. A client that sends neither is not a browser, and passes.
 /// </summary>
 internal static partial class CrossSiteGuard
 {
+    private const string SecFetchSite = "Sec-Fetch-Site";
+
     /// <summary>Refuses cross-site requests with 403 <c>cross_site_request</c>.</summary>
     public static IApplicationBuilder UseCrossSiteGuard(this WebApplication app)
     {
-        var allowed = AllowedOrigins.Of(app);
+        var allowed = app.Services.GetRequiredService<OriginList>();
         var logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(CrossSiteGuard).FullName!);
-        var log = new LogThrottle(app.Services.GetRequiredService<TimeProvider>());
+        var throttle = new LogThrottle(app.Services.GetRequiredService<TimeProvider>());
         return app.Use((context, next) =>
         {
             if (IsAllowed(context.Request, allowed))
@@ -23,33 +25,40 @@ internal static partial class CrossSiteGuard
                 return next(context);
             }
 
-            if (log.IsDue())
+            var origin = ShownValue.Of(context.Request.Headers.Origin);
+            var site = ShownValue.Of(context.Request.Headers[SecFetchSite]);
+            if (throttle.IsDue())
             {
-                Log.Refused(logger, ClientInfo.Of(context).IpAddress);
+                Log.Refused(logger, ClientInfo.Of(context).IpAddress, origin, site, ShownValue.Of(OwnOrigin(context.Request)), AllowedOrigins.Key);
             }
 
-            return ApiProblem.CrossSiteRequest.WriteAsync(context);
+            return (ApiProblem.CrossSiteRequest with
+            {
+                Detail = origin.Length > 0
+                    ? $"The origin '{origin}' is neither this API's own nor in {AllowedOrigins.Key}."
+                    : $"The browser says {SecFetchSite}: '{site}', and no origin that is in {AllowedOrigins.Key}.",
+            }).WriteAsync(context);
         });
     }
 
-    /// <summary>The decision, the first line that fits.</summary>
-    /// <param name="request">The request, its scheme as a known proxy tells it.</param>
-    /// <param name="allowed">The other origins that are trusted; an origin counts as a whole text.</param>
-    internal static bool IsAllowed(HttpRequest request, IReadOnlyList<string> allowed)
+    /// <summary>Decides by the first line that fits.</summary>
+    /// <param name="request">The request, with the scheme that a known proxy forwarded.</param>
+    /// <param name="allowed">The other origins that are trusted.</param>
+    internal static bool IsAllowed(HttpRequest request, OriginList allowed)
     {
         if (IsSafe(request.Method))
         {
             return true;
         }
 
-        var site = request.Headers["Sec-Fetch-Site"];
+        var site = request.Headers[SecFetchSite];
         if (site is ["same-origin"] or ["none"])
         {
             return true;
         }
 
         var origin = request.Headers.Origin;
-        if (origin is [{ } one] && allowed.Contains(one, StringComparer.Ordinal))
+        if (origin is [{ } one] && allowed.Contains(one))
         {
             return true;
         }
@@ -60,21 +69,27 @@ internal static partial class CrossSiteGuard
     private static bool IsSafe(string method) =>
         HttpMethods.IsGet(method) || HttpMethods.IsHead(method) || HttpMethods.IsOptions(method) || HttpMethods.IsTrace(method);
 
-    private static bool IsOwn(HttpRequest request, StringValues origin)
-    {
-        if (origin is not [{ } text] || !request.Host.HasValue)
-        {
-            return false;
-        }
+    private static bool IsOwn(HttpRequest request, StringValues origin) =>
+        origin is [{ } text] && request.Host.HasValue && string.Equals(WithoutFinalDot(text), OwnOrigin(request), StringComparison.Ordinal);
 
-        // In ASCII and lower case, as a browser spells an origin. It leaves the scheme's own port out; what stands before us may name it.
-        var host = request.Host.Port == (request.IsHttps ? 443 : 80) ? new HostString(request.Host.Host) : request.Host;
-        return string.Equals(text, $"{request.Scheme}://{host.ToUriComponent()}".ToLowerInvariant(), StringComparison.Ordinal);
+    // In ASCII and lower case, as a browser spells an origin. It leaves the scheme's own port out; a proxy may name it in Host.
+    private static string OwnOrigin(HttpRequest request)
+    {
+        var host = request.Host.WithoutFinalDot();
+        host = host.Port == (request.IsHttps ? 443 : 80) ? new HostString(host.Host) : host;
+        return $"{request.Scheme}://{host.ToUriComponent()}".ToLowerInvariant();
+    }
+
+    // A browser at https://example.com./ sends the dot in Origin too.
+    private static string WithoutFinalDot(string origin)
+    {
+        var start = origin.IndexOf("://", StringComparison.Ordinal);
+        return start < 0 ? origin : $"{origin[..(start + 3)]}{new HostString(origin[(start + 3)..]).WithoutFinalDot().Value}";
     }
 
     private static partial class Log
     {
-        [LoggerMessage(1, LogLevel.Warning, "A cross-site request from {IpAddress} was refused. This is logged once a minute, whoever it is.")]
-        public static partial void Refused(ILogger logger, string? ipAddress);
+        [LoggerMessage(1, LogLevel.Warning, "A cross-site request from {IpAddress} was refused: its origin '{Origin}' (Sec-Fetch-Site '{Site}') is neither this API's own, {OwnOrigin}, nor in {Key}. Logged at most once a minute.")]
+        public static partial void Refused(ILogger logger, string? ipAddress, string origin, string site, string ownOrigin, string key);
     }
 }

@@ -4,13 +4,14 @@ using Microsoft.Extensions.Options;
 
 namespace AuthApi.Security;
 
-internal static class HttpsOnly
+/// <summary>Serves HTTPS only, outside Development.</summary>
+internal static partial class HttpsOnly
 {
     /// <summary>
     /// Refuses plain HTTP with 400 <c>https_required</c>, except in Development. It does not redirect: the client has already
-    /// sent its token in clear, and must notice (ASVS 4.1.2).
+    /// sent its token in clear text, and must see the error (ASVS 4.1.2).
     /// </summary>
-    /// <exception cref="ConfigurationException">Nobody could reach it over HTTPS: every answer would be that refusal.</exception>
+    /// <exception cref="ConfigurationException">It cannot be reached over HTTPS: every answer would be that refusal.</exception>
     public static IApplicationBuilder UseHttpsOnly(this WebApplication app)
     {
         if (app.Environment.IsDevelopment())
@@ -22,13 +23,34 @@ internal static class HttpsOnly
         {
             throw new ConfigurationException(
                 "Urls",
-                $"has no https:// address, and {KnownProxiesOptions.Section}:{nameof(KnownProxiesOptions.KnownProxies)} names no proxy that does the TLS. Plain HTTP is served in Development only (ASPNETCORE_ENVIRONMENT).");
+                $"has no https:// address, and {KnownProxies.Key} names no proxy that does the TLS. Plain HTTP is served in Development only (ASPNETCORE_ENVIRONMENT).");
         }
 
-        return app.Use(static (context, next) => context.Request.IsHttps ? next(context) : ApiProblem.HttpsRequired.WriteAsync(context));
+        var logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(HttpsOnly).FullName!);
+        var throttle = new LogThrottle(app.Services.GetRequiredService<TimeProvider>());
+        return app.Use((context, next) =>
+        {
+            if (context.Request.IsHttps)
+            {
+                return next(context);
+            }
+
+            if (throttle.IsDue())
+            {
+                Log.Refused(logger, ClientInfo.Of(context).IpAddress, KnownProxies.Key);
+            }
+
+            // The address of a proxy is the operator's to know: it is in the log.
+            return (ApiProblem.HttpsRequired with
+            {
+                Detail = KnownProxies.IsOfUnknownProxy(context)
+                    ? $"Its X-Forwarded headers are not believed: {KnownProxies.Key} does not name the proxy. The log has its address."
+                    : $"The request came over plain HTTP. A proxy that does the TLS must be named in {KnownProxies.Key} and send X-Forwarded-Proto.",
+            }).WriteAsync(context);
+        });
     }
 
-    // Where the server will look: its own endpoints, or else the addresses, or else the ports.
+    // In the server's own order: its endpoints, else the addresses, else the ports.
     private static bool ListensOnHttps(IConfiguration configuration)
     {
         var endpoints = configuration.GetSection("Kestrel:Endpoints").GetChildren().Select(endpoint => endpoint["Url"] ?? "").ToList();
@@ -43,4 +65,10 @@ internal static class HttpsOnly
     }
 
     private static bool IsHttps(string address) => address.StartsWith("https://", StringComparison.OrdinalIgnoreCase);
+
+    private static partial class Log
+    {
+        [LoggerMessage(1, LogLevel.Warning, "A request from {IpAddress} over plain HTTP was refused. A proxy that does the TLS must be named in {Key} and send X-Forwarded-Proto. Logged at most once a minute.")]
+        public static partial void Refused(ILogger logger, string? ipAddress, string key);
+    }
 }

@@ -1,4 +1,5 @@
 using System.Net;
+using AuthApi.Api;
 using AuthApi.Startup;
 using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.Extensions.Options;
@@ -10,14 +11,21 @@ public sealed class KnownProxiesOptions
 {
     public const string Section = "ForwardedHeaders";
 
-    /// <summary>Addresses or networks of the proxies that are believed.</summary>
+    /// <summary>Addresses or networks of the proxies whose <c>X-Forwarded-For</c>, <c>-Proto</c> and <c>-Prefix</c> are believed.</summary>
     public IReadOnlyList<string> KnownProxies { get; set; } = [];
+
+    /// <summary>How many proxies a request passes, 1 to 10: so many values are read from the end of each header, and what stands before them is not believed.</summary>
+    public int ForwardLimit { get; set; } = 1;
 }
 
-internal static class KnownProxies
+/// <summary>Takes the client's address, the scheme and the path prefix from proxies that the configuration names.</summary>
+internal static partial class KnownProxies
 {
+    public const string Key = $"{KnownProxiesOptions.Section}:{nameof(KnownProxiesOptions.KnownProxies)}";
+
+    private const string LimitKey = $"{KnownProxiesOptions.Section}:{nameof(KnownProxiesOptions.ForwardLimit)}";
     private const int MinPrefix = 8;
-    private const string Key = $"{KnownProxiesOptions.Section}:{nameof(KnownProxiesOptions.KnownProxies)}";
+    private const int MaxForwardLimit = 10;
 
     public static void AddKnownProxies(this IServiceCollection services)
     {
@@ -31,13 +39,18 @@ internal static class KnownProxies
             }
 
             options.KnownProxies = configuration.GetList(Key);
+            options.ForwardLimit = configuration.GetValue(LimitKey, options.ForwardLimit);
+            if (options.ForwardLimit is < 1 or > MaxForwardLimit)
+            {
+                throw new ConfigurationException(LimitKey, $"must be between 1 and {MaxForwardLimit}.");
+            }
         });
         services.AddOptions<ForwardedHeadersOptions>().Configure<IOptions<KnownProxiesOptions>>((options, known) =>
         {
-            options.ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto;
+            options.ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto | ForwardedHeaders.XForwardedPrefix;
 
-            // As far back as each hop is one that is named, and no further.
-            options.ForwardLimit = null;
+            // A client inside a known network is no proxy: what it has written before the proxy's own value is not believed.
+            options.ForwardLimit = known.Value.ForwardLimit;
 
             // Only the proxies that are named; the framework's default believes any process on this machine.
             options.KnownProxies.Clear();
@@ -65,8 +78,61 @@ internal static class KnownProxies
         }).ValidateOnStart();
     }
 
-    /// <summary>Takes the client's address and scheme from the proxies that are named in the configuration, and from nobody else.</summary>
-    // With none named, the middleware would believe everybody.
-    public static IApplicationBuilder UseKnownProxies(this WebApplication app) =>
-        app.Services.GetRequiredService<IOptions<KnownProxiesOptions>>().Value.KnownProxies.Count > 0 ? app.UseForwardedHeaders() : app;
+    /// <summary>
+    /// Takes the client's address, the scheme and the path prefix from the proxies that are named in the configuration, and from nobody
+    /// else. What another address forwards is not believed, and logged: that is a client's own invention, or a proxy that is missing in
+    /// the configuration.
+    /// </summary>
+    public static IApplicationBuilder UseKnownProxies(this WebApplication app)
+    {
+        var options = app.Services.GetRequiredService<IOptions<ForwardedHeadersOptions>>().Value;
+        var logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(KnownProxies).FullName!);
+        var throttle = new LogThrottle(app.Services.GetRequiredService<TimeProvider>());
+        app.Use((context, next) =>
+        {
+            if (IsForwarded(context.Request.Headers, options) && !IsKnown(context.Connection.RemoteIpAddress, options))
+            {
+                context.Features.Set(UnknownProxy.Mark);
+                if (throttle.IsDue())
+                {
+                    Log.Unknown(logger, ClientInfo.Of(context).IpAddress, Key);
+                }
+            }
+
+            return next(context);
+        });
+
+        // With none named, the middleware would believe everybody.
+        return options.KnownProxies.Count + options.KnownIPNetworks.Count > 0 ? app.UseForwardedHeaders() : app;
+    }
+
+    /// <summary>Whether the request has forwarded headers that were not believed, as <see cref="KnownProxiesOptions.KnownProxies"/> does not name its sender.</summary>
+    public static bool IsOfUnknownProxy(HttpContext context) => context.Features.Get<UnknownProxy>() is not null;
+
+    private static bool IsForwarded(IHeaderDictionary headers, ForwardedHeadersOptions options) =>
+        headers.ContainsKey(options.ForwardedForHeaderName)
+        || headers.ContainsKey(options.ForwardedProtoHeaderName)
+        || headers.ContainsKey(options.ForwardedPrefixHeaderName);
+
+    private static bool IsKnown(IPAddress? address, ForwardedHeadersOptions options)
+    {
+        if (address is null)
+        {
+            return false;
+        }
+
+        var plain = address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
+        return options.KnownProxies.Contains(plain) || options.KnownProxies.Contains(address) || options.KnownIPNetworks.Any(network => network.Contains(plain));
+    }
+
+    private sealed class UnknownProxy
+    {
+        public static readonly UnknownProxy Mark = new();
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1, LogLevel.Warning, "The X-Forwarded headers of {IpAddress} are not believed, as {Key} does not name that address. If it is your proxy, add it there. Logged at most once a minute.")]
+        public static partial void Unknown(ILogger logger, string? ipAddress, string key);
+    }
 }

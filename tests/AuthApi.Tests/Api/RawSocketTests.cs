@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text;
+using System.Text.Json.Nodes;
 using AuthApi.Sessions;
 using AuthApi.Tests.Harness;
 
@@ -70,7 +71,7 @@ internal sealed class RawSocketTests
     [TestCase("-2\r\n{}\r\n0\r\n\r\n")]
     [TestCase("0x2\r\n{}\r\n0\r\n\r\n")]
     [TestCase("FFFFFFFFFFFFFFFF\r\n{}\r\n0\r\n\r\n", Description = "larger than any can be")]
-    [TestCase("2\r\n{}\r\n0\r\nX: \u00e9\u00ff\r\n\r\n", Description = "a trailer that is no text")]
+    [TestCase("2\r\n{}\r\n0\r\nX: a\0b\r\n\r\n", Description = "a trailer that is no text")]
     public async Task ABrokenChunkIsRefusedAndNothingBehindItIsServed(string chunks)
     {
         await _connection.SendAsync($"POST /login/ HTTP/1.1\r\n{Host}{Json}{Chunked}\r\n{chunks}{SmuggledLogout}");
@@ -363,11 +364,7 @@ internal sealed class RawSocketTests
         Assert.That((await AnswerAsync()).Status, Is.EqualTo(200));
     }
 
-    [TestCase("Authorization: Session \u00e9\u00ff\r\n")]
-    [TestCase("Authorization: \u00e9\u00ff\r\n")]
     [TestCase("Authorization: Session \0\r\n")]
-    [TestCase("Cookie: session=\u00e9\u00ff\r\n")]
-    [TestCase("User-Agent: \u00e9\u00ff\r\n")]
     [TestCase("X-A: a\0b\r\n")]
     [TestCase("X-A: a\rb\r\n")]
     [TestCase("X\0A: a\r\n")]
@@ -379,6 +376,48 @@ internal sealed class RawSocketTests
 
         (await AnswerAsync()).ShouldBeTheServersOwn(400);
         await ShouldBeClosedAsync();
+    }
+
+    // Obs-text is opaque (RFC 9110, 5.5): a cookie of a sibling site must not lock anybody out.
+    [TestCase("Cookie: sibling=\u00e9\u00ff; session=TOKEN\r\n", 200)]
+    [TestCase("Cookie: \u00e9=a; session=TOKEN\r\n", 200)]
+    [TestCase("Cookie: session=TOKEN\r\nUser-Agent: \u00e9\u00ff\r\n", 200)]
+    [TestCase("Cookie: session=TOKEN\r\nReferer: http://127.0.0.1/\u00e9\r\n", 200)]
+    [TestCase("Cookie: session=TOKEN\r\nX-A: \u00c3\u00a9\u0080\u009f\r\n", 200)]
+    [TestCase("Cookie: session=TOKEN\r\ntraceparent: \u00e9\r\nbaggage: \u00e9\r\n", 200)]
+    [TestCase("Authorization: Session \u00e9\u00ff\r\n", 401)]
+    [TestCase("Authorization: \u00e9\u00ff\r\n", 401)]
+    [TestCase("Cookie: session=\u00e9\u00ff\r\n", 401)]
+    [TestCase("Cookie: session=TOKEN\u00e9\r\n", 401)]
+    public async Task Obs_text_in_any_header_is_opaque(string header, int status)
+    {
+        await _connection.SendAsync($"GET /me/ HTTP/1.1\r\n{Host}{header.Replace("TOKEN", _canary.Token, StringComparison.Ordinal)}\r\n{Me}");
+
+        Assert.That((await AnswerAsync()).Status, Is.EqualTo(status));
+        Assert.That((await AnswerAsync()).Status, Is.EqualTo(200), "and the connection goes on");
+    }
+
+    [Test]
+    public async Task A_sibling_cookie_in_latin1_does_not_keep_one_signed_in()
+    {
+        using var browser = _program.NewBrowser();
+        await browser.LogInAsync();
+
+        await _connection.SendAsync($"POST /logout/ HTTP/1.1\r\n{Host}Cookie: sibling=caf\u00e9; session={browser.Token}\r\nContent-Length: 0\r\n\r\n");
+
+        Assert.That((await AnswerAsync()).Status, Is.EqualTo(200));
+        Assert.That(await browser.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
+    }
+
+    [TestCase("M\u00c3\u00bcller/1.0", "M\u00fcller/1.0", Description = "UTF-8")]
+    [TestCase("M\u00fcller/1.0", "M\ufffdller/1.0", Description = "Latin-1")]
+    public async Task A_user_agent_is_shown_as_utf8(string sent, string shown)
+    {
+        var body = $"{{\"email\":\"ada@example.com\",\"password\":\"{Browser.Password}\",\"transport\":\"header\"}}";
+        await _connection.SendAsync($"POST /login/ HTTP/1.1\r\n{Host}{Json}User-Agent: {sent}\r\nContent-Length: {body.Length}\r\n\r\n{body}");
+
+        var answer = await AnswerAsync();
+        Assert.That(JsonNode.Parse(answer.Text)!["session"]!["userAgent"]!.GetValue<string>(), Is.EqualTo(shown));
     }
 
     // --- Addresses

@@ -13,6 +13,8 @@ internal sealed class AllowedOriginsTests
     [TestCase("capacitor://localhost", "capacitor://localhost", true)]
     [TestCase("https://[2001:db8::1]:8443", "https://[2001:db8::1]:8443", true)]
     [TestCase("https://xn--mnchen-3ya.example", "https://xn--mnchen-3ya.example", true)]
+    [TestCase("https://*.example.com", Trusted, true)]
+    [TestCase("https://*.example.com", "https://example.com", false)]
     [TestCase(Trusted, "https://evil.example", false)]
     [TestCase(Trusted, "https://app.example.com:444", false)]
     [TestCase(Trusted, "https://sub.app.example.com", false)]
@@ -59,6 +61,52 @@ internal sealed class AllowedOriginsTests
         Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK));
         Assert.That(Header(response, "Access-Control-Allow-Origin"), Is.EqualTo(Trusted));
         Assert.That(await browser.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
+    }
+
+    [Test]
+    public async Task A_page_with_tracing_passes_the_preflight()
+    {
+        await using var application = new AuthApiApplication(
+            settings: new() { ["Cors:AllowedOrigins"] = Trusted, ["Cors:AllowedHeaders"] = "x-datadog-trace-id, X-Requested-With" });
+        using var browser = application.NewBrowser();
+
+        using var preflight = await browser.SendAsync(HttpMethod.Options, "/me/", change: request =>
+        {
+            request.Headers.Add("Origin", Trusted);
+            request.Headers.Add("Access-Control-Request-Method", "PATCH");
+            request.Headers.Add("Access-Control-Request-Headers", "baggage,sentry-trace,traceparent,tracestate,x-datadog-trace-id");
+        });
+
+        Assert.That(preflight.StatusCode, Is.EqualTo(HttpStatusCode.NoContent));
+        Assert.That(Header(preflight, "Access-Control-Allow-Headers")!.Split(','), Is.EquivalentTo(new[]
+        {
+            "Content-Type", "Authorization", "traceparent", "tracestate", "baggage", "sentry-trace", "x-datadog-trace-id", "X-Requested-With",
+        }));
+        Assert.That(Header(preflight, "Access-Control-Allow-Methods")!.Split(','), Is.EquivalentTo(new[] { "GET", "POST", "PUT", "PATCH", "DELETE" }));
+    }
+
+    [TestCase("Cookie", "a=LONG", "headers_too_large")]
+    [TestCase("Host", "evil.example", "host_not_allowed")]
+    [TestCase("X-Forwarded-Proto", "http", "https_required")]
+    [TestCase("Transfer-Encoding", "gzip, chunked", "bad_request")]
+    public async Task A_page_can_read_why_the_door_refused_it(string name, string value, string code)
+    {
+        await using var application = new AuthApiApplication(
+            settings: new() { ["Cors:AllowedOrigins"] = Trusted, ["AllowedHosts"] = "localhost;127.0.0.1", ["ForwardedHeaders:KnownProxies"] = "127.0.0.0/8" },
+            environment: "Production",
+            kestrel: true);
+        using var browser = application.NewBrowser();
+
+        using var refusal = await browser.SendAsync(HttpMethod.Post, "/login/", new StringContent("{}"), request =>
+        {
+            request.Headers.Add("Origin", Trusted);
+            request.Headers.Add("X-Forwarded-Proto", name == "X-Forwarded-Proto" ? [] : ["https"]);
+            request.Headers.TryAddWithoutValidation(name, value.Replace("LONG", new string('x', 20_000), StringComparison.Ordinal));
+        });
+
+        await refusal.ShouldBeProblemAsync(refusal.StatusCode, code);
+        Assert.That(Header(refusal, "Access-Control-Allow-Origin"), Is.EqualTo(Trusted));
+        Assert.That(Header(refusal, "Access-Control-Expose-Headers")!.Split(','), Is.EquivalentTo(new[] { "Retry-After", "WWW-Authenticate" }));
     }
 
     private static string? Header(HttpResponseMessage response, string name) =>

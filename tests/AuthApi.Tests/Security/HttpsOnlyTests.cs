@@ -44,14 +44,17 @@ internal sealed class HttpsOnlyTests
         Assert.That(response.StatusCode, Is.EqualTo(status));
     }
 
-    [TestCase("127.0.0.1", "198.51.100.1", "198.51.100.1")]
-    [TestCase("127.0.0.1", "203.0.113.9, 198.51.100.1", "198.51.100.1", Description = "the client's own word is not taken")]
-    [TestCase("127.0.0.1, 10.0.0.0/8", "198.51.100.1, 10.0.0.1", "198.51.100.1", Description = "two proxies, both named")]
-    [TestCase("127.0.0.1, 10.0.0.0/8", "203.0.113.9, 198.51.100.1, 10.0.0.1", "198.51.100.1")]
-    [TestCase("127.0.0.1", "198.51.100.1, 10.0.0.1", "10.0.0.1", Description = "the second is not named")]
-    public async Task TheClientIsWhoStandsBeforeTheNamedProxies(string knownProxies, string forwardedFor, string client)
+    [TestCase("127.0.0.1", 1, "198.51.100.1", "198.51.100.1")]
+    [TestCase("127.0.0.1", 1, "203.0.113.9, 198.51.100.1", "198.51.100.1", Description = "the client's own word is not taken")]
+    [TestCase("127.0.0.1, 10.0.0.0/8", 2, "198.51.100.1, 10.0.0.1", "198.51.100.1", Description = "two proxies, both named")]
+    [TestCase("127.0.0.1, 10.0.0.0/8", 2, "203.0.113.9, 198.51.100.1, 10.0.0.1", "198.51.100.1")]
+    [TestCase("127.0.0.1", 2, "198.51.100.1, 10.0.0.1", "10.0.0.1", Description = "the second is not named")]
+    [TestCase("127.0.0.1, 10.0.0.0/8", 1, "203.0.113.9, 10.0.0.7", "10.0.0.7", Description = "a client inside a known network does not choose its address")]
+    [TestCase("127.0.0.1, 10.0.0.0/8", 2, "203.0.113.9, 10.0.0.7, 10.0.0.1", "10.0.0.7")]
+    public async Task TheClientIsWhoStandsBeforeTheNamedProxies(string knownProxies, int limit, string forwardedFor, string client)
     {
-        await using var application = new AuthApiApplication(settings: new() { ["ForwardedHeaders:KnownProxies"] = knownProxies }, kestrel: true);
+        await using var application = new AuthApiApplication(
+            settings: new() { ["ForwardedHeaders:KnownProxies"] = knownProxies, ["ForwardedHeaders:ForwardLimit"] = $"{limit}" }, kestrel: true);
         using var browser = application.NewBrowser();
         await browser.RegisterAsync();
 
@@ -62,5 +65,16 @@ internal sealed class HttpsOnlyTests
             request => request.Headers.Add("X-Forwarded-For", forwardedFor));
 
         Assert.That((await login.JsonAsync())["session"]!["ipAddress"]!.GetValue<string>(), Is.EqualTo(client));
+    }
+
+    [Test]
+    public async Task One_hop_is_believed_by_default()
+    {
+        await using var application = new AuthApiApplication(settings: new() { ["ForwardedHeaders:KnownProxies"] = "127.0.0.0/8" }, environment: "Production", kestrel: true);
+        using var browser = application.NewBrowser();
+
+        using var response = await browser.SendAsync(HttpMethod.Get, "/me/", change: request => request.Headers.Add("X-Forwarded-Proto", "https, http"));
+
+        await response.ShouldBeProblemAsync(HttpStatusCode.BadRequest, "https_required");
     }
 }
