@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using System.Globalization;
+using System.Security.Claims;
 using System.Text.Json.Serialization;
 using AuthApi.Api;
 using AuthApi.Audit;
@@ -108,13 +109,7 @@ public sealed partial class AccountController(
             return new ProblemResult(ApiProblem.InvalidCredentials);
         }
 
-        HttpContext.UseTransport(request.Transport);
-        var result = await signInManager.PasswordSignInAsync(user!, request.Password, request.RememberMe, lockoutOnFailure: false);
-        if (result.RequiresTwoFactor)
-        {
-            return new ProblemResult(ApiProblem.TwoFactorRequired);
-        }
-
+        var result = await signInManager.CheckPasswordSignInAsync(user!, request.Password, lockoutOnFailure: false);
         if (!result.Succeeded)
         {
             // Whoever may not sign in yet is refused by Identity before it looks at the password.
@@ -127,8 +122,15 @@ public sealed partial class AccountController(
             return new ProblemResult(ApiProblem.InvalidCredentials);
         }
 
+        if (await signInManager.IsTwoFactorEnabledAsync(user!) && !await signInManager.IsTwoFactorClientRememberedAsync(user!))
+        {
+            return new ProblemResult(ApiProblem.TwoFactorRequired);
+        }
+
+        var properties = SessionProperties.Create(request.Transport, request.RememberMe);
+        await signInManager.SignInWithClaimsAsync(user!, properties, [new Claim("amr", "pwd")]);
         Log.LoggedIn(logger, user!.Id);
-        var (session, token) = HttpContext.GetStartedSession();
+        var (session, token) = properties.GetStartedSession();
         return new LoginResponse(UserResponse.From(user), session, token);
     }
 

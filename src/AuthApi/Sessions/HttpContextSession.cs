@@ -8,18 +8,6 @@ public static class HttpContextSession
 {
     private const string SessionParameter = "Session";
 
-    /// <summary>Says how the token is to travel that <c>SignInManager</c> is about to have issued; without it, in the cookie.</summary>
-    public static void UseTransport(this HttpContext context, SessionTransport transport) => context.Features.Set(new SessionSignIn(transport));
-
-    /// <summary>The session that <c>SignInManager</c> has started while answering this request, and its token if it travels in the header.</summary>
-    /// <exception cref="InvalidOperationException">None was started.</exception>
-    public static (SessionResponse Session, string? Token) GetStartedSession(this HttpContext context)
-    {
-        var signIn = context.Features.Get<SessionSignIn>();
-        var session = signIn?.Session ?? throw new InvalidOperationException("No session was started while answering this request.");
-        return (SessionResponse.From(session, session.LastSeenAt, session.IdleExpiresAt, isCurrent: true), signIn.Token);
-    }
-
     /// <summary>The session that this request was authenticated by.</summary>
     /// <exception cref="InvalidOperationException">The request was not authenticated by a session.</exception>
     public static CachedSession GetSession(this HttpContext context) =>

@@ -60,14 +60,9 @@ internal sealed class SessionAuthenticationHandler(
     /// <summary>Starts a session with a new token, always, and ends the one the request came with (ASVS 7.2.4).</summary>
     protected override async Task HandleSignInAsync(ClaimsPrincipal user, AuthenticationProperties? properties)
     {
-        var signIn = Context.Features.Get<SessionSignIn>();
-        if (signIn is null)
-        {
-            Context.Features.Set(signIn = new SessionSignIn(SessionTransport.Cookie));
-        }
-
+        properties ??= new AuthenticationProperties();
         var current = await AuthenticateSessionAsync();
-        var rememberMe = properties?.IsPersistent ?? false;
+        var rememberMe = properties.IsPersistent;
         var token = SessionToken.Create();
         var client = ClientInfo.Of(Context);
         var now = DateTimeOffset.FromUnixTimeMilliseconds(time.GetUtcNow().ToUnixTimeMilliseconds());
@@ -82,7 +77,7 @@ internal sealed class SessionAuthenticationHandler(
             AbsoluteExpiresAt = now + limits.Value.AbsoluteTimeoutOf(rememberMe),
             AuthenticatedAt = now,
             AuthenticationMethods = [.. user.FindAll("amr").Select(claim => claim.Value)],
-            Transport = signIn.Transport,
+            Transport = properties.GetTransport(),
             RememberMe = rememberMe,
             IpAddress = client.IpAddress,
             UserAgent = client.UserAgent,
@@ -92,12 +87,12 @@ internal sealed class SessionAuthenticationHandler(
         if (session.Transport == SessionTransport.Header)
         {
             RemoveCookie();
-            signIn.Started(session, token.Reveal());
+            properties.SetStarted(session, token.Reveal());
         }
         else
         {
             SessionCookie.Append(Context, token, rememberMe ? session.AbsoluteExpiresAt : null);
-            signIn.Started(session, token: null);
+            properties.SetStarted(session, token: null);
         }
     }
 
@@ -110,7 +105,7 @@ internal sealed class SessionAuthenticationHandler(
         if (await AuthenticateSessionAsync() is { } current)
         {
             var (session, client) = (current.Session, ClientInfo.Of(Context));
-            if (properties?.GetReasonToEndAll() is { } reason)
+            if (properties?.GetEndAllReason() is { } reason)
             {
                 properties.SetEndedSessions(await sessions.EndAllAsync(
                     session.UserId, new SessionEnd(AuditEvent.SessionRevoked, client, session.Id, reason)));
