@@ -18,7 +18,7 @@ namespace AuthApi.Accounts;
 
 /// <summary>Who you are: making an account, logging in, logging out.</summary>
 [ApiController]
-[ProducesJson]
+[Produces("application/json")]
 [Tags("Accounts")]
 public sealed partial class AccountController(
     SignInManager<ApplicationUser> signInManager,
@@ -127,7 +127,7 @@ public sealed partial class AccountController(
             return new ProblemResult(ApiProblem.TwoFactorRequired);
         }
 
-        var properties = SessionProperties.Create(request.Transport, request.RememberMe);
+        var properties = SessionProperties.Create(request.Transport ?? SessionTransport.Cookie, request.RememberMe ?? false);
         await signInManager.SignInWithClaimsAsync(user!, properties, [new Claim("amr", "pwd")]);
         Log.LoggedIn(logger, user!.Id);
         var (session, token) = properties.GetStartedSession();
@@ -272,7 +272,7 @@ public sealed record RegisterRequest
     /// <example>ada</example>
     // No "@": nobody can take another's address as their name.
     [RegularExpression("^[A-Za-z0-9._-]{1,64}$", ErrorMessage = "This must have 1 to 64 letters (a-z), digits, dots, hyphens or underscores.")]
-    public string? UserName { get; init; }
+    public string? UserName { get; init => field = value is "" ? null : value; }
 
     // MVC logs what an action is given, at Trace.
     public override string ToString() => nameof(RegisterRequest);
@@ -288,7 +288,7 @@ public sealed record LoginRequest : IValidatableObject
 
     /// <summary>The account's user name; or give <c>email</c>.</summary>
     [MaxLength(254, ErrorMessage = "This must have at most 254 characters.")]
-    public string? UserName { get; init; }
+    public string? UserName { get; init => field = value is "" ? null : value; }
 
     /// <summary>The account's password.</summary>
     /// <example>correct horse battery staple</example>
@@ -298,11 +298,11 @@ public sealed record LoginRequest : IValidatableObject
 
     /// <summary>Whether the session outlives the browser and has the longer limits.</summary>
     /// <example>false</example>
-    public bool RememberMe { get; init; }
+    public bool? RememberMe { get; init; }
 
     /// <summary>How the token will travel: in a <c>cookie</c>, or in a <c>header</c> for clients without a cookie jar.</summary>
     /// <example>cookie</example>
-    public SessionTransport Transport { get; init; }
+    public SessionTransport? Transport { get; init; } = SessionTransport.Cookie;
 
     // MVC logs what an action is given, at Trace.
     public override string ToString() => nameof(LoginRequest);

@@ -42,7 +42,6 @@ public static partial class AccountsServices
             .AddClaimsPrincipalFactory<ApplicationClaimsPrincipalFactory>()
             .AddSignInManager();
 
-        services.AddRoomControllers(typeof(AccountController), typeof(MeController));
         services.AddGeneratedJson(AccountsJson.Default);
         services.DoWithoutDataProtection();
         return services;

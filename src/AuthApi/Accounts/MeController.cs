@@ -11,7 +11,7 @@ namespace AuthApi.Accounts;
 /// request would make them, and this one is answered from memory.
 /// </summary>
 [ApiController]
-[ProducesJson]
+[Produces("application/json")]
 [Tags("Accounts")]
 public sealed class MeController : ControllerBase
 {

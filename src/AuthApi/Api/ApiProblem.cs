@@ -12,7 +12,7 @@ namespace AuthApi.Api;
 /// <param name="Title">One plain sentence for a person.</param>
 /// <param name="RetryAfter">In how many seconds trying again makes sense, where that is always the same.</param>
 /// <param name="Detail">What was refused in this request, and the setting that decides it; safe to show.</param>
-public sealed partial record ApiProblem(int Status, string Code, string Title, int? RetryAfter = null, string? Detail = null)
+public sealed record ApiProblem(int Status, string Code, string Title, int? RetryAfter = null, string? Detail = null)
 {
     public static readonly ApiProblem BadRequest = new(400, "bad_request", "The request could not be understood.");
     public static readonly ApiProblem HostNotAllowed = new(400, "host_not_allowed", "This API is not served under this host name.");
@@ -29,11 +29,12 @@ public sealed partial record ApiProblem(int Status, string Code, string Title, i
     public static readonly ApiProblem MethodNotAllowed = new(405, "method_not_allowed", "This address does not take that method.");
     public static readonly ApiProblem EmailTaken = new(409, "email_taken", "There is an account with this e-mail address already.");
     public static readonly ApiProblem PayloadTooLarge = new(413, "payload_too_large", "The body is larger than 16 KB.");
-    public static readonly ApiProblem UnsupportedMediaType = new(415, "unsupported_media_type", "The body must be application/json.");
+    public static readonly ApiProblem UnsupportedMediaType = new(415, "unsupported_media_type", "The body must be application/json in UTF-8.");
     public static readonly ApiProblem TooManyRequests = new(429, "too_many_requests", "Too many requests came at once. Try again later.");
     public static readonly ApiProblem HeadersTooLarge = new(431, "headers_too_large", "The Cookie or Authorization header is larger than 16 KB.");
     public static readonly ApiProblem InternalError = new(500, "internal_error", "Something went wrong on our side.");
     public static readonly ApiProblem StoreUnavailable = new(503, "store_unavailable", "The store is out of reach. Try again.", RetryAfter: 2);
+    public static readonly ApiProblem ServiceUnavailable = new(503, "service_unavailable", "The service cannot answer now. Try again.", RetryAfter: 2);
     public static readonly ApiProblem ServerBusy = new(503, "server_busy", "Too much is going on at once. Try again.", RetryAfter: 5);
 
     /// <summary>The problem to answer where only a status is known.</summary>
@@ -47,7 +48,7 @@ public sealed partial record ApiProblem(int Status, string Code, string Title, i
         415 => UnsupportedMediaType,
         429 => TooManyRequests,
         431 => HeadersTooLarge,
-        503 => StoreUnavailable,
+        503 => ServiceUnavailable,
         >= 400 and < 500 => BadRequest with { Status = status },
         _ => InternalError with { Status = status },
     };
@@ -65,13 +66,13 @@ public sealed partial record ApiProblem(int Status, string Code, string Title, i
         }
 
         var response = new ProblemResponse(Title, Status, Code, RequestTrace.Of(context).ToString(), errors, Detail);
-        return context.Response.WriteJsonAsync(response, ProblemJson.Default.ProblemResponse, "application/problem+json");
+        return context.Response.WriteAsJsonAsync(response, options: null, "application/problem+json");
     }
-
-    [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
-    [JsonSerializable(typeof(ProblemResponse))]
-    private sealed partial class ProblemJson : JsonSerializerContext;
 }
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSerializable(typeof(ProblemResponse))]
+internal sealed partial class ProblemJson : JsonSerializerContext;
 
 /// <summary>An error, as RFC 9457 has it.</summary>
 /// <param name="Title">One plain sentence for a person.</param>

@@ -3,7 +3,6 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Mvc.Formatters;
-using Microsoft.AspNetCore.Mvc.Infrastructure;
 using Microsoft.AspNetCore.Mvc.ModelBinding;
 using Microsoft.AspNetCore.Mvc.ModelBinding.Metadata;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -31,6 +30,7 @@ public static class ApiServices
 
         services.AddControllers(options =>
             {
+                options.Conventions.Add(new HeadConvention());
                 options.ModelMetadataDetailsProviders.Add(new SystemTextJsonValidationMetadataProvider());
 
                 // No forms: nothing here reads one, and a broken one would be a 400 even where the body is ignored.
@@ -41,16 +41,14 @@ public static class ApiServices
                 // Nor a[b] for a.b in a query: one way to say a thing, and no call has values within values.
                 options.ValueProviderFactories.RemoveType<JQueryQueryStringValueProviderFactory>();
 
-                // Not text/json as well: one way to say a thing.
-                var json = options.InputFormatters.OfType<SystemTextJsonInputFormatter>().Single();
-                json.SupportedMediaTypes.Clear();
-                json.SupportedMediaTypes.Add("application/json");
+                options.ModelBindingMessageProvider.SetAttemptedValueIsInvalidAccessor((_, _) => InvalidModelProblem.NotConvertible);
+                options.ModelBindingMessageProvider.SetNonPropertyAttemptedValueIsInvalidAccessor(_ => InvalidModelProblem.NotConvertible);
+                options.ModelBindingMessageProvider.SetValueMustNotBeNullAccessor(_ => InvalidModelProblem.NotConvertible);
 
-                // JSON is UTF-8 (RFC 8259); UTF-16 cut in the middle of a character would be our mistake, a 500.
-                json.SupportedEncodings.Clear();
-                json.SupportedEncodings.Add(new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true));
+                // A login that lacks everything says so of each field.
+                options.ValidateComplexTypesIfChildValidationFails = true;
 
-                // Nor in UTF-16 to whoever asks for it by Accept-Charset, which no server has to hear (RFC 9110, 12.5.2).
+                // Not UTF-16 either where Accept-Charset asks for it, which a server may ignore (RFC 9110, 12.5.2).
                 var answers = options.OutputFormatters.OfType<SystemTextJsonOutputFormatter>().Single();
                 answers.SupportedEncodings.Clear();
                 answers.SupportedEncodings.Add(new UTF8Encoding(encoderShouldEmitUTF8Identifier: false));
@@ -58,9 +56,6 @@ public static class ApiServices
             .ConfigureApiBehaviorOptions(options =>
             {
                 options.InvalidModelStateResponseFactory = InvalidModelProblem.Create;
-
-                // Not around every action: ModelFilters.
-                options.SuppressModelStateInvalidFilter = true;
 
                 // A bare status from a filter (415) gets its body from the status code pages, like any other.
                 options.SuppressMapClientErrors = true;
@@ -72,11 +67,21 @@ public static class ApiServices
                 options.JsonSerializerOptions.AllowDuplicateProperties = false;
                 options.JsonSerializerOptions.NumberHandling = JsonNumberHandling.Strict;
                 options.JsonSerializerOptions.MaxDepth = 8;
-                options.JsonSerializerOptions.Converters.Add(new ExactEnumConverter(JsonNamingPolicy.CamelCase));
+                options.JsonSerializerOptions.Converters.Add(new EnumNameConverter(JsonNamingPolicy.CamelCase));
+                options.JsonSerializerOptions.Converters.Add(new UtcTimeConverter());
             });
+        services.AddOptions<MvcOptions>().Configure<IOptions<JsonOptions>, ILogger<SystemTextJsonInputFormatter>>((options, json, logger) =>
+        {
+            options.InputFormatters.Clear();
+            options.InputFormatters.Add(new JsonInputFormatter(json.Value, logger));
+        });
 
-        services.AddSingleton<IActionResultExecutor<ObjectResult>, GeneratedJson.Executor>();
-        services.AddSingleton<IConfigureOptions<MvcOptions>, ModelFilters>();
+        // For what is written without MVC.
+        services.ConfigureHttpJsonOptions(options =>
+        {
+            options.SerializerOptions.Converters.Add(new UtcTimeConverter());
+            options.SerializerOptions.TypeInfoResolverChain.Insert(0, ProblemJson.Default);
+        });
 
         services.AddRouting(options => options.LowercaseUrls = true);
 

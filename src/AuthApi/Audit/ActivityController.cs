@@ -9,7 +9,7 @@ namespace AuthApi.Audit;
 
 /// <summary>What happened to your account.</summary>
 [ApiController]
-[ProducesJson]
+[Produces("application/json")]
 [ResponseCache(NoStore = true)]
 [Tags("Sessions")]
 public sealed class ActivityController(AuditTrail trail) : ControllerBase

@@ -13,7 +13,6 @@ public static partial class AuditServices
         services.AddSingleton<AuditTrail>();
         services.AddSingleton(AuditTrail.Journal);
         services.AddHostedService<AuditRetention>();
-        services.AddRoomControllers(typeof(ActivityController));
         services.AddGeneratedJson(AuditJson.Default);
         return services;
     }

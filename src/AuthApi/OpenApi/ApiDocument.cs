@@ -71,6 +71,9 @@ internal static class ApiDocument
             options.SupportNonNullableReferenceTypes();
             options.NonNullableReferenceTypesAsRequired();
             options.OrderActionsBy(PlaceOf);
+
+            // It is served wherever GET is, and would double the document.
+            options.DocInclusionPredicate((_, call) => call.HttpMethod != HttpMethods.Head);
             options.OperationFilter<CommonAnswersFilter>();
             options.ParameterFilter<AllowedValuesFilter>();
             options.SchemaFilter<RequestSchemaFilter>();

@@ -33,7 +33,7 @@ internal sealed class RequestSchemaFilter : ISchemaFilter
             {
                 example[name] = value.DeepClone();
             }
-            else if (properties[name] is { PropertyType.IsEnum: true } choice)
+            else if (properties[name] is var choice && (Nullable.GetUnderlyingType(choice.PropertyType) ?? choice.PropertyType).IsEnum)
             {
                 // It is a reference in the document, which has no place for an example: what holds when it is left out.
                 example[name] = JsonNamingPolicy.CamelCase.ConvertName(choice.GetValue(Activator.CreateInstance(context.Type))!.ToString()!);

@@ -32,6 +32,12 @@ internal static partial class SwaggerUi
                 // Where the contract has it; Swashbuckle would redirect.
                 branch.Use((context, next) =>
                 {
+                    // Swashbuckle serves GET alone. The server sends no body to a HEAD, whatever is written.
+                    if (HttpMethods.IsHead(context.Request.Method))
+                    {
+                        context.Request.Method = HttpMethods.Get;
+                    }
+
                     if (context.Request.Path.Value is "/swagger/")
                     {
                         context.Request.Path = "/swagger/index.html";

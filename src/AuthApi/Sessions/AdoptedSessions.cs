@@ -1,6 +1,8 @@
 using AuthApi.Audit;
 using AuthApi.Security;
 using AuthApi.Storage;
+using Microsoft.AspNetCore.Mvc.ApplicationParts;
+using Microsoft.AspNetCore.Mvc.Controllers;
 
 namespace AuthApi.Sessions;
 
@@ -16,7 +18,21 @@ public static class AdoptedSessions
     {
         services.AddRecentAuthentication();
         services.AddStorage().AddAudit().AddSessions();
-        services.AddControllers();
+        services.AddControllers().ConfigureApplicationPartManager(parts => parts.FeatureProviders.Add(new SessionControllersOnly()));
         return services;
+    }
+
+    // MVC finds every controller of this assembly, and the adopter has a login and a logout already.
+    private sealed class SessionControllersOnly : IApplicationFeatureProvider<ControllerFeature>
+    {
+        private static readonly Type[] Adopted = [typeof(SessionsController), typeof(ActivityController)];
+
+        public void PopulateFeature(IEnumerable<ApplicationPart> parts, ControllerFeature feature)
+        {
+            foreach (var controller in feature.Controllers.Where(type => type.Assembly == typeof(SessionsController).Assembly && !Adopted.Contains(type)).ToList())
+            {
+                feature.Controllers.Remove(controller);
+            }
+        }
     }
 }

@@ -10,7 +10,7 @@ namespace AuthApi.Sessions;
 
 /// <summary>That you are here: the devices you are signed in on.</summary>
 [ApiController]
-[ProducesJson]
+[Produces("application/json")]
 [ResponseCache(NoStore = true)]
 [Tags("Sessions")]
 public sealed class SessionsController(

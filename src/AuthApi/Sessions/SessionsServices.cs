@@ -31,7 +31,6 @@ public static partial class SessionsServices
         services.AddOptions<SessionAuthenticationOptions>(IdentityConstants.ApplicationScheme)
             .Configure<IHostEnvironment>((options, environment) => options.AllowPlainHttp = environment.IsDevelopment());
         services.AddAuthorization();
-        services.AddRoomControllers(typeof(SessionsController));
         services.AddGeneratedJson(SessionsJson.Default);
         return services;
     }

@@ -36,7 +36,7 @@ internal static partial class Health
         }
         else if (probe is "live" || await IsReadyAsync(context))
         {
-            await context.Response.WriteJsonAsync(new HealthResponse(probe), HealthJson.Default.HealthResponse, "application/json; charset=utf-8");
+            await context.Response.WriteAsJsonAsync(new HealthResponse(probe), HealthJson.Default.HealthResponse);
         }
         else
         {

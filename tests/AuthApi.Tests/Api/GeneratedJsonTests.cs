@@ -1,8 +1,10 @@
 using System.Net.Http.Headers;
 using System.Text.Json.Serialization;
 using AuthApi.Tests.Harness;
+using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Mvc.ApiExplorer;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 
 namespace AuthApi.Tests.Api;
 
@@ -12,7 +14,8 @@ internal sealed class GeneratedJsonTests
     public async Task WhatEveryActionAnswersIsWrittenByGeneratedCode()
     {
         await using var application = new AuthApiApplication();
-        var contexts = application.Services.GetServices<JsonSerializerContext>().ToList();
+        var contexts = application.Services.GetRequiredService<IOptions<JsonOptions>>().Value.JsonSerializerOptions.TypeInfoResolverChain
+            .OfType<JsonSerializerContext>().ToList();
 
         var answers = application.Services.GetRequiredService<IApiDescriptionGroupCollectionProvider>().ApiDescriptionGroups.Items
             .SelectMany(group => group.Items)
@@ -28,22 +31,11 @@ internal sealed class GeneratedJsonTests
         Assert.That(answers.Where(type => contexts.All(context => context.GetTypeInfo(type) is null)), Is.Empty);
     }
 
-    [TestCase("/me/", true)]
-    [TestCase("/sessions/", true)]
-    [TestCase("/me/", false)]
-    [TestCase("/nowhere/", false)]
-    [TestCase("/health/live", false)]
-    public async Task AnAnswerSaysHowLongItIs(string path, bool isSignedIn)
-    {
-        await using var application = new AuthApiApplication();
-        using var browser = isSignedIn ? await application.NewLoggedInBrowserAsync() : application.NewBrowser();
-
-        using var response = await browser.GetAsync(path);
-
-        Assert.That(response.Content.Headers.ContentLength, Is.EqualTo((await response.Content.ReadAsByteArrayAsync()).Length).And.Positive);
-    }
-
     [TestCase("text/html")]
+    [TestCase("*/*")]
+    [TestCase("text/json")]
+    [TestCase("application/problem+json")]
+    [TestCase("application/json; charset=utf-16")]
     [TestCase("application/xml;q=0.9")]
     [TestCase("*/*;q=0")]
     [TestCase("nonsense")]

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
+using System.Text.Json.Nodes;
 using AuthApi.Tests.Harness;
 
 namespace AuthApi.Tests.Api;
@@ -46,9 +47,7 @@ internal sealed class ProblemTests
     [TestCase("""{"email":"a","password":"x","transport":"pigeon"}""", "transport")]
     [TestCase("""{"email":"a","password":"x","transport":0}""", "transport")]
     [TestCase("""{"email":"a","password":"x","transport":"0"}""", "transport")]
-    [TestCase("""{"email":"a","password":"x","transport":"COOKIE"}""", "transport")]
     [TestCase("""{"email":"a","password":"x","transport":"cookie, header"}""", "transport")]
-    [TestCase("""{"email":"a","password":"x","transport":null}""", "transport")]
     [TestCase("""{"email":"a","email":"b","password":"x"}""", "email", Description = "a key that comes twice")]
     [TestCase("""{"email":"a\ud800","password":"x"}""", "email", Description = "half a surrogate pair")]
     [TestCase("""{"email":"a","password":null}""", "password")]
@@ -58,6 +57,73 @@ internal sealed class ProblemTests
         using var response = await _browser.PostTextAsync("/login/", body);
 
         await response.ShouldBeInvalidAsync(field);
+    }
+
+    [TestCase("pigeon")]
+    [TestCase("cookie, header")]
+    public async Task A_wrong_enum_value_is_answered_with_the_right_ones(string transport)
+    {
+        using var response = await _browser.PostAsync("/login/", new { email = "a", password = "x", transport });
+
+        var problem = await response.ShouldBeProblemAsync(HttpStatusCode.BadRequest, "validation_failed");
+        Assert.That(problem["errors"]!["transport"]![0]!.GetValue<string>(), Is.EqualTo("This must be cookie or header."));
+    }
+
+    [TestCase("""{"transport":"Header"}""", "header")]
+    [TestCase("""{"transport":"HEADER"}""", "header")]
+    [TestCase("""{"transport":"Cookie","userName":null,"rememberMe":null}""", "cookie")]
+    [TestCase("""{"transport":null,"userName":"","rememberMe":null}""", "cookie")]
+    public async Task Enums_are_read_in_any_case_and_null_as_left_out(string optional, string transport)
+    {
+        await using var application = new AuthApiApplication();
+        using var browser = application.NewBrowser();
+        var body = JsonNode.Parse(optional)!.AsObject();
+        body["email"] = "ada@example.com";
+        body["password"] = Browser.Password;
+
+        using var registered = await browser.PostTextAsync("/register/", body.ToJsonString());
+        using var loggedIn = await browser.PostTextAsync("/login/", body.ToJsonString());
+
+        Assert.That(registered.StatusCode, Is.EqualTo(HttpStatusCode.Created));
+        Assert.That(loggedIn.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        Assert.That((await loggedIn.JsonAsync())["session"]!["transport"]!.GetValue<string>(), Is.EqualTo(transport));
+    }
+
+    [Test]
+    public async Task An_empty_login_names_every_field_it_lacks()
+    {
+        using var response = await _browser.PostTextAsync("/login/", "{}");
+
+        await response.ShouldBeInvalidAsync("email", "password");
+    }
+
+    [TestCase("abc")]
+    [TestCase("")]
+    [TestCase("1.5")]
+    [TestCase("99999999999")]
+    [TestCase("0")]
+    public async Task A_wrong_limit_is_answered_with_its_range(string limit)
+    {
+        using var response = await _browser.GetAsync($"/me/activity/?limit={limit}");
+
+        var problem = await response.ShouldBeProblemAsync(HttpStatusCode.BadRequest, "validation_failed");
+        Assert.That(problem["errors"]!["limit"]![0]!.GetValue<string>(), Is.EqualTo("This must be between 1 and 100."));
+    }
+
+    [Test]
+    public async Task Times_have_three_digits_and_a_Z()
+    {
+        await using var application = new AuthApiApplication();
+        application.Time.Advance(TimeSpan.FromTicks(12_340_000));
+        using var browser = await application.NewLoggedInBrowserAsync();
+
+        var session = (await (await browser.GetAsync("/me/")).JsonAsync())["session"]!;
+        var activity = (await (await browser.GetAsync("/me/activity/")).JsonAsync())["items"]![0]!;
+
+        foreach (var time in new[] { session["createdAt"], session["lastSeenAt"], session["expiresAt"], activity["at"] })
+        {
+            Assert.That(time!.GetValue<string>(), Does.Match(@"^2026-03-01T1\d:\d\d:\d\d\.\d{3}Z$"));
+        }
     }
 
     [Test]
@@ -71,7 +137,24 @@ internal sealed class ProblemTests
         Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.BadRequest).Or.EqualTo(HttpStatusCode.Unauthorized));
     }
 
+    [TestCase("utf-8")]
+    [TestCase("UTF-8")]
+    [TestCase("utf8")]
+    [TestCase("\"utf-8\"")]
+    public async Task Utf_8_may_be_spelled_in_any_way(string charset)
+    {
+        using var content = new StringContent("""{"email":"ada@example.com","password":"x"}""");
+        content.Headers.Remove("Content-Type");
+        content.Headers.TryAddWithoutValidation("Content-Type", $"application/json; charset={charset}");
+
+        using var response = await _browser.SendAsync(HttpMethod.Post, "/login/", content);
+
+        await response.ShouldBeProblemAsync(HttpStatusCode.Unauthorized, "invalid_credentials");
+    }
+
     [TestCase("utf-16")]
+    [TestCase("utf-7")]
+    [TestCase("nonsense")]
     [TestCase("iso-8859-1")]
     public async Task AnyCharsetButUtf8IsUnsupported(string charset)
     {
@@ -108,6 +191,9 @@ internal sealed class ProblemTests
     [TestCase("application/x-www-form-urlencoded")]
     [TestCase("multipart/form-data")]
     [TestCase("text/json")]
+    [TestCase("application/vnd.api+json")]
+    [TestCase("application/problem+json")]
+    [TestCase("application/*")]
     public async Task AnythingButApplicationJsonIsUnsupported(string contentType)
     {
         using var response = await _browser.PostTextAsync("/login/", """{"email":"ada@example.com","password":"x"}""", contentType);
@@ -161,7 +247,25 @@ internal sealed class ProblemTests
         await response.ShouldBeProblemAsync(HttpStatusCode.NotFound, "not_found");
     }
 
-    [TestCase("POST", "/me/", "GET")]
+    [TestCase("/me/")]
+    [TestCase("/sessions/")]
+    [TestCase("/me/activity/?limit=1")]
+    [TestCase("/health/live")]
+    [TestCase("/swagger/")]
+    [TestCase("/swagger/v1/swagger.json")]
+    [TestCase("/me/activity/?limit=0")]
+    [TestCase("/nowhere/")]
+    public async Task Head_is_answered_as_get_without_the_body(string path)
+    {
+        using var get = await _browser.GetAsync(path);
+        using var head = await _browser.SendAsync(HttpMethod.Head, path);
+
+        Assert.That(head.StatusCode, Is.EqualTo(get.StatusCode));
+        Assert.That(head.Content.Headers.ContentType, Is.EqualTo(get.Content.Headers.ContentType));
+        Assert.That(await head.Content.ReadAsByteArrayAsync(), Is.Empty);
+    }
+
+    [TestCase("POST", "/me/", "GET, HEAD")]
     [TestCase("GET", "/login/", "POST")]
     [TestCase("DELETE", "/register/", "POST")]
     public async Task AMethodThatAnAddressDoesNotTakeIsNotAllowed(string method, string path, string allowed)
@@ -169,7 +273,8 @@ internal sealed class ProblemTests
         using var response = await _browser.SendAsync(new HttpMethod(method), path);
 
         await response.ShouldBeProblemAsync(HttpStatusCode.MethodNotAllowed, "method_not_allowed");
-        Assert.That(response.Content.Headers.Allow, Is.EqualTo(new[] { allowed }));
+        Assert.That(response.Content.Headers.Allow, Is.EqualTo(allowed.Split(", ")));
+        Assert.That((await response.JsonAsync())["title"]!.GetValue<string>(), Does.EndWith($"it takes {allowed}."));
     }
 
     [Test]
