@@ -34,6 +34,7 @@ return await StartupErrors.RunAsync(args, async () =>
     app.UseHeaderLimit();
     app.UseHealth();
     app.UseMetrics();
+    app.UseRequestLimit();
     app.UseAllowedHosts();
     app.UseHttpsOnly();
     app.UseCrossSiteGuard();

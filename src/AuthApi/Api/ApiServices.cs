@@ -6,18 +6,13 @@ using Microsoft.AspNetCore.Mvc.Formatters;
 using Microsoft.AspNetCore.Mvc.ModelBinding;
 using Microsoft.AspNetCore.Mvc.ModelBinding.Metadata;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Options;
-using Microsoft.Net.Http.Headers;
 
 namespace AuthApi.Api;
 
 /// <summary>Registers what holds for every call: problems, strict JSON, small bodies.</summary>
 public static class ApiServices
 {
-    /// <summary>The largest body that is read, in bytes.</summary>
-    public const int MaxBody = 16 * 1024;
-
     // With a replacement character where bytes are not UTF-8.
     private static readonly UTF8Encoding ShownText = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: false);
 
@@ -85,22 +80,15 @@ public static class ApiServices
 
         services.AddRouting(options => options.LowercaseUrls = true);
 
-        // What a connection has to do goes to the thread pool by itself, and not in turn with others' through a queue for each core.
-        services.Configure<SocketTransportOptions>(options => options.IOQueueCount = 0);
+        // Bytes above ASCII in a header are opaque (RFC 9110, 5.5); by default one of them is a 400 before any call. A user agent is shown to people.
         services.Configure<KestrelServerOptions>(options =>
-        {
-            options.AddServerHeader = false;
-
-            // Bytes above ASCII in a header are opaque (RFC 9110, 5.5); by default one of them is a 400 before any call. A user agent is shown to people.
-            options.RequestHeaderEncodingSelector = static name => name == HeaderNames.UserAgent ? ShownText : Encoding.Latin1;
-            options.Limits.MaxRequestBodySize = MaxBody;
-
-            // Whoever sends no more than a line of its headers must not hold a connection for the default 30 seconds.
-            options.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
-
-            // Beyond this the server refuses by itself, without a body. Up to it, UseHeaderLimit says what is wrong.
-            options.Limits.MaxRequestHeadersTotalSize = 128 * 1024;
-        });
+            options.RequestHeaderEncodingSelector = static name => name switch
+            {
+                // The server closes without an answer where it reads a number of more than 20 digits by another encoding than its own.
+                "Content-Length" => null,
+                "User-Agent" => ShownText,
+                _ => Encoding.Latin1,
+            });
         return services;
     }
 

@@ -1,4 +1,5 @@
 using AuthApi.Api;
+using AuthApi.Startup;
 using Microsoft.Extensions.Primitives;
 
 namespace AuthApi.Security;

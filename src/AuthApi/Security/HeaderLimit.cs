@@ -1,5 +1,6 @@
 using System.Globalization;
 using AuthApi.Api;
+using AuthApi.Startup;
 using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
 

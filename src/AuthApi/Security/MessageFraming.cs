@@ -1,4 +1,5 @@
 using AuthApi.Api;
+using AuthApi.Startup;
 using Microsoft.Net.Http.Headers;
 
 namespace AuthApi.Security;

@@ -11,6 +11,7 @@ public static class StartupServices
     public static IServiceCollection AddStartup(this IServiceCollection services)
     {
         services.AddServiceManager();
+        services.AddServerLimits();
         services.AddConsoleFormat();
         services.AddHostedService<RunReport>();
         services.AddHostedService<BlockedThreads>();

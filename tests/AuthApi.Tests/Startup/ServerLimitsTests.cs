@@ -1,0 +1,115 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using AuthApi.Startup;
+using AuthApi.Tests.Harness;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+
+namespace AuthApi.Tests.Startup;
+
+/// <summary>Few bytes from clients without a session take little memory.</summary>
+internal sealed class ServerLimitsTests
+{
+    private const long Megabyte = 1024 * 1024;
+
+    // As in a container of 400 MB, of which the runtime gives the heap three quarters.
+    private static readonly Dictionary<string, string> LimitedMemory = new(StringComparer.Ordinal) { ["DOTNET_GCHeapHardLimit"] = "0x12C00000" };
+
+    private TemporaryFolder _folder = null!;
+
+    [SetUp]
+    public void SetUp() => _folder = new TemporaryFolder();
+
+    [TearDown]
+    public void TearDown() => _folder.Dispose();
+
+    [TestCase(7)]
+    [TestCase(30)]
+    public async Task Open_http2_requests_take_bounded_memory(int references)
+    {
+        await using var program = await StartAsync();
+        var floods = Enumerable.Range(0, 50).Select(_ => new Http2Flood()).ToList();
+
+        await Task.WhenAll(floods.Select(async flood =>
+        {
+            try
+            {
+                await flood.BeginAsync(program.Address.Port, streams: 100, references);
+            }
+            catch (IOException)
+            {
+                // The server may close the connection before it has read everything.
+            }
+        }));
+
+        await ShouldServeAsync(program);
+        floods.ForEach(flood => flood.Dispose());
+        await ShouldServeAsync(program);
+    }
+
+    [Test]
+    public async Task Unfinished_http1_headers_take_bounded_memory()
+    {
+        await using var program = await StartAsync("--urls=http://127.0.0.1:0");
+        var connections = new List<RawConnection>();
+        for (var i = 0; i < 1_500; i++)
+        {
+            var connection = await RawConnection.OpenAsync(program.Address);
+            connections.Add(connection);
+            await connection.SendAsync($"POST /login/ HTTP/1.1\r\nHost: localhost\r\nCookie: a={new string('x', i % 2 == 0 ? 31 * 1024 : 120 * 1024)}");
+        }
+
+        Assert.That(program.ResidentMemory, Is.LessThan(400 * Megabyte));
+        connections.ForEach(connection => connection.Dispose());
+        await ShouldServeAsync(program);
+    }
+
+    [Test]
+    public async Task A_limit_in_the_configuration_wins()
+    {
+        await using var application = new AuthApiApplication(settings: new()
+        {
+            ["Kestrel:Limits:MaxConcurrentConnections"] = "7",
+            ["Kestrel:Limits:Http2:MaxStreamsPerConnection"] = "5",
+        });
+
+        var limits = application.Services.GetRequiredService<IOptions<KestrelServerOptions>>().Value.Limits;
+
+        Assert.That((limits.MaxConcurrentConnections, limits.Http2.MaxStreamsPerConnection), Is.EqualTo((7, 5)));
+        Assert.That(limits.MaxRequestHeadersTotalSize, Is.EqualTo(32 * 1024));
+    }
+
+    [TestCase(1_024, 8_192, 768)]
+    [TestCase(20_000, 1_048_576, 15_000)]
+    [TestCase(100, 8_192, 16, Description = "never none")]
+    [TestCase(null, 256, 512)]
+    public void Connections_are_as_many_as_handles_and_memory_allow(long? handles, long megabytes, long expected)
+    {
+        Assert.That(ServerLimits.MaxConnections(handles, megabytes * Megabyte), Is.EqualTo(expected));
+    }
+
+    private static async Task ShouldServeAsync(RunningProgram program)
+    {
+        using var handler = new SocketsHttpHandler { SslOptions = { RemoteCertificateValidationCallback = (_, served, _, _) => served?.Subject == "CN=localhost" } };
+        using var client = new HttpClient(handler) { BaseAddress = program.Address };
+        using var response = await client.GetAsync(new Uri("/health/ready", UriKind.Relative));
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(program.ResidentMemory, Is.LessThan(450 * Megabyte));
+    }
+
+    private async Task<RunningProgram> StartAsync(params string[] arguments)
+    {
+        using var key = RSA.Create(2048);
+        using var certificate = new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1)
+            .CreateSelfSigned(TimeProvider.System.GetUtcNow().AddDays(-1), TimeProvider.System.GetUtcNow().AddDays(1));
+        var (pem, keyPem) = (Path.Combine(_folder.Path, "tls.pem"), Path.Combine(_folder.Path, "tls.key"));
+        await File.WriteAllTextAsync(pem, certificate.ExportCertificatePem());
+        await File.WriteAllTextAsync(keyPem, key.ExportPkcs8PrivateKeyPem());
+        return await RunningProgram.StartAsync(
+            _folder.Path,
+            LimitedMemory,
+            ["--urls=https://127.0.0.1:0", $"--Kestrel:Certificates:Default:Path={pem}", $"--Kestrel:Certificates:Default:KeyPath={keyPem}", "--RateLimiting:Enabled=true", .. arguments]);
+    }
+}
