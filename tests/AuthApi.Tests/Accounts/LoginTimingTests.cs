@@ -11,6 +11,7 @@ namespace AuthApi.Tests.Accounts;
 /// Whether a stopwatch tells why a login was refused (ASVS 6.3.8). Each round sends one login of each kind, so that whatever else the
 /// machine does falls on all of them, and each is compared with the wrong password of its own round.
 /// </summary>
+[NonParallelizable]
 internal sealed class LoginTimingTests
 {
     private const int WarmUpRounds = 10;

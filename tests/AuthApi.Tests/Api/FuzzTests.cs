@@ -17,6 +17,7 @@ namespace AuthApi.Tests.Api;
 /// <c>FUZZ_REQUESTS</c> says how many, <c>FUZZ_SEED</c> which; the same seed makes the same requests. One that failed is repeated by
 /// <c>FUZZ_FIRST</c>, its number, and <c>FUZZ_REQUESTS=1</c>.
 /// </remarks>
+[NonParallelizable]
 internal sealed partial class FuzzTests
 {
     private const int Clients = 4;

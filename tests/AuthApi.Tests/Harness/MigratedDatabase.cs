@@ -1,3 +1,6 @@
+using System.Diagnostics.CodeAnalysis;
+using Microsoft.Data.Sqlite;
+
 namespace AuthApi.Tests.Harness;
 
 /// <summary>A database file with all tables and no rows, made once by the program itself: a copy starts an application ten times as fast as the migrations do.</summary>
@@ -26,14 +29,28 @@ internal static class MigratedDatabase
     private static byte[] Create()
     {
         using var folder = new TemporaryFolder();
-        var path = Path.Combine(folder.Path, "auth.db");
-        using (var application = new AuthApiApplication(settings: new() { ["ConnectionStrings:Auth"] = $"Data Source={path};Pooling=False" }, migrated: false))
+        var made = Path.Combine(folder.Path, "made.db");
+        var template = Path.Combine(folder.Path, "template.db");
+        using (var application = new AuthApiApplication(settings: new() { ["ConnectionStrings:Auth"] = $"Data Source={made}" }, migrated: false))
         {
             application.StartServer();
+            Execute(made, "VACUUM INTO @file", template);
         }
 
-        // Closed by all, the file has what was in its log.
-        Assert.That(File.Exists(path + "-wal"), Is.False, "a template is whole without its log");
-        return File.ReadAllBytes(path);
+        Execute(template, "PRAGMA journal_mode=WAL");
+        return File.ReadAllBytes(template);
+    }
+
+    private static void Execute(string database, [ConstantExpected] string sql, string? file = null)
+    {
+        using var connection = new SqliteConnection($"Data Source={database};Pooling=False");
+        connection.Open();
+        using var command = new SqliteCommand(sql, connection);
+        if (file is not null)
+        {
+            command.Parameters.AddWithValue("@file", file);
+        }
+
+        command.ExecuteNonQuery();
     }
 }

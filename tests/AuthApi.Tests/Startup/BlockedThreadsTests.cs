@@ -8,6 +8,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace AuthApi.Tests.Startup;
 
 /// <summary>Whether anybody is answered while SQLite blocks the threads of others. The pool is the test's own, too.</summary>
+[NonParallelizable]
 internal sealed class BlockedThreadsTests
 {
     private static readonly int Usual = 2 * Environment.ProcessorCount;

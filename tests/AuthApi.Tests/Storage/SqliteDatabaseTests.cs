@@ -8,6 +8,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AuthApi.Tests.Storage;
 
+[NonParallelizable]
 internal sealed class SqliteDatabaseTests
 {
     private AuthApiApplication _application = null!;

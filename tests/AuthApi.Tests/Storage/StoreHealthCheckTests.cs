@@ -14,6 +14,7 @@ using Moq;
 namespace AuthApi.Tests.Storage;
 
 /// <summary>That the program says it is ready when it is, and only then.</summary>
+[NonParallelizable]
 internal sealed class StoreHealthCheckTests
 {
     private AuthApiApplication _application = null!;

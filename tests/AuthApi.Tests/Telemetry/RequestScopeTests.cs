@@ -9,6 +9,7 @@ using Microsoft.Extensions.Logging;
 namespace AuthApi.Tests.Telemetry;
 
 /// <summary>What a log line, and a problem, say of the request that they belong to.</summary>
+[NonParallelizable]
 internal sealed class RequestScopeTests
 {
     private const string TraceId = "0af7651916cd43dd8448eb211c80319c";

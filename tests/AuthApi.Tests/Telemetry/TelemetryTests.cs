@@ -17,6 +17,7 @@ using OpenTelemetry.Trace;
 namespace AuthApi.Tests.Telemetry;
 
 /// <summary>What operators see of the program from outside: at <c>/metrics</c>, and where OpenTelemetry sends it.</summary>
+[NonParallelizable]
 internal sealed partial class TelemetryTests
 {
     private const string Address = "ada@example.com";

@@ -1,0 +1,6 @@
+using AuthApi.Tests.Harness;
+
+// Fixtures share nothing but the process; those that measure time or what belongs to the process are [NonParallelizable].
+[assembly: Parallelizable(ParallelScope.Fixtures)]
+[assembly: LevelOfParallelism(3)]
+[assembly: Progress]
