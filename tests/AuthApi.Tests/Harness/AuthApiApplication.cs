@@ -56,7 +56,7 @@ internal sealed class AuthApiApplication : WebApplicationFactory<Program>
 
     public string DatabaseFile => Path.Combine(_folder.Path, "data", "auth.db");
 
-    /// <summary>A client that knows nothing of this application yet, over HTTPS unless told otherwise.</summary>
+    /// <summary>A client that knows nothing of this application yet, over HTTPS by default.</summary>
     public Browser NewBrowser(string scheme = "https", SessionTransport transport = SessionTransport.Cookie)
     {
         if (_kestrel)

@@ -79,7 +79,7 @@ internal sealed class Browser(HttpClient client, SessionTransport transport = Se
         return (await response.JsonAsync())["id"]!.GetValue<int>();
     }
 
-    /// <summary>Logs in and returns the session, as the API tells it.</summary>
+    /// <summary>Logs in and returns the session, as the API describes it.</summary>
     public async Task<JsonNode> LogInAsync(string email = "ada@example.com", string password = Password, bool rememberMe = false)
     {
         using var response = await PostAsync("/login/", new { email, password, rememberMe, transport = transport.ToString().ToLowerInvariant() });
@@ -87,7 +87,7 @@ internal sealed class Browser(HttpClient client, SessionTransport transport = Se
         return await KeepTokenAsync(response);
     }
 
-    /// <summary>Reauthenticates and returns the session, as the API tells it.</summary>
+    /// <summary>Reauthenticates and returns the session, as the API describes it.</summary>
     public async Task<JsonNode> ReauthenticateAsync()
     {
         using var response = await PostAsync("/reauthenticate/", new { password = Password });

@@ -76,7 +76,7 @@ internal sealed class RawConnection : IDisposable
         return status;
     }
 
-    /// <summary>Reads what comes until the server closes the connection.</summary>
+    /// <summary>Reads until the server closes the connection.</summary>
     /// <exception cref="TimeoutException">It did not close it.</exception>
     public async Task<byte[]> ReadToEndAsync()
     {

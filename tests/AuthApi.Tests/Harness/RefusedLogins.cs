@@ -5,7 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace AuthApi.Tests.Harness;
 
-/// <summary>The logins that are refused, each for a reason of its own that the answer must not tell.</summary>
+/// <summary>The logins that are refused, each for its own reason, which the answer must not show.</summary>
 internal static class RefusedLogins
 {
     public const string WrongPassword = "a wrong password";

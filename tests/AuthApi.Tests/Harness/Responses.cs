@@ -27,7 +27,7 @@ internal static class Responses
             Assert.That(problem["code"]!.GetValue<string>(), Is.EqualTo(code));
             Assert.That(problem["title"]!.GetValue<string>(), Is.Not.Empty);
             Assert.That(problem["traceId"]!.GetValue<string>(), Is.Not.Empty);
-            Assert.That(text, Does.Not.Contain("AuthApi.").And.Not.Contain("   at "), "no name or stack of ours");
+            Assert.That(text, Does.Not.Contain("AuthApi.").And.Not.Contain("   at "), "no type name and no stack trace");
         }
 
         return problem;

@@ -119,7 +119,7 @@ internal sealed partial class RunningProgram : IAsyncDisposable
         await kill.WaitForExitAsync();
     }
 
-    /// <summary>Ends the process at once, as <c>kill -9</c> does: nothing is flushed and nobody is told.</summary>
+    /// <summary>Ends the process at once, as <c>kill -9</c> does: nothing is flushed and no client is notified.</summary>
     public async Task KillAsync()
     {
         _process.Kill();

@@ -128,7 +128,7 @@ internal sealed partial class DocumentTests
     private static bool IsTest(string fixture, string test) => typeof(DocumentTests).Assembly.GetTypes()
         .Where(type => type.Name == fixture)
         .Any(type => test.Length == 0 || type.GetMethods().Any(method => method.Name == test
-            && (method.IsDefined(typeof(TestAttribute)) || method.IsDefined(typeof(TestCaseAttribute)))));
+            && (method.IsDefined(typeof(TestAttribute)) || method.IsDefined(typeof(TestCaseAttribute)) || method.IsDefined(typeof(TestCaseSourceAttribute)))));
 
     // An options class says its section by a constant; one that is added is found here without being listed.
     private static IEnumerable<(string Key, string Default)> Settings() =>

@@ -12,19 +12,17 @@ internal sealed class OpenApiDocumentTests
     private AuthApiApplication _application = null!;
     private Browser _browser = null!;
 
+    [OneTimeSetUp]
+    public void StartApplication() => _application = new AuthApiApplication();
+
+    [OneTimeTearDown]
+    public async Task EndApplication() => await _application.DisposeAsync();
+
     [SetUp]
-    public void SetUp()
-    {
-        _application = new AuthApiApplication();
-        _browser = _application.NewBrowser();
-    }
+    public void SetUp() => _browser = _application.NewBrowser();
 
     [TearDown]
-    public async Task TearDown()
-    {
-        _browser.Dispose();
-        await _application.DisposeAsync();
-    }
+    public void TearDown() => _browser.Dispose();
 
     [Test]
     public async Task TheKeptDocumentIsTheServedOne()
