@@ -34,9 +34,7 @@ public sealed record AuditEntry
     {
         public void Configure(EntityTypeBuilder<AuditEntry> builder)
         {
-            // Read by the view, which has those that are still in the journal too.
             builder.ToTable("AuditEntries");
-            builder.ToView("AuditTrail");
             builder.Property(entry => entry.Event).HasConversion<string>().HasMaxLength(64);
             builder.Property(entry => entry.Reason).HasMaxLength(64);
             builder.Property(entry => entry.IpAddress).HasMaxLength(45);

@@ -11,7 +11,6 @@ public static partial class AuditServices
     {
         services.AddValidatedOptions<AuditOptions>(AuditOptions.Section);
         services.AddSingleton<AuditTrail>();
-        services.AddSingleton(AuditTrail.Journal);
         services.AddHostedService<AuditRetention>();
         services.AddGeneratedJson(AuditJson.Default);
         return services;

@@ -3,38 +3,13 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AuthApi.Audit;
 
-/// <summary>
-/// What happened, in the order in which it was written. An entry is written in the transaction of what it reports, into a journal, from
-/// which it is moved to its place among the entries of its user later; it is read from both.
-/// </summary>
+/// <summary>What happened, in the order of writing. An entry is written in the transaction of what it reports, and keeps its place and its id.</summary>
 public sealed class AuditTrail(IDbContextFactory<AuthDbContext> contexts, GroupCommit commits)
 {
-    /// <summary>Where entries are written, and how they are moved.</summary>
-    internal static readonly Journal Journal = new(
-        """
-        INSERT INTO "AuditEntries" ("Id", "At", "Event", "UserId", "SessionId", "BySessionId", "Reason", "IpAddress", "UserAgent")
-        SELECT "Id", "At", "Event", "UserId", "SessionId", "BySessionId", "Reason", "IpAddress", "UserAgent" FROM "AuditJournal" ORDER BY "Id" LIMIT @p0
-        """,
-        """DELETE FROM "AuditJournal" WHERE "Id" IN (SELECT "Id" FROM "AuditJournal" ORDER BY "Id" LIMIT @p0)""")
-    {
-        // It numbers the entries, and goes on from the highest number there has been: an earlier version, which knows no journal, may have served
-        // the file in between.
-        Begin =
-        [
-            """
-            INSERT INTO sqlite_sequence (name, seq) SELECT 'AuditJournal', 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'AuditJournal')
-            """,
-            """
-            UPDATE sqlite_sequence SET seq = (SELECT seq FROM sqlite_sequence WHERE name = 'AuditEntries')
-            WHERE name = 'AuditJournal' AND seq < (SELECT seq FROM sqlite_sequence WHERE name = 'AuditEntries')
-            """,
-        ],
-    };
-
     /// <summary>Writes an entry now, in the transaction that <paramref name="connection"/> is in; what every logout does.</summary>
     public static Task InsertAsync(PreparedConnection connection, AuditEntry entry) => connection.Prepare(
         """
-        INSERT INTO "AuditJournal" ("At", "Event", "UserId", "SessionId", "BySessionId", "Reason", "IpAddress", "UserAgent")
+        INSERT INTO "AuditEntries" ("At", "Event", "UserId", "SessionId", "BySessionId", "Reason", "IpAddress", "UserAgent")
         VALUES (@p0, @p1, @p2, @p3, @p4, @p5, @p6, @p7)
         """,
         entry.At.ToUnixTimeMilliseconds(),

@@ -19,7 +19,6 @@ public static partial class SessionsServices
         services.AddSingleton<SessionMetrics>();
         services.AddSingleton<LastSeenTracker>();
         services.AddSingleton<IUserSessionStore, UserSessionStore>();
-        services.AddSingleton(UserSessionStore.Journal);
         services.AddSingleton<UserSessionManager>();
         services.AddScoped<LoadedUser>();
         services.AddSingleton<IInterceptor, UserChangeInterceptor>();

@@ -5,7 +5,7 @@ using AuthApi.Storage;
 namespace AuthApi.Sessions;
 
 /// <summary>
-/// Finds a session and all that its principal is made of, by two statements: what a session costs that is not at hand. And a user's sessions.
+/// Finds a session that is not cached, and all that its principal is made of, by two statements. And a user's sessions.
 /// </summary>
 internal static class StoredSessionQuery
 {
@@ -15,7 +15,7 @@ internal static class StoredSessionQuery
         s."AuthenticationMethods", s."Transport", s."RememberMe", s."IpAddress", s."UserAgent"
         """;
 
-    private const string SessionsOfUser = $"""SELECT {SessionColumns} FROM "LiveSessions" AS s WHERE s."UserId" = @p0""";
+    private const string SessionsOfUser = $"""SELECT {SessionColumns} FROM "UserSessions" AS s WHERE s."UserId" = @p0""";
 
     private const string SessionAndUser =
         $"""
@@ -23,7 +23,7 @@ internal static class StoredSessionQuery
             u."UserName", u."NormalizedUserName", u."Email", u."NormalizedEmail", u."EmailConfirmed", u."PasswordHash", u."SecurityStamp",
             u."ConcurrencyStamp", u."PhoneNumber", u."PhoneNumberConfirmed", u."TwoFactorEnabled", u."LockoutEnd", u."LockoutEnabled",
             u."AccessFailedCount", u."CreatedAt"
-        FROM "LiveSessions" AS s
+        FROM "UserSessions" AS s
         JOIN "AspNetUsers" AS u ON u."Id" = s."UserId"
         WHERE s."Key" = @p0 AND s."TokenHash" = @p1
         """;

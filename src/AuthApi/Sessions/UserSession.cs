@@ -18,8 +18,8 @@ public enum SessionTransport
 }
 
 /// <summary>
-/// A session is this row, and the row decides: who has signed in, since when, from where and how. An ended session has none: no reader
-/// finds it any more, and it is deleted a moment later.
+/// A session is this row, and the row decides: who has signed in, since when, from where and how. An ended session has
+/// no row.
 /// </summary>
 public sealed record UserSession
 {
@@ -72,9 +72,7 @@ public sealed record UserSession
     {
         public void Configure(EntityTypeBuilder<UserSession> builder)
         {
-            // Read by the view, which leaves out those whose end is written and whose row is still to be deleted.
             builder.ToTable("UserSessions");
-            builder.ToView("LiveSessions");
 
             // A row is taken out of each index, a page each: so there is but one beside the table, which is kept in the order of its key.
             builder.HasKey(session => session.Key);

@@ -7,17 +7,11 @@ using AuthApi.Storage;
 namespace AuthApi.Sessions;
 
 /// <summary>
-/// Sessions in the database. A session is never updated into being: a start inserts, and a last use or a renewal updates a row
-/// that is there or does nothing. An end is appended to a journal, in which the rows to be deleted wait; the view <c>LiveSessions</c>, which
-/// all reading goes by, has none of them.
+/// Sessions in the database. A session is never updated into being: a start inserts, a last use or a renewal updates a row
+/// that is there or does nothing, and an end deletes the row, in the transaction of its audit entry.
 /// </summary>
 internal sealed class UserSessionStore(ReadConnectionPool readers, GroupCommit commits) : IUserSessionStore
 {
-    /// <summary>Where ends are written, and how the rows go: in the order in which they lie.</summary>
-    public static readonly Journal Journal = new(
-        """DELETE FROM "UserSessions" WHERE "Key" IN (SELECT "Key" FROM "EndedSessions" ORDER BY "Key" LIMIT @p0)""",
-        """DELETE FROM "EndedSessions" WHERE "Key" IN (SELECT "Key" FROM "EndedSessions" ORDER BY "Key" LIMIT @p0)""");
-
     // Look-ups are not cancelled when a client hangs up: its logout would be lost with them.
     public Task<StoredSession?> FindAsync(TokenHash tokenHash) => readers.ReadAsync(connection => StoredSessionQuery.FindAsync(connection, tokenHash));
 
@@ -33,7 +27,7 @@ internal sealed class UserSessionStore(ReadConnectionPool readers, GroupCommit c
                 await EndOtherAsync(replaced, AuditEvent.SessionReplaced);
             }
 
-            if (await CountAsync(connection.Prepare("""SELECT count(*) FROM "LiveSessions" WHERE "UserId" = @p0""", session.UserId)) >= start.MaxPerUser)
+            if (await CountAsync(connection.Prepare("""SELECT count(*) FROM "UserSessions" WHERE "UserId" = @p0""", session.UserId)) >= start.MaxPerUser)
             {
                 // A session that has expired takes no room from one that lives.
                 var others = (await StoredSessionQuery.ListAsync(connection, session.UserId))
@@ -80,7 +74,7 @@ internal sealed class UserSessionStore(ReadConnectionPool readers, GroupCommit c
             var ended = new List<EndedSession>();
             foreach (var session in (await StoredSessionQuery.ListAsync(connection, userId)).Where(session => session.Id != except))
             {
-                if (await EndAsync(connection, session.TokenHash, cause.EntryFor(userId, session.Id, at)) is { } one)
+                if (await EndAsync(connection, userId, session.Id, cause, at) is { } one)
                 {
                     ended.Add(one);
                 }
@@ -95,7 +89,7 @@ internal sealed class UserSessionStore(ReadConnectionPool readers, GroupCommit c
             var renewed = await connection.Prepare(
                 """
                 UPDATE "UserSessions" SET "Key" = @p2, "TokenHash" = @p3, "AuthenticatedAt" = @p4
-                WHERE "Key" = (SELECT "Key" FROM "LiveSessions" WHERE "Key" = @p0 AND "TokenHash" = @p1 AND "Id" = @p5)
+                WHERE "Key" = @p0 AND "TokenHash" = @p1 AND "Id" = @p5
                 """,
                 session.Key,
                 session.TokenHash.ToArray(),
@@ -148,7 +142,7 @@ internal sealed class UserSessionStore(ReadConnectionPool readers, GroupCommit c
     }
 
     public Task<int> CountLiveAsync(DateTimeOffset now) => readers.ReadAsync(connection =>
-        CountAsync(connection.Prepare("""SELECT count(*) FROM "LiveSessions" WHERE "IdleExpiresAt" > @p0""", now.ToUnixTimeMilliseconds())));
+        CountAsync(connection.Prepare("""SELECT count(*) FROM "UserSessions" WHERE "IdleExpiresAt" > @p0""", now.ToUnixTimeMilliseconds())));
 
     private static async Task<int> CountAsync(DbCommand command) => Convert.ToInt32(await command.ExecuteScalarAsync(), CultureInfo.InvariantCulture);
 
@@ -157,7 +151,7 @@ internal sealed class UserSessionStore(ReadConnectionPool readers, GroupCommit c
         var expired = new List<Expired>();
         await using var rows = await connection.Prepare(
             """
-            SELECT "TokenHash", "UserId", "Id" FROM "LiveSessions" WHERE "Key" >= @p0 AND "IdleExpiresAt" <= @p1 ORDER BY "Key" LIMIT @p2
+            SELECT "TokenHash", "UserId", "Id" FROM "UserSessions" WHERE "Key" >= @p0 AND "IdleExpiresAt" <= @p1 ORDER BY "Key" LIMIT @p2
             """,
             from,
             now.ToUnixTimeMilliseconds(),
@@ -178,7 +172,7 @@ internal sealed class UserSessionStore(ReadConnectionPool readers, GroupCommit c
             var cause = new SessionEnd(AuditEvent.SessionExpired);
             foreach (var session in expired)
             {
-                if (await EndAsync(connection, session.TokenHash, cause.EntryFor(session.UserId, session.Id, now), expiredAt: now) is { } one)
+                if (await EndAsync(connection, session.UserId, session.Id, cause, now, onlyExpired: true) is { } one)
                 {
                     ended.Add(one);
                 }
@@ -208,33 +202,24 @@ internal sealed class UserSessionStore(ReadConnectionPool readers, GroupCommit c
         session.IpAddress,
         session.UserAgent).ExecuteNonQueryAsync();
 
-    // That it has ended is written into the journal, and only if it had not: the row, and what is in the index, are deleted later.
-    private static async Task<EndedSession?> EndAsync(PreparedConnection connection, TokenHash tokenHash, AuditEntry entry, DateTimeOffset? expiredAt = null)
+    // By its id, as its token may have been renewed since it was read. A delete that finds no row ended nothing: another call did, and wrote the entry.
+    private static async Task<EndedSession?> EndAsync(
+        PreparedConnection connection, int userId, Guid sessionId, SessionEnd cause, DateTimeOffset at, bool onlyExpired = false)
     {
-        var count = await connection.Prepare(
-            """
-            INSERT INTO "EndedSessions" ("Key")
-            SELECT "Key" FROM "LiveSessions" WHERE "Key" = @p0 AND "TokenHash" = @p1 AND "Id" = @p2 AND "IdleExpiresAt" <= @p3
-            """,
-            tokenHash.Prefix,
-            tokenHash.ToArray(),
-            entry.SessionId,
-            (expiredAt ?? DateTimeOffset.MaxValue).ToUnixTimeMilliseconds()).ExecuteNonQueryAsync();
-        if (count == 0)
+        var tokenHash = await connection.Prepare(
+            """DELETE FROM "UserSessions" WHERE "UserId" = @p0 AND "Id" = @p1 AND "IdleExpiresAt" <= @p2 RETURNING "TokenHash" """,
+            userId,
+            sessionId,
+            onlyExpired ? at.ToUnixTimeMilliseconds() : long.MaxValue).ExecuteScalarAsync();
+        if (tokenHash is not byte[] bytes)
         {
             return null;
         }
 
+        var entry = cause.EntryFor(userId, sessionId, at);
         await AuditTrail.InsertAsync(connection, entry);
-        return new EndedSession(entry.UserId!.Value, entry.SessionId!.Value, tokenHash, entry.Event, entry.Reason);
+        return new EndedSession(userId, sessionId, new TokenHash(bytes), entry.Event, entry.Reason);
     }
-
-    // By the token that it has now, which may have been renewed since it was read.
-    private static async Task<EndedSession?> EndAsync(PreparedConnection connection, int userId, Guid sessionId, SessionEnd cause, DateTimeOffset at) =>
-        await connection.Prepare(
-            """SELECT "TokenHash" FROM "LiveSessions" WHERE "UserId" = @p0 AND "Id" = @p1""", userId, sessionId).ExecuteScalarAsync() is byte[] tokenHash
-            ? await EndAsync(connection, new TokenHash(tokenHash), cause.EntryFor(userId, sessionId, at))
-            : null;
 
     private sealed record Expired(TokenHash TokenHash, int UserId, Guid Id);
 }

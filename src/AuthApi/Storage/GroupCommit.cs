@@ -24,16 +24,13 @@ public sealed partial class GroupCommit(SqliteDatabase database, StorageMetrics 
     private Task _writer = Task.CompletedTask;
     private PreparedConnection? _connection;
 
-    /// <summary>Something was committed, and whoever made it is about to be told. Raised by the writer, which waits.</summary>
-    internal event Action? Committed;
+    /// <summary>Raised on the writer's thread, which waits for it, when a batch is durable: how many writes it had.</summary>
+    internal event Action<int>? Committed;
 
     /// <summary>Runs <paramref name="write"/> and completes with its result when that is durable.</summary>
     /// <exception cref="StoreUnavailableException">The writer has stopped, because the program is ending.</exception>
     /// <exception cref="DbException">The store refused a statement, and nothing of this write was kept.</exception>
-    public Task<TResult> WriteAsync<TResult>(Func<PreparedConnection, Task<TResult>> write) => WriteAsync(new Write<TResult>(write, isNoted: true));
-
-    /// <summary>The same, without <see cref="Committed"/> for it.</summary>
-    internal Task<TResult> WriteUnnotedAsync<TResult>(Func<PreparedConnection, Task<TResult>> write) => WriteAsync(new Write<TResult>(write, isNoted: false));
+    public Task<TResult> WriteAsync<TResult>(Func<PreparedConnection, Task<TResult>> write) => WriteAsync(new Write<TResult>(write));
 
     /// <summary>Waits for a write as long as a client can be made to. The write goes on: it may yet be made.</summary>
     /// <exception cref="StoreUnavailableException">It took longer.</exception>
@@ -92,8 +89,8 @@ public sealed partial class GroupCommit(SqliteDatabase database, StorageMetrics 
             Log.BatchFailed(logger, batch.Count, exception.Message);
             Fail(batch, exception);
 
-            // Whoever came while this batch waited for the store has waited long enough to be told the same; but not for what nobody asked for.
-            while (batch.Exists(failed => failed.IsNoted) && _waiting.Reader.TryRead(out var write))
+            // What arrived while this batch waited for the store has waited long enough.
+            while (_waiting.Reader.TryRead(out var write))
             {
                 write.Fail(exception);
             }
@@ -144,11 +141,7 @@ public sealed partial class GroupCommit(SqliteDatabase database, StorageMetrics 
         }
 
         metrics.Committed(batch.Count, Stopwatch.GetElapsedTime(began));
-        if (batch.Exists(write => write.IsNoted))
-        {
-            Committed?.Invoke();
-        }
-
+        Committed?.Invoke(batch.Count);
         foreach (var write in batch)
         {
             write.Complete();
@@ -188,10 +181,8 @@ public sealed partial class GroupCommit(SqliteDatabase database, StorageMetrics 
         ? write.Task
         : Task.FromException<TResult>(new StoreUnavailableException("The program is ending and takes no more writes."));
 
-    private abstract class Write(bool isNoted)
+    private abstract class Write
     {
-        public bool IsNoted => isNoted;
-
         public abstract Task RunAsync(PreparedConnection connection);
 
         public abstract void Complete();
@@ -199,7 +190,7 @@ public sealed partial class GroupCommit(SqliteDatabase database, StorageMetrics 
         public abstract void Fail(Exception exception);
     }
 
-    private sealed class Write<TResult>(Func<PreparedConnection, Task<TResult>> write, bool isNoted) : Write(isNoted)
+    private sealed class Write<TResult>(Func<PreparedConnection, Task<TResult>> write) : Write
     {
         // Continuations run elsewhere: the writer must not be held up by what its callers do next.
         private readonly TaskCompletionSource<TResult> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);

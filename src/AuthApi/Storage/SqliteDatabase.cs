@@ -15,7 +15,7 @@ namespace AuthApi.Storage;
 public sealed partial class SqliteDatabase(SqliteConnectionStringBuilder connectionString, ILogger<SqliteDatabase> logger) : IDisposable
 {
     /// <summary>The last migration that there is.</summary>
-    internal const string LastMigration = "20261126120307_AppendEndsAndEntries";
+    internal const string LastMigration = "20261129095721_RemoveJournals";
 
     private const string Key = "ConnectionStrings:Auth";
 

@@ -31,7 +31,7 @@ public static class StorageServices
         services.AddSingleton<StorageMetrics>();
         services.AddSingleton<GroupCommit>();
         services.AddHostedService(provider => provider.GetRequiredService<GroupCommit>());
-        services.AddHostedService<JournalDrain>();
+        services.AddHostedService<WalCheckpointer>();
         services.AddExceptionHandler<StoreUnavailableExceptionHandler>();
         services.AddSingleton<StoreHealthCheck>();
         services.AddHealthChecks().AddCheck<StoreHealthCheck>("store");

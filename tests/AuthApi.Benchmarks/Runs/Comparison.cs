@@ -60,7 +60,7 @@ internal sealed class Comparison : IDisposable
 
             return new Comparison(plan)
             {
-                AuthApi = new Subject("AuthApi", servers["authapi"], cookies) { HasCache = true, Database = DataFolder.AuthApiDatabase(folder) },
+                AuthApi = new Subject("AuthApi", servers["authapi"], cookies) { HasCache = true, CopiesItsLog = true },
                 Stock = new Subject("Identity's stateless cookie", servers["stock"], [await StockLogin.GetCookieAsync(servers["stock"].Address)])
                 {
                     StatusAfterLogout = StatusCodes.Status200OK,

@@ -42,7 +42,7 @@ internal sealed class Flat(Subject few, Subject many)
         var folder = data.Add($"{sessions}");
         Progress.Say($"making {sessions:N0} sessions");
         await Seeds.MakeAsync(folder, sessions);
-        return new Subject($"{sessions:N0} sessions", await ServerProcess.StartAsync("authapi", folder), Seeds.Cookies(folder)) { HasCache = true, Database = DataFolder.AuthApiDatabase(folder) };
+        return new Subject($"{sessions:N0} sessions", await ServerProcess.StartAsync("authapi", folder), Seeds.Cookies(folder)) { HasCache = true, CopiesItsLog = true };
     }
 
     private void Measure(int sessions)

@@ -10,9 +10,7 @@ internal sealed class Subject(string title, ServerProcess server, IReadOnlyList<
 
     private const int UsedTogether = 200;
 
-    private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(100);
-
-    // As long as it takes, and more, to copy the database's log when the journals are empty.
+    // As long as it takes, and more, to copy the database's log.
     private static readonly TimeSpan CopyingTheLog = TimeSpan.FromMilliseconds(300);
 
     private readonly LoadGenerator _load = new(server);
@@ -27,8 +25,8 @@ internal sealed class Subject(string title, ServerProcess server, IReadOnlyList<
     /// <summary>Keeps sessions at hand that were used, so that it matters to a logout whether its session was.</summary>
     public bool HasCache { get; init; }
 
-    /// <summary>The database with the journals in which it leaves a part of each logout for later. That is waited for, and its CPU counted with the logouts'.</summary>
-    public string? Database { get; init; }
+    /// <summary>Whether it copies its database's log beside the logouts. That is waited for, and its CPU counted with the logouts'.</summary>
+    public bool CopiesItsLog { get; init; }
 
     /// <summary>What it answers to a token that was logged out.</summary>
     public int StatusAfterLogout { get; init; } = StatusCodes.Status401Unauthorized;
@@ -52,7 +50,7 @@ internal sealed class Subject(string title, ServerProcess server, IReadOnlyList<
 
         var load = _load.SendOnce(ending.ConvertAll(cookie => HttpRequests.Logout(server.EndPoint, cookie)), Ok, limit);
         _loggedOut.AddRange(ending[..load.Requests]);
-        return Database is null ? load : load with { ServerCpu = load.ServerCpu + WaitForLaterWork(Database) };
+        return CopiesItsLog ? load with { ServerCpu = load.ServerCpu + WaitForLaterWork() } : load;
     }
 
     /// <summary>Uses each session that was not used yet, in turn, until the time has passed.</summary>
@@ -69,14 +67,9 @@ internal sealed class Subject(string title, ServerProcess server, IReadOnlyList<
     public void Dispose() => server.Dispose();
 
     /// <returns>The CPU that it took.</returns>
-    private TimeSpan WaitForLaterWork(string database)
+    private TimeSpan WaitForLaterWork()
     {
         var before = server.CpuTime;
-        while (!Journals.AreEmpty(database))
-        {
-            Task.Delay(BetweenLooks).GetAwaiter().GetResult();
-        }
-
         Task.Delay(CopyingTheLog).GetAwaiter().GetResult();
         return server.CpuTime - before;
     }

@@ -206,7 +206,7 @@ internal sealed class SessionsControllerTests(SessionTransport transport)
     public async Task Logging_out_everywhere_is_one_transaction()
     {
         var commits = 0;
-        _application.Services.GetRequiredService<GroupCommit>().Committed += () => Interlocked.Increment(ref commits);
+        _application.Services.GetRequiredService<GroupCommit>().Committed += _ => Interlocked.Increment(ref commits);
 
         using var response = await _browser.LogOutAsync("all");
 

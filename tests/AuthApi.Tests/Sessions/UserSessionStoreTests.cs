@@ -203,11 +203,12 @@ internal sealed class UserSessionStoreTests
         Assert.That(await browser.MeAsync(), Is.EqualTo(System.Net.HttpStatusCode.Unauthorized));
     }
 
-    [TestCase("SELECT * FROM LiveSessions WHERE Key = 1 AND TokenHash = x'00'", "s USING INTEGER PRIMARY KEY (rowid=?)", "e USING INTEGER PRIMARY KEY (rowid=?)")]
-    [TestCase("SELECT s.Id, u.Id FROM LiveSessions s JOIN AspNetUsers u ON u.Id = s.UserId WHERE s.Key = 1 AND s.TokenHash = x'00'", "s USING INTEGER PRIMARY KEY (rowid=?)", "e USING INTEGER PRIMARY KEY (rowid=?)", "u USING INTEGER PRIMARY KEY (rowid=?)")]
-    [TestCase("SELECT * FROM LiveSessions WHERE UserId = 1", "s USING INDEX IX_UserSessions_UserId_Id (UserId=?)", "e USING INTEGER PRIMARY KEY (rowid=?)")]
+    [TestCase("SELECT * FROM UserSessions WHERE Key = 1 AND TokenHash = x'00'", "UserSessions USING INTEGER PRIMARY KEY (rowid=?)")]
+    [TestCase("SELECT s.Id, u.Id FROM UserSessions s JOIN AspNetUsers u ON u.Id = s.UserId WHERE s.Key = 1 AND s.TokenHash = x'00'", "s USING INTEGER PRIMARY KEY (rowid=?)", "u USING INTEGER PRIMARY KEY (rowid=?)")]
+    [TestCase("SELECT * FROM UserSessions WHERE UserId = 1", "UserSessions USING INDEX IX_UserSessions_UserId_Id (UserId=?)")]
     [TestCase("UPDATE UserSessions SET LastSeenAt = 1 WHERE UserId = 1 AND Id = 'x'", "UserSessions USING INDEX IX_UserSessions_UserId_Id (UserId=? AND Id=?)")]
-    [TestCase("SELECT * FROM AuditTrail WHERE UserId = 1 AND Id < 9 ORDER BY Id DESC LIMIT 5", "AuditEntries USING INDEX IX_AuditEntries_UserId_Id (UserId=? AND Id<?)", "AuditJournal USING INTEGER PRIMARY KEY (rowid<?)")]
+    [TestCase("DELETE FROM UserSessions WHERE UserId = 1 AND Id = 'x' AND IdleExpiresAt <= 1 RETURNING TokenHash", "UserSessions USING INDEX IX_UserSessions_UserId_Id (UserId=? AND Id=?)")]
+    [TestCase("SELECT * FROM AuditEntries WHERE UserId = 1 AND Id < 9 ORDER BY Id DESC LIMIT 5", "AuditEntries USING INDEX IX_AuditEntries_UserId_Id (UserId=? AND Id<?)")]
     public async Task EveryQueryGoesByAnIndex(string query, params string[] searches)
     {
         await using var connection = new SqliteConnection($"Data Source={_application.DatabaseFile};Pooling=False");

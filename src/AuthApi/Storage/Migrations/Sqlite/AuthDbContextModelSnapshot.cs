@@ -59,8 +59,6 @@ namespace AuthApi.Storage.Migrations.Sqlite
                     b.HasIndex("UserId", "Id");
 
                     b.ToTable("AuditEntries", (string)null);
-
-                    b.ToView("AuditTrail", (string)null);
                 });
 
             modelBuilder.Entity("AuthApi.Sessions.UserSession", b =>
@@ -121,8 +119,6 @@ namespace AuthApi.Storage.Migrations.Sqlite
                         .IsUnique();
 
                     b.ToTable("UserSessions", (string)null);
-
-                    b.ToView("LiveSessions", (string)null);
                 });
 
             modelBuilder.Entity("AuthApi.Storage.ApplicationUser", b =>
