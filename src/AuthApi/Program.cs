@@ -28,6 +28,7 @@ return await StartupErrors.RunAsync(args, async () =>
 
     app.UseSecurityHeaders();
     app.UseKnownProxies();
+    app.UsePathPrefix();
     app.UseProblems();
     app.UseAllowedOrigins();
     app.UseMessageFraming();
@@ -40,6 +41,7 @@ return await StartupErrors.RunAsync(args, async () =>
     app.UseCrossSiteGuard();
     app.UseAuthentication();
     app.UseRateLimits();
+    app.UseStartPage();
     app.UseOpenApi();
     app.UseAuthorization();
     app.MapControllers();

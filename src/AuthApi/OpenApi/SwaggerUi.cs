@@ -47,10 +47,24 @@ internal static partial class SwaggerUi
                 });
                 branch.UseFile(Script, "text/javascript; charset=utf-8");
                 branch.UseFile(Style, "text/css; charset=utf-8");
-                branch.UseSwagger(options => options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_0);
+                branch.UseSwagger(options =>
+                {
+                    options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_0;
+
+                    // Below a prefix the calls are there too.
+                    options.PreSerializeFilters.Add(static (document, request) =>
+                    {
+                        if (request.PathBase.HasValue)
+                        {
+                            document.Servers = [new OpenApiServer { Url = request.PathBase.ToUriComponent(), Description = document.Servers?.FirstOrDefault()?.Description }];
+                        }
+                    });
+                });
                 branch.UseSwaggerUI(options =>
                 {
                     options.DocumentTitle = "AuthApi";
+                    
+                    // The script asks for it beside the page, which may be below a prefix. Swagger UI itself would look for index.html in the page's address.
                     options.SwaggerEndpoint($"/swagger/{ApiDocument.Name}/swagger.json", "AuthApi");
                     options.DisplayRequestDuration();
                     options.DefaultModelsExpandDepth(0);

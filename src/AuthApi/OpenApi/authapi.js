@@ -5,5 +5,7 @@ window.fetch = (url, request) => {
   if (token && !/^session /i.test(token)) {
     request.headers.Authorization = 'Session ' + token.trim();
   }
-  return send(url, request);
+  // The document is beside this page, which may be below a path prefix.
+  const isDocument = new URL(url, location.href).pathname === '/swagger/v1/swagger.json';
+  return send(isDocument ? 'v1/swagger.json' : url, request);
 };

@@ -32,7 +32,7 @@ internal static partial class KnownProxies
         services.AddKnownKeys<KnownProxiesOptions>(KnownProxiesOptions.Section);
         services.AddOptions<KnownProxiesOptions>().Configure<IConfiguration>((options, configuration) =>
         {
-            // The framework's own switch believes everybody.
+            // The framework's own switch believes every client.
             if (configuration.GetValue<bool>("ForwardedHeaders_Enabled"))
             {
                 throw new ConfigurationException("ForwardedHeaders_Enabled", $"(ASPNETCORE_FORWARDEDHEADERS_ENABLED) would believe any client; name the proxies in {Key} instead.");
@@ -68,7 +68,7 @@ internal static partial class KnownProxies
                 }
                 else if (network.PrefixLength < MinPrefix)
                 {
-                    throw new ConfigurationException(Key, $"has '{text}', which would believe half the world: at least a /{MinPrefix}.");
+                    throw new ConfigurationException(Key, $"has '{text}', which is too large: at least a /{MinPrefix}.");
                 }
                 else
                 {
@@ -79,9 +79,9 @@ internal static partial class KnownProxies
     }
 
     /// <summary>
-    /// Takes the client's address, the scheme and the path prefix from the proxies that are named in the configuration, and from nobody
-    /// else. What another address forwards is not believed, and logged: that is a client's own invention, or a proxy that is missing in
-    /// the configuration.
+    /// Takes the client's address, the scheme and the path prefix from the proxies that are named in the configuration, and from no
+    /// other address. Forwarded headers of another address are ignored and logged: a client has made them up, or a proxy is missing in the
+    /// configuration.
     /// </summary>
     public static IApplicationBuilder UseKnownProxies(this WebApplication app)
     {
@@ -102,7 +102,7 @@ internal static partial class KnownProxies
             return next(context);
         });
 
-        // With none named, the middleware would believe everybody.
+        // With none named, the middleware would believe every client.
         return options.KnownProxies.Count + options.KnownIPNetworks.Count > 0 ? app.UseForwardedHeaders() : app;
     }
 

@@ -10,9 +10,8 @@ using Microsoft.Extensions.Options;
 namespace AuthApi.Security;
 
 /// <summary>
-/// Asks that the user has proved who they are a short while ago (ASVS 7.5.1). Where they have not, the answer is 403
-/// <c>reauthentication_required</c>. On an action it holds for every call of it; by
-/// <see cref="RecentAuthentication.IsRecentlyAuthenticatedAsync"/> it can be asked for within one.
+/// Requires that the user authenticated within <c>Sessions:RecentAuthentication</c> (ASVS 7.5.1), else 403 <c>reauthentication_required</c>. On an
+/// action it holds for every call; <see cref="RecentAuthentication.IsRecentlyAuthenticatedAsync"/> checks it within an action.
 /// </summary>
 [AttributeUsage(AttributeTargets.Class | AttributeTargets.Method)]
 public sealed class RequireRecentAuthenticationAttribute() : AuthorizeAttribute(PolicyName)
@@ -25,7 +24,7 @@ public sealed class RecentAuthenticationOptions : IValidatableObject
 {
     public const string Section = "Sessions";
 
-    /// <summary>How long a proof of who one is counts as recent.</summary>
+    /// <summary>How long an authentication counts as recent.</summary>
     public TimeSpan RecentAuthentication { get; set; } = TimeSpan.FromMinutes(10);
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
@@ -39,7 +38,7 @@ public sealed class RecentAuthenticationOptions : IValidatableObject
 
 internal static class RecentAuthentication
 {
-    /// <summary>Whether the user has proved who they are a short while ago, for an action that needs it in some of its calls.</summary>
+    /// <summary>Returns whether the user authenticated recently, for an action that requires it in some of its calls.</summary>
     public static async Task<bool> IsRecentlyAuthenticatedAsync(this HttpContext context) =>
         (await context.RequestServices.GetRequiredService<IAuthorizationService>()
             .AuthorizeAsync(context.User, RequireRecentAuthenticationAttribute.PolicyName)).Succeeded;

@@ -106,13 +106,32 @@ internal sealed class SwaggerUiTests
         Assert.That(_complaints.Single(), Does.Contain("Content Security Policy"));
     }
 
-    private async Task OpenAsync(string host)
+    [Test]
+    public async Task The_page_works_below_a_path_prefix()
+    {
+        await _program.DisposeAsync();
+        _program = await RunningProgram.StartAsync(_folder.Path, "--PathBase=/auth");
+
+        await OpenAsync("127.0.0.1", "/auth/");
+        Assert.That(_page.Url, Is.EqualTo($"{_origin}/auth/swagger/"), "where the root leads");
+        await ExecuteAsync("register", 201);
+        await ExecuteAsync("login", 200);
+        Assert.That((await _person.CookiesAsync()).Single().Path, Is.EqualTo("/"));
+        await ExecuteAsync("me", 200);
+        await ExecuteAsync("logout", 200);
+        await ExecuteAsync("me", 401);
+
+        Assert.That(await _person.CookiesAsync(), Is.Empty);
+        Assert.That(_complaints.Single(), Does.StartWith($"{_origin}/auth/me/"));
+    }
+
+    private async Task OpenAsync(string host, string path = "/swagger/")
     {
         _origin = $"http://{host}:{_program.Address.Port}";
         _page = await _person.NewPageAsync();
-        await _page.GotoAsync($"{_origin}/swagger/");
+        await _page.GotoAsync($"{_origin}{path}");
         await _page.Locator(".opblock").First.WaitForAsync();
-        await KeepAsync("open", path => _page.ScreenshotAsync(new() { Path = path, FullPage = true }));
+        await KeepAsync("open", file => _page.ScreenshotAsync(new() { Path = file, FullPage = true }));
     }
 
     /// <summary>Opens a call, presses its button, and returns the answer as the page shows it.</summary>

@@ -1,0 +1,79 @@
+using System.Diagnostics;
+using AuthApi.Startup;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace AuthApi.Security;
+
+/// <summary>
+/// Logs what the server itself rejects before any middleware runs: its answer is empty, and nothing else says why. The server reports such
+/// requests to the diagnostic listener of ASP.NET Core.
+/// </summary>
+internal sealed partial class ServerRejectionLog(DiagnosticListener diagnostics, TimeProvider time, ILogger<ServerRejectionLog> logger)
+    : IHostedService, IObserver<KeyValuePair<string, object?>>, IDisposable
+{
+    private const string BadRequest = "Microsoft.AspNetCore.Server.Kestrel.BadRequest";
+
+    // Of their own, or a port scanner's requests would hide the one line that an operator needs.
+    private readonly LogThrottle _withoutLength = new(time);
+    private readonly LogThrottle _others = new(time);
+
+    private IDisposable? _subscription;
+
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        // Of this one event only: others are made for each request as soon as somebody wants them.
+        _subscription = diagnostics.Subscribe(this, static name => name == BadRequest);
+        return Task.CompletedTask;
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public void OnNext(KeyValuePair<string, object?> value)
+    {
+        if (value.Value is not IFeatureCollection features || features.Get<IBadRequestExceptionFeature>()?.Error is not { } error)
+        {
+            return;
+        }
+
+        var address = features.Get<IHttpConnectionFeature>()?.RemoteIpAddress?.ToString();
+        if (IsHttp10WithoutLength(features.Get<IHttpRequestFeature>()))
+        {
+            if (_withoutLength.IsDue())
+            {
+                Log.WithoutLength(logger, address);
+            }
+        }
+        else if (_others.IsDue())
+        {
+            // Behind the colon the server quotes the request, which may be a token.
+            var reason = error.Message.Split(':')[0];
+            Log.Rejected(logger, address, (error as BadHttpRequestException)?.StatusCode ?? StatusCodes.Status400BadRequest, ShownValue.Of(reason));
+        }
+    }
+
+    public void OnCompleted()
+    {
+    }
+
+    public void OnError(Exception error)
+    {
+    }
+
+    public void Dispose() => _subscription?.Dispose();
+
+    private static bool IsHttp10WithoutLength(IHttpRequestFeature? request) =>
+        request is not null
+        && HttpProtocol.IsHttp10(request.Protocol)
+        && (HttpMethods.IsPost(request.Method) || HttpMethods.IsPut(request.Method))
+        && request.Headers.ContentLength is null
+        && request.Headers.TransferEncoding.Count == 0;
+
+    private static partial class Log
+    {
+        [LoggerMessage(1, LogLevel.Warning, "The server rejected an HTTP/1.0 POST or PUT without Content-Length from {IpAddress} with 400. A proxy that speaks HTTP/1.0, as nginx by default, needs 'proxy_http_version 1.1' (deploy/nginx.conf); a client can send 'Content-Length: 0'. Logged at most once a minute.")]
+        public static partial void WithoutLength(ILogger logger, string? ipAddress);
+
+        [LoggerMessage(2, LogLevel.Warning, "The server rejected a request from {IpAddress} with {Status}: {Reason}. The answer is empty. Logged at most once a minute.")]
+        public static partial void Rejected(ILogger logger, string? ipAddress, int status, string reason);
+    }
+}

@@ -1,0 +1,97 @@
+using System.Net;
+using AuthApi.Tests.Harness;
+
+namespace AuthApi.Tests.Security;
+
+internal sealed class PathPrefixTests
+{
+    private static readonly Dictionary<string, string?> Prefixed = new() { ["PathBase"] = "/auth" };
+
+    [TestCase("/auth", Description = "the proxy keeps the prefix")]
+    [TestCase("/AUTH")]
+    [TestCase("", Description = "the proxy takes it off, or a probe asks directly")]
+    public async Task The_api_is_served_below_the_prefix(string prefix)
+    {
+        await using var application = new AuthApiApplication(settings: Prefixed);
+        using var browser = application.NewBrowser();
+        using var register = await browser.PostAsync($"{prefix}/register/", new { email = "ada@example.com", password = Browser.Password });
+        using var login = await browser.PostAsync($"{prefix}/login/", new { email = "ada@example.com", password = Browser.Password });
+        using var me = await browser.GetAsync($"{prefix}/me/");
+        using var logout = await browser.PostAsync($"{prefix}/logout");
+        using var live = await browser.GetAsync($"{prefix}/health/live");
+        using var wrong = await browser.SendAsync(HttpMethod.Get, $"{prefix}/logout/");
+        using var after = await browser.GetAsync($"{prefix}/me/");
+
+        Assert.That(
+            new[] { register, login, me, logout, live, wrong, after }.Select(response => (int)response.StatusCode),
+            Is.EqualTo(new[] { 201, 200, 200, 200, 200, 405, 401 }));
+        Assert.That(login.SetCookies().Single(), Does.Contain("; path=/;").IgnoreCase, "__Host- allows no other");
+        Assert.That(logout.SetCookies().Single(), Does.Contain("; path=/;").IgnoreCase);
+    }
+
+    [TestCase("/authentic/me/")]
+    [TestCase("/other/me/")]
+    public async Task Another_prefix_is_not_found(string path)
+    {
+        await using var application = new AuthApiApplication(settings: Prefixed);
+        using var browser = application.NewBrowser();
+
+        using var response = await browser.GetAsync(path);
+
+        await response.ShouldBeProblemAsync(HttpStatusCode.NotFound, "not_found");
+    }
+
+    [TestCase("/auth", "/auth")]
+    [TestCase("/auth/", "/auth")]
+    [TestCase("/a/b-c_d.e~f", "/a/b-c_d.e~f")]
+    [TestCase("//evil.example", "/", Description = "would lead to another site")]
+    [TestCase("/\\evil.example", "/")]
+    [TestCase("/a/../b", "/")]
+    [TestCase("/a?b", "/")]
+    [TestCase("https://evil.example", "/")]
+    public async Task A_known_proxy_says_which_prefix_it_took_off(string forwarded, string server)
+    {
+        await using var application = new AuthApiApplication(settings: new() { ["ForwardedHeaders:KnownProxies"] = "127.0.0.1" }, kestrel: true);
+        using var browser = application.NewBrowser();
+
+        using var document = await browser.SendAsync(
+            HttpMethod.Get, "/swagger/v1/swagger.json", change: request => request.Headers.TryAddWithoutValidation("X-Forwarded-Prefix", forwarded));
+        using var start = await browser.SendAsync(HttpMethod.Get, "/", change: request =>
+        {
+            request.Headers.TryAddWithoutValidation("X-Forwarded-Prefix", forwarded);
+            request.Headers.Add("Accept", "text/html");
+        });
+
+        Assert.That((await document.JsonAsync())["servers"]![0]!["url"]!.GetValue<string>(), Is.EqualTo(server));
+        Assert.That(start.Headers.Location?.OriginalString, Is.EqualTo(server == "/" ? "swagger/" : $"{server}/swagger/"));
+    }
+
+    [Test]
+    public async Task A_stranger_does_not_say_the_prefix()
+    {
+        await using var application = new AuthApiApplication(settings: new() { ["ForwardedHeaders:KnownProxies"] = "192.0.2.1" }, kestrel: true);
+        using var browser = application.NewBrowser();
+
+        using var document = await browser.SendAsync(
+            HttpMethod.Get, "/swagger/v1/swagger.json", change: request => request.Headers.Add("X-Forwarded-Prefix", "/auth"));
+
+        Assert.That((await document.JsonAsync())["servers"]![0]!["url"]!.GetValue<string>(), Is.EqualTo("/"));
+    }
+
+    [TestCase("/auth", "/auth/me/", "/auth", Description = "kept and forwarded")]
+    [TestCase("/auth", "/me/", "/auth")]
+    [TestCase("/other", "/me/", "/auth", Description = "what is configured counts")]
+    public async Task A_configured_prefix_is_not_doubled(string forwarded, string path, string server)
+    {
+        await using var application = new AuthApiApplication(
+            settings: new() { ["ForwardedHeaders:KnownProxies"] = "127.0.0.1", ["PathBase"] = "/auth/" }, kestrel: true);
+        using var browser = application.NewBrowser();
+
+        using var me = await browser.SendAsync(HttpMethod.Get, path, change: request => request.Headers.Add("X-Forwarded-Prefix", forwarded));
+        using var document = await browser.SendAsync(
+            HttpMethod.Get, path.Replace("me/", "swagger/v1/swagger.json", StringComparison.Ordinal), change: request => request.Headers.Add("X-Forwarded-Prefix", forwarded));
+
+        await me.ShouldBeNotAuthenticatedAsync();
+        Assert.That((await document.JsonAsync())["servers"]![0]!["url"]!.GetValue<string>(), Is.EqualTo(server));
+    }
+}
