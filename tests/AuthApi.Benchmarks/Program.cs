@@ -3,33 +3,37 @@ using AuthApi.Benchmarks.Subjects;
 
 try
 {
-    // With no command: the comparison. The commands are how it starts what it compares, each in a process of its own.
     return args switch
     {
-        ["serve", "authapi", var folder, .. var settings] => Servers.RunAuthApi(folder, settings),
-        ["serve", "stock", var folder, .. var settings] => await Servers.RunStockAsync(folder, settings),
-        ["serve", "tickets", var folder] => await Servers.RunTicketsAsync(folder),
-        ["serve", ("bare" or "bare-transactions" or "bare-group") and var name, var folder] => await Servers.RunBareAsync(name, folder),
-        ["seed", var folder, var count] when int.TryParse(count, out var sessions) => await Seeding.RunAsync(folder, sessions),
-        ["seed", "tickets", var folder, var count] when int.TryParse(count, out var sessions) => await TicketsApplication.SeedAsync(folder, sessions),
-        ["flat"] => await Flat.RunAsync(sessions: 1_000_000),
-        ["flat", var count] when int.TryParse(count, out var sessions) => await Flat.RunAsync(sessions),
-        ["start"] => await Start.RunAsync(rounds: 10),
-        ["start", var count] when int.TryParse(count, out var rounds) => await Start.RunAsync(rounds),
-        ["login"] => await Login.RunAsync(rounds: 200),
-        ["login", var count] when int.TryParse(count, out var rounds) => await Login.RunAsync(rounds),
-        ["soak"] => await Soak.RunAsync(minutes: 10),
-        ["soak", var count] when int.TryParse(count, out var minutes) => await Soak.RunAsync(minutes),
-        ["memory", var count] when int.TryParse(count, out var sessions) => await Memory.RunAsync(sessions),
-        ["sustained"] => await Sustained.RunAsync(seconds: 30),
-        ["sustained", var count] when int.TryParse(count, out var seconds) => await Sustained.RunAsync(seconds),
-        ["flood"] => await Flood.RunAsync(connections: 64),
-        ["flood", var count] when int.TryParse(count, out var connections) => await Flood.RunAsync(connections),
+        // How this program starts what it measures, each in a process of its own.
+        ["serve", "stock", var folder, .. var more] => await Servers.RunStockAsync(folder, more),
+        ["serve", "tickets", var folder, .. var more] => await Servers.RunTicketsAsync(folder, more),
+        ["serve", "bare", var folder, "--urls", var url] => await Servers.RunBareAsync(new BareLog(), folder, url),
+        ["serve", "bare-group-commit", var folder, "--urls", var url] => await Servers.RunBareAsync(new BareGroupCommit(), folder, url),
+        ["seed", "stock", var folder, var count] => await StockSeeding.RunAsync(folder, int.Parse(count)),
+        ["seed", "tickets", var folder, var count] => await TicketsApplication.SeedAsync(folder, int.Parse(count)),
+        ["seed", var folder, var count, .. var program] => await Seeding.RunAsync(folder, int.Parse(count), program is [var path] ? path : RunOptions.BuiltAuthApi),
+
+        ["me", .. var more] => await RunAsync(more, MeRun.RunAsync),
+        ["logout", .. var more] => await RunAsync(more, LogoutRun.RunAsync),
+        ["login", .. var more] => await RunAsync(more, LoginRun.RunAsync),
+        ["tickets", .. var more] => await RunAsync(more, TicketsRun.RunAsync),
+        ["flood", .. var more] => await RunAsync(more, FloodRun.RunAsync),
+        ["sustained", .. var more] => await RunAsync(more, SustainedRun.RunAsync),
+        ["flat", .. var more] => await RunAsync(more, FlatRun.RunAsync),
+        ["start", .. var more] => await RunAsync(more, StartRun.RunAsync),
+        ["soak", .. var more] => await RunAsync(more, SoakRun.RunAsync),
+        ["memory", .. var more] => await RunAsync(more, MemoryRun.RunAsync),
+        ["check-wrk", .. var more] => await CheckWrk.RunAsync(RunOptions.Parse(more)),
         ["inner"] => InnerPieces.Run(),
-        [] => await Comparison.RunAsync(Plan.Full),
-        ["--quick"] => await Comparison.RunAsync(Plan.Quick),
+        [] or ["--quick" or "--against" or "--authapi" or "--rounds", ..] => await RunAsync(args, MeRun.RunAsync, LogoutRun.RunAsync, TicketsRun.RunAsync, LoginRun.RunAsync),
         _ => Usage(),
     };
+}
+catch (ArgumentException exception)
+{
+    Console.Error.WriteLine(exception.Message);
+    return Usage();
 }
 catch (Exception exception)
 {
@@ -38,23 +42,41 @@ catch (Exception exception)
     return 1;
 }
 
+static async Task<int> RunAsync(string[] arguments, params Func<RunOptions, Task>[] runs)
+{
+    var options = RunOptions.Parse(arguments);
+    Report.WriteHeader(options);
+    foreach (var run in runs)
+    {
+        await run(options);
+    }
+
+    return 0;
+}
+
 static int Usage()
 {
     Console.Error.WriteLine("""
-        Compares AuthApi with Identity's own cookie, with a ticket store and with bare Kestrel, over HTTP on this machine:
-            [--quick]                  the whole table and the goals; --quick has shorter and fewer rounds, and takes two minutes
-            flat [SESSIONS]            whether it matters that so many sessions live (1,000,000), beside as few as the measurement needs
-            start [ROUNDS]             from the start of the published program to its first answer, and its memory when it is idle (10)
-            login [ROUNDS]             how much longer than the hash of its password a login takes (200)
+        Measures AuthApi beside Identity's stateless cookie, a ticket store and bare Kestrel, over HTTP on this machine:
+            [OPTIONS]                  me, logout, tickets and login, one after the other
+            me                         GET /me/ over 32 and 256 connections, and as each session's first request
+            logout                     POST /logout/ of 20,000 sessions in a row over 32 and 256 connections, and of sessions used before
+            login                      logins one after the other, 100 at the same moment, and 20 while all cores are busy
+            tickets                    GET /me/ and POST /logout/ beside the framework's own answer, an ITicketStore on EF Core
+            flood [CONNECTIONS]        GET /me/ and POST /logout/ while so many connections (64) flood POST /login/
+            sustained [SECONDS]        logouts without a pause, for so long (30) a round
+            flat [SESSIONS]            a store with so many sessions (1,000,000) beside one with few
+            start                      from the start of the published program to its first response, and its memory when it is idle
             soak [MINUTES]             full load for so long (10): whether memory, handles and the write-ahead log level off
-            memory COUNT               what COUNT live sessions, each used, add to the memory of a server that was idle
-            sustained [SECONDS]        logouts without a pause, so long at a time (30), beside the stateless cookie's
-            flood [CONNECTIONS]        how long GET /me/ and POST /logout/ take while so many connections (64) flood POST /login/
+            memory [SESSIONS]          the memory of so many sessions (100,000), each used once
+            check-wrk                  whether the load generator and wrk agree
             inner                      what every request passes through, by BenchmarkDotNet: its time, and that it allocates nothing
-            seed FOLDER COUNT          a database with COUNT live sessions, and their tokens beside it
-            seed tickets FOLDER COUNT  the same for the ticket store
-            serve NAME FOLDER          one of the servers, until its standard input ends: authapi (settings of its own may follow),
-                                       stock, tickets, bare, bare-transactions, bare-group
+            seed FOLDER COUNT [DLL]    a database with COUNT live sessions, and their tokens beside it
+        Options:
+            --quick                    fewer and shorter rounds, to see that everything works
+            --rounds COUNT             so many rounds
+            --authapi DLL              measures this AuthApi.dll instead of the one built with this program
+            --against DLL              measures another build's AuthApi.dll beside it
         """);
     return 2;
 }

@@ -1,69 +1,82 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
+using AuthApi.Benchmarks.Subjects;
 using AuthApi.Benchmarks.Traffic;
 
 namespace AuthApi.Benchmarks.Runs;
 
-/// <summary>The comparison as Markdown.</summary>
+/// <summary>Writes what was measured, as Markdown on standard output: a table for each workload.</summary>
 internal static class Report
 {
-    private static readonly Func<Load, double> Rate = load => load.RequestsPerSecond;
-    private static readonly Func<Load, double> Cpu = load => load.CpuMicroseconds;
+    private static readonly Column[] Columns =
+    [
+        new("requests/s", load => load.RequestsPerSecond, "N0"),
+        new("p50, ms", load => load.Latencies.P50, "N2"),
+        new("p99, ms", load => load.Latencies.P99, "N2"),
+        new("max, ms", load => load.Latencies.Max, "N1"),
+        new("CPU, µs", load => load.CpuMicroseconds, "N0"),
+    ];
 
-    /// <summary>What the figures were taken on.</summary>
-    public static string Machine =>
-        $"{Environment.ProcessorCount} cores, client and server together; {RuntimeInformation.FrameworkDescription}; {LoadGenerator.Connections} keep-alive connections over loopback; warm; measured in turn.";
+    private static readonly Column[] Burst =
+    [
+        new("200", load => load.Served, "N0"),
+        new("refused", load => load.Refused, "N0"),
+        new("all answered after, s", load => load.Elapsed.TotalSeconds, "N2"),
+    ];
 
-    public static void Write(Comparison comparison, Figures figures)
+    private static readonly Column BusyAfter = new("busy after, ms", load => load.BusyAfter.TotalMilliseconds, "N0");
+
+    /// <summary>Writes what holds for all the tables.</summary>
+    public static void WriteHeader(RunOptions options) => Console.WriteLine($"""
+        AuthApi: {options.AuthApi}{(options.Against is null ? "" : $"; the other build: {options.Against}")}.
+        {Environment.ProcessorCount} cores, load generator and server together; {RuntimeInformation.FrameworkDescription}; keep-alive connections over loopback; all warm.
+        Each round measures every subject once. Figures are medians of the rounds; in parentheses the highest of all rounds. Ratios are taken within
+        a round: median (minimum to maximum). CPU is the server's, a request, with all that it does after its last response; "busy after" is how long that takes.
+        """);
+
+    /// <summary>Writes a workload's table, with AuthApi's ratios to all others.</summary>
+    /// <param name="title">The workload.</param>
+    /// <param name="rounds">What was measured.</param>
+    /// <param name="authApi">The subject whose ratios are written.</param>
+    /// <param name="notes">More about each subject, a line each.</param>
+    public static void Write(string title, Rounds rounds, Subject authApi, Func<Subject, string>? notes = null) => Write(title, rounds, authApi, Columns, notes);
+
+    /// <summary>Writes the table of requests at the same moment, some of which may be refused: a rate is that of the others, a latency that of all.</summary>
+    public static void WriteBurst(string title, Rounds rounds, Subject authApi) => Write(title, rounds, authApi, [.. Burst, .. Columns], notes: null);
+
+    private static void Write(string title, Rounds rounds, Subject authApi, Column[] columns, Func<Subject, string>? notes)
     {
-        var (authApi, stock, tickets) = (comparison.AuthApi, comparison.Stock, comparison.Tickets);
-        Console.WriteLine($"""
+        if (rounds.Subjects.SelectMany(rounds.Of).Any(load => load.BusyAfter > TimeSpan.Zero))
+        {
+            columns = [.. columns, BusyAfter];
+        }
 
-            {Machine}
-            Rates and CPU (the server's alone) are medians of the rounds.
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"""
 
-            | | `GET /me/`, requests/s | CPU µs | `POST /logout/`, requests/s | CPU µs | logout, the session's first request, requests/s | CPU µs |
-            |---|---:|---:|---:|---:|---:|---:|
-            {string.Join(Environment.NewLine, comparison.All.Select(subject => Row(subject, figures)))}
+            **{title}**, {rounds.Count} rounds
 
-            AuthApi's figure over the other's of the same round: median (least to most).
-
-            {Goal.Header}
-            {new Goal("`GET /me/`, requests/s, to the stateless cookie", 2.2).Row(figures.Me.Ratios(authApi, stock, Rate))}
-            {new Goal("`GET /me/`, CPU, to the stateless cookie", 0.4, AtMost: true).Row(figures.Me.Ratios(authApi, stock, Cpu))}
-            {new Goal("`GET /me/`, requests/s, to bare Kestrel", 0.7).Row(figures.Me.Ratios(authApi, comparison.Bare, Rate))}
-            {new Goal("`POST /logout/`, requests/s, to the stateless cookie's, which writes nothing", 1).Row(figures.Logout.Ratios(authApi, stock, Rate))}
-            {new Goal("`POST /logout/`, requests/s, to the one writer on bare Kestrel", 0.8).Row(figures.Logout.Ratios(authApi, comparison.BareGroup, Rate))}
-            {WithoutGoal("`POST /logout/`, CPU, to the stateless cookie", figures.Logout.Ratios(authApi, stock, Cpu))}
-            {WithoutGoal("logout as the first request, requests/s, to the stateless cookie", figures.FirstUse.Ratios(authApi, stock, Rate))}
-            {WithoutGoal("`GET /me/`, requests/s, to the ticket store", figures.Me.Ratios(authApi, tickets, Rate))}
-            {WithoutGoal("`POST /logout/`, requests/s, to the ticket store", figures.Logout.Ratios(authApi, tickets, Rate))}
-            {WithoutGoal("logout as the first request, requests/s, to the ticket store", figures.FirstUse.Ratios(authApi, tickets, Rate))}
-
-            - AuthApi as shipped: {Plan.MeSessions:N0} sessions take turns in `GET /me/`; every logout ends a session of its own, durably,
-              before it is answered. The session was used just before, except in the last two columns: there it and its user are first
-              read from the store.
-            - AuthApi's CPU has in it what it does of each logout after the answer: the row, and the index of the audit trail.
-            - The stateless cookie is logged out of over and over: its logout ends nothing and writes nothing.
-            - The ticket store and the two bare tables are as durable: a write-ahead log, synced at each commit.
-
-            Sent again to `GET /me/` at the end, after their logouts:
-            {string.Join(Environment.NewLine, comparison.All.Select(Replay))}
-            """);
+            | | {string.Join(" | ", columns.Select(column => column.Name))} |
+            |---|{string.Concat(columns.Select(_ => "---:|"))}
+            {string.Join(Environment.NewLine, rounds.Subjects.Select(subject => Row(rounds, subject, columns)))}
+            {string.Join(Environment.NewLine, rounds.Subjects.Where(subject => subject != authApi).Select(other => Ratios(rounds, authApi, other, columns)))}
+            """));
+        if (notes is not null)
+        {
+            Console.WriteLine($"\n{string.Join(Environment.NewLine, rounds.Subjects.Select(subject => $"- {notes(subject)}"))}");
+        }
     }
 
-    private static string Row(Subject subject, Figures figures) =>
-        $"| {subject.Title} | {Cells(figures.Me, subject)} | {Cells(figures.Logout, subject)} | {Cells(figures.FirstUse, subject)} |";
+    private static string Row(Rounds rounds, Subject subject, Column[] columns) =>
+        $"| {subject.Title} | {string.Join(" | ", columns.Select(column => Cell(column, [.. rounds.Of(subject).Select(column.Figure)])))} |";
 
-    private static string Cells(Rounds rounds, Subject subject) =>
-        rounds.Has(subject) ? $"{rounds.Median(subject, Rate):N0} | {rounds.Median(subject, Cpu):N0}" : "– | –";
-
-    private static string WithoutGoal(string name, List<double> ratios) => $"| {name} | | {ratios.Spread()} | |";
-
-    private static string Replay(Subject subject)
+    private static string Cell(Column column, List<double> figures)
     {
-        var loggedOut = subject.LoggedOut;
-        return subject.StatusAfterLogout == StatusCodes.Status200OK
-            ? $"- {subject.Title}, logged out {loggedOut:N0} times: answered 200 when sent {subject.Replay(1)} more time."
-            : $"- {subject.Title}, {subject.Replay(Plan.ReplayedTokens):N0} of {loggedOut:N0} ended sessions: each was answered 401.";
+        var median = figures.Median().ToString(column.Format, CultureInfo.InvariantCulture);
+        return column.Name.StartsWith("max", StringComparison.Ordinal) ? $"{median} ({figures.Max().ToString(column.Format, CultureInfo.InvariantCulture)})" : median;
     }
+
+    private static string Ratios(Rounds rounds, Subject authApi, Subject other, Column[] columns) =>
+        $"| *AuthApi / {other.Title}* | {string.Join(" | ", columns.Select(column => column == BusyAfter || Burst.Contains(column) ? "" : rounds.Ratios(authApi, other, column.Figure).Spread()))} |";
+
+    private sealed record Column(string Name, Func<Load, double> Figure, string Format);
 }

@@ -1,37 +1,40 @@
+using AuthApi.Benchmarks.Subjects;
 using AuthApi.Benchmarks.Traffic;
 
 namespace AuthApi.Benchmarks.Runs;
 
-/// <summary>What each subject came to in each round.</summary>
+/// <summary>The loads of each subject, round by round.</summary>
 internal sealed class Rounds
 {
     private readonly List<IReadOnlyDictionary<Subject, Load>> _rounds = [];
 
+    private Rounds(IReadOnlyList<Subject> subjects) => Subjects = subjects;
+
+    public IReadOnlyList<Subject> Subjects { get; }
+
+    public int Count => _rounds.Count;
+
+    /// <summary>Measures each subject once a round, another one first each time, so that a drift of the machine is shared by all.</summary>
     public static Rounds Measure(string name, int count, IReadOnlyList<Subject> subjects, Func<Subject, Load> measure)
     {
-        var rounds = new Rounds();
+        var rounds = new Rounds(subjects);
         for (var round = 0; round < count; round++)
         {
-            // Another one begins each time, so that a drift of the machine falls on all alike.
             var loads = Enumerable.Range(round, subjects.Count).Select(index => subjects[index % subjects.Count]).ToDictionary(subject => subject, measure);
             rounds._rounds.Add(loads);
-            Progress.Say($"{name}, round {round + 1} of {count}: {string.Join(", ", subjects.Select(subject => $"{loads[subject].RequestsPerSecond:N0}/s"))}");
+            Progress.Write($"{name}, round {round + 1} of {count}: {string.Join(", ", subjects.Select(subject => Describe(loads[subject])))}");
         }
 
         return rounds;
     }
 
-    public bool Has(Subject subject) => _rounds[0].ContainsKey(subject);
+    public IEnumerable<Load> Of(Subject subject) => _rounds.Select(round => round[subject]);
 
-    public double Median(Subject subject, Func<Load, double> figure) => _rounds.Select(round => figure(round[subject])).Median();
+    public double Median(Subject subject, Func<Load, double> figure) => Of(subject).Select(figure).Median();
 
     /// <summary>One subject's figure over another's, round by round.</summary>
     public List<double> Ratios(Subject subject, Subject other, Func<Load, double> figure) =>
         _rounds.ConvertAll(round => figure(round[subject]) / figure(round[other]));
-}
 
-/// <summary>The comparison's measurements.</summary>
-/// <param name="Me"><c>GET /me/</c>.</param>
-/// <param name="Logout"><c>POST /logout/</c>, the session used just before.</param>
-/// <param name="FirstUse"><c>POST /logout/</c> as the session's first request.</param>
-internal sealed record Figures(Rounds Me, Rounds Logout, Rounds FirstUse);
+    private static string Describe(Load load) => $"{load.RequestsPerSecond:N0}/s (p99 {load.Latencies.P99:N1} ms)";
+}

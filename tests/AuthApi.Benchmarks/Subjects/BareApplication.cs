@@ -25,17 +25,15 @@ internal sealed class BareApplication(BareLog log, IEnumerable<string> tokens)
     private readonly ConcurrentDictionary<TokenHash, byte[]> _sessions = new(
         tokens.Select(text => TokenHash.Of(Base64Url.DecodeFromChars(text))).Select(hash => KeyValuePair.Create(hash, Me)));
 
-    public static async Task RunAsync(BareLog log, string folder)
+    public static async Task RunAsync(BareLog log, string folder, Uri url)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(options => options.Listen(IPAddress.Loopback, 0));
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(options => options.Listen(IPEndPoint.Parse(url.Authority)));
         await using var app = builder.Build();
-        var application = new BareApplication(log, File.ReadLines(DataFolder.Tokens(folder)));
+        var application = new BareApplication(log, DataFolder.ReadTokens(folder));
         log.Open(DataFolder.BareDatabase(folder, log.GetType().Name), application._sessions.Keys);
         app.Run(application.AnswerAsync);
-        await app.StartAsync();
-        Console.WriteLine(ServerProcess.Listening + app.Urls.Single());
-        await app.WaitForShutdownAsync();
+        await app.RunAsync();
     }
 
     private Task AnswerAsync(HttpContext context)

@@ -14,9 +14,15 @@ internal class BareLog
     public virtual Task EndAsync(TokenHash hash) => Task.CompletedTask;
 }
 
-/// <summary>A row a session, by the hash of its token, in SQLite that syncs its log at each commit. One connection, kept open.</summary>
-internal abstract class BareTable : BareLog
+/// <summary>
+/// One writer that commits all waiting logouts together, into SQLite that syncs its log at each commit: a row a session, by the hash of its
+/// token. No timer: a batch is what gathered during the last commit.
+/// </summary>
+internal sealed class BareGroupCommit : BareLog
 {
+    private readonly Channel<(TokenHash Hash, TaskCompletionSource Ended)> _waiting =
+        Channel.CreateUnbounded<(TokenHash, TaskCompletionSource)>(new() { SingleReader = true });
+
     private readonly SqliteCommand _begin = new("BEGIN IMMEDIATE");
     private readonly SqliteCommand _commit = new("COMMIT");
     private readonly SqliteCommand _delete = new("DELETE FROM Sessions WHERE TokenHash = $hash");
@@ -40,59 +46,6 @@ internal abstract class BareTable : BareLog
         _begin.Prepare();
         _commit.Prepare();
         _delete.Prepare();
-    }
-
-    protected void Begin() => _begin.ExecuteNonQuery();
-
-    protected void Commit() => _commit.ExecuteNonQuery();
-
-    protected void Delete(TokenHash hash)
-    {
-        _hash.Value = hash.ToArray();
-        _delete.ExecuteNonQuery();
-    }
-
-    private void Fill(SqliteConnection connection, IEnumerable<TokenHash> sessions)
-    {
-        using var insert = new SqliteCommand("INSERT INTO Sessions VALUES ($hash)", connection);
-        var hash = insert.Parameters.Add("$hash", SqliteType.Blob);
-        Begin();
-        foreach (var session in sessions)
-        {
-            hash.Value = session.ToArray();
-            insert.ExecuteNonQuery();
-        }
-
-        Commit();
-    }
-}
-
-/// <summary>A transaction a logout.</summary>
-internal sealed class BareTransactions : BareTable
-{
-    private readonly Lock _connection = new();
-
-    // A statement outside a transaction is one by itself. More connections would only wait for each other's lock.
-    public override Task EndAsync(TokenHash hash)
-    {
-        lock (_connection)
-        {
-            Delete(hash);
-        }
-
-        return Task.CompletedTask;
-    }
-}
-
-/// <summary>One writer that commits all waiting logouts together. No timer: a batch is what gathered during the last commit.</summary>
-internal sealed class BareGroup : BareTable
-{
-    private readonly Channel<(TokenHash Hash, TaskCompletionSource Ended)> _waiting =
-        Channel.CreateUnbounded<(TokenHash, TaskCompletionSource)>(new() { SingleReader = true });
-
-    public override void Open(string path, IEnumerable<TokenHash> sessions)
-    {
-        base.Open(path, sessions);
         _ = Task.Run(WriteAsync);
     }
 
@@ -108,16 +61,31 @@ internal sealed class BareGroup : BareTable
         var batch = new List<TaskCompletionSource>();
         while (await _waiting.Reader.WaitToReadAsync())
         {
-            Begin();
+            _begin.ExecuteNonQuery();
             while (_waiting.Reader.TryRead(out var next))
             {
-                Delete(next.Hash);
+                _hash.Value = next.Hash.ToArray();
+                _delete.ExecuteNonQuery();
                 batch.Add(next.Ended);
             }
 
-            Commit();
+            _commit.ExecuteNonQuery();
             batch.ForEach(ended => ended.SetResult());
             batch.Clear();
         }
+    }
+
+    private void Fill(SqliteConnection connection, IEnumerable<TokenHash> sessions)
+    {
+        using var insert = new SqliteCommand("INSERT INTO Sessions VALUES ($hash)", connection);
+        var hash = insert.Parameters.Add("$hash", SqliteType.Blob);
+        _begin.ExecuteNonQuery();
+        foreach (var session in sessions)
+        {
+            hash.Value = session.ToArray();
+            insert.ExecuteNonQuery();
+        }
+
+        _commit.ExecuteNonQuery();
     }
 }

@@ -7,7 +7,8 @@ namespace AuthApi.Benchmarks.Subjects;
 
 /// <summary>
 /// Inserts entities by one prepared statement, written from EF Core's model, so that the rows are as EF Core would write them and
-/// a million of them take seconds. A generated key that is zero, or that the entity does not show, is left to the database.
+/// a million of them take seconds. A generated key that is zero, or that the entity does not show, is left to the database. So is
+/// a column that the table lacks, and a table that is not there gets no rows: the database may be another version's.
 /// </summary>
 internal sealed class BulkInsert<TEntity> : IDisposable
     where TEntity : class
@@ -21,7 +22,8 @@ internal sealed class BulkInsert<TEntity> : IDisposable
         var table = StoreObjectIdentifier.Create(entity, StoreObjectType.Table)!.Value;
         _command = transaction.Connection!.CreateCommand();
         _command.Transaction = transaction;
-        foreach (var property in entity.GetProperties().Where(property => !property.IsShadowProperty()))
+        var columns = ReadColumns(transaction, table.Name);
+        foreach (var property in entity.GetProperties().Where(property => !property.IsShadowProperty() && columns.Contains(property.GetColumnName(table))))
         {
             var parameter = new SqliteParameter { ParameterName = $"@p{_columns.Count}" };
             _command.Parameters.Add(parameter);
@@ -40,6 +42,11 @@ internal sealed class BulkInsert<TEntity> : IDisposable
 
     public void Insert(TEntity entity)
     {
+        if (_columns.Count == 0)
+        {
+            return;
+        }
+
         foreach (var (property, parameter) in _columns)
         {
             var value = property.GetGetter().GetClrValue(entity);
@@ -52,4 +59,20 @@ internal sealed class BulkInsert<TEntity> : IDisposable
     }
 
     public void Dispose() => _command.Dispose();
+
+    private static HashSet<string?> ReadColumns(DbTransaction transaction, string table)
+    {
+        using var command = transaction.Connection!.CreateCommand();
+        command.Transaction = transaction;
+        command.CommandText = "SELECT name FROM pragma_table_info($table)";
+        command.Parameters.Add(new SqliteParameter("$table", table));
+        using var reader = command.ExecuteReader();
+        var columns = new HashSet<string?>();
+        while (reader.Read())
+        {
+            columns.Add(reader.GetString(0));
+        }
+
+        return columns;
+    }
 }

@@ -1,6 +1,6 @@
 namespace AuthApi.Benchmarks.Subjects;
 
-/// <summary>Where one run keeps its databases; gone when the run ends.</summary>
+/// <summary>Where one run keeps its databases; deleted when the run ends.</summary>
 internal sealed class DataFolder : IDisposable
 {
     // Not the system's temporary folder: on many machines that is memory, where a durable commit costs nothing.
@@ -21,11 +21,13 @@ internal sealed class DataFolder : IDisposable
 
     public static string BareDatabase(string folder, string name) => System.IO.Path.Combine(folder, $"{name}.db");
 
-    /// <summary>The cookies of the ticket store's seeded sessions, one a line.</summary>
-    public static string TicketsCookies(string folder) => System.IO.Path.Combine(folder, "tickets.txt");
-
-    /// <summary>The seeded sessions' tokens, one a line.</summary>
+    /// <summary>The tokens of AuthApi's seeded sessions, one a line.</summary>
     public static string Tokens(string folder) => System.IO.Path.Combine(folder, "tokens.txt");
+
+    public static IEnumerable<string> ReadTokens(string folder) => File.ReadLines(Tokens(folder));
+
+    /// <summary>The cookies of another application's seeded sessions, one a line.</summary>
+    public static string Cookies(string folder) => System.IO.Path.Combine(folder, "cookies.txt");
 
     public void Dispose() => Directory.Delete(_path, recursive: true);
 }

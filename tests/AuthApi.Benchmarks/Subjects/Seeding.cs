@@ -1,53 +1,51 @@
 using System.Security.Cryptography;
-using AuthApi.Accounts;
 using AuthApi.Audit;
 using AuthApi.Benchmarks.Traffic;
 using AuthApi.Sessions;
 using AuthApi.Storage;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Storage;
-using Microsoft.Extensions.Options;
 
 namespace AuthApi.Benchmarks.Subjects;
 
 /// <summary>
 /// Makes live sessions as a login would: the user, the session and the audit entry, in AuthApi's own schema, without the password
-/// hash that makes each login cost a tenth of a second.
+/// hash that takes most of a login's time.
 /// </summary>
 internal static class Seeding
 {
     private const int SessionsPerUser = 10;
 
-    public static async Task<int> RunAsync(string folder, int count)
+    /// <param name="folder">Where the database is created.</param>
+    /// <param name="count">How many sessions.</param>
+    /// <param name="program">The <c>AuthApi.dll</c> that creates the database; another version's has a schema of its own.</param>
+    public static async Task<int> RunAsync(string folder, int count, string program)
     {
         var database = DataFolder.AuthApiDatabase(folder);
         if (File.Exists(database))
         {
-            Console.Error.WriteLine($"{database} is there already. Name a folder without one.");
+            Console.Error.WriteLine($"{database} exists already. Name a folder without one.");
             return 1;
         }
 
-        var builder = WebApplication.CreateBuilder(new WebApplicationOptions
+        Directory.CreateDirectory(folder);
+        using (await ServerProcess.StartAsync(ServerArguments.ForAuthApi(program, folder)))
         {
-            Args = ["--ConnectionStrings:Auth", $"Data Source={database}"],
-            ContentRootPath = AppContext.BaseDirectory,
-        });
-        builder.Services.AddStorage().AddAudit().AddSessions().AddAccounts();
-        await using var app = builder.Build();
-        await app.PrepareStorageAsync();
+        }
+
         await using var tokens = File.CreateText(DataFolder.Tokens(folder));
-        await SeedAsync(app.Services, tokens, count);
+        await SeedAsync($"Data Source={database}", tokens, count);
         return 0;
     }
 
-    private static async Task SeedAsync(IServiceProvider services, StreamWriter tokens, int count)
+    private static async Task SeedAsync(string connectionString, StreamWriter tokens, int count)
     {
-        var now = services.GetRequiredService<TimeProvider>().GetUtcNow();
-        var limits = services.GetRequiredService<IOptions<UserSessionOptions>>().Value;
-        await using var context = await services.GetRequiredService<IDbContextFactory<AuthDbContext>>().CreateDbContextAsync();
+        var now = TimeProvider.System.GetUtcNow();
+        var limits = new UserSessionOptions();
+        await using var context = new AuthDbContext(new DbContextOptionsBuilder<AuthDbContext>().UseSqlite(connectionString).Options);
         await context.Database.OpenConnectionAsync();
 
-        // Nobody is told of a session before all are there, so nothing needs to be durable on the way.
+        // No session is used before all are committed, so nothing needs to be durable on the way.
         await context.Database.ExecuteSqlRawAsync("PRAGMA synchronous=OFF; PRAGMA cache_size=-500000;");
         await using var transaction = await context.Database.BeginTransactionAsync();
         using var users = new BulkInsert<ApplicationUser>(context, transaction.GetDbTransaction());

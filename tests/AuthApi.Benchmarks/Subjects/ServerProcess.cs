@@ -1,27 +1,38 @@
 using System.Diagnostics;
 using System.Net;
+using System.Net.Sockets;
+using AuthApi.Benchmarks.Traffic;
 
 namespace AuthApi.Benchmarks.Subjects;
 
-/// <summary>A server in a process of its own, ready to be asked.</summary>
+/// <summary>A server in a process of its own on a free port of this machine, until it is disposed or this program ends.</summary>
 internal sealed class ServerProcess : IDisposable
 {
-    public const string Listening = "Now listening on: ";
-    private static readonly TimeSpan MaxStart = TimeSpan.FromMinutes(1);
-    private static readonly TimeSpan MaxEnd = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan BetweenTries = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan MaxStart = TimeSpan.FromMinutes(2);
+
+    private static readonly TimeSpan MaxBusy = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(50);
+
+    // The system counts in hundredths of a second, and an idle runtime uses some of them.
+    private static readonly TimeSpan Noise = TimeSpan.FromMilliseconds(20);
 
     private readonly Process _process;
+    private readonly ServerOutput _output;
 
-    private ServerProcess(Process process, Uri address)
+    private ServerProcess(Process process, ServerOutput output, IPEndPoint endPoint)
     {
         _process = process;
-        Address = address;
-        EndPoint = IPEndPoint.Parse(address.Authority);
+        _output = output;
+        EndPoint = endPoint;
+        AppDomain.CurrentDomain.ProcessExit += KillAtExit;
     }
 
-    public Uri Address { get; }
-
     public IPEndPoint EndPoint { get; }
+
+    public Uri Address => new($"http://{EndPoint}");
+
+    public Process Process => _process;
 
     /// <summary>What all the process's threads have used so far.</summary>
     public TimeSpan CpuTime => _process.TotalProcessorTime;
@@ -46,56 +57,91 @@ internal sealed class ServerProcess : IDisposable
         }
     }
 
-    /// <summary>Starts a server and completes when it says where it listens.</summary>
-    /// <param name="application">Which one, as the command line names it.</param>
-    /// <param name="folder">Where its database lies.</param>
-    /// <param name="settings">AuthApi's settings that are not its own, as on its command line.</param>
+    /// <summary>Starts a server and completes when it has sent its first response.</summary>
+    /// <param name="arguments">The arguments of <c>dotnet</c>: the program and its own, without its address.</param>
+    /// <param name="request">Its first request.</param>
+    /// <param name="expectedStatus">The status of the response, or null for any.</param>
     /// <exception cref="InvalidOperationException">It ended instead.</exception>
-    public static async Task<ServerProcess> StartAsync(string application, string folder, params string[] settings)
+    public static async Task<ServerProcess> StartAsync(IReadOnlyList<string> arguments, Func<IPEndPoint, byte[]>? request = null, int? expectedStatus = null)
     {
-        var process = ChildProcess.Start(["serve", application, folder, .. settings]);
+        var endPoint = FindFreePort();
+        var info = new ProcessStartInfo("dotnet", [.. arguments, "--urls", $"http://{endPoint}"])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        var process = Process.Start(info)!;
+        var server = new ServerProcess(process, new ServerOutput(process), endPoint);
         try
         {
-            var address = await ReadAddressAsync(process.StandardOutput);
-
-            // What it logs is not read, but must be taken, or it would wait for that.
-            _ = process.StandardOutput.BaseStream.CopyToAsync(Stream.Null);
-            return new ServerProcess(process, address);
+            using var connection = await server.ConnectAsync();
+            connection.Exchange(request?.Invoke(endPoint) ?? HttpRequests.Me(endPoint, "none=none"), expectedStatus);
+            return server;
         }
         catch
         {
-            End(process);
+            server.Dispose();
             throw;
         }
     }
 
-    public void Dispose() => End(_process);
-
-    private static async Task<Uri> ReadAddressAsync(StreamReader output)
+    /// <summary>Waits until the server does nothing for so long, or until two minutes have passed.</summary>
+    /// <returns>The CPU that it used, and for how long it was busy.</returns>
+    public (TimeSpan Cpu, TimeSpan Busy) WaitUntilIdle(TimeSpan idle)
     {
-        using var limit = new CancellationTokenSource(MaxStart);
-        var lines = new List<string>();
-        while (await output.ReadLineAsync(limit.Token) is { } line)
+        var (startedAt, before) = (Stopwatch.GetTimestamp(), CpuTime);
+        var (busy, counted) = (TimeSpan.Zero, before);
+        while (Stopwatch.GetElapsedTime(startedAt) is var elapsed && elapsed < busy + idle && elapsed < MaxBusy)
         {
-            lines.Add(line);
-            var at = line.IndexOf(Listening, StringComparison.Ordinal);
-            if (at >= 0)
+            Task.Delay(BetweenLooks).GetAwaiter().GetResult();
+            if (CpuTime is var now && now > counted + Noise)
             {
-                return new Uri(line[(at + Listening.Length)..]);
+                (busy, counted) = (Stopwatch.GetElapsedTime(startedAt), now);
             }
         }
 
-        throw new InvalidOperationException($"The server did not start. It said: {string.Join(Environment.NewLine, lines)}");
+        return (CpuTime - before, busy);
     }
 
-    private static void End(Process process)
+    public void Dispose()
     {
-        process.StandardInput.Close();
-        if (!process.WaitForExit(MaxEnd))
+        AppDomain.CurrentDomain.ProcessExit -= KillAtExit;
+        if (!_process.HasExited)
         {
-            process.Kill();
+            _process.Kill();
+            _process.WaitForExit();
         }
 
-        process.Dispose();
+        _process.Dispose();
     }
+
+    private static IPEndPoint FindFreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return (IPEndPoint)listener.LocalEndpoint;
+    }
+
+    private async Task<KeepAliveConnection> ConnectAsync()
+    {
+        var startedAt = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                return new KeepAliveConnection(EndPoint);
+            }
+            catch (SocketException) when (!_process.HasExited && Stopwatch.GetElapsedTime(startedAt) < MaxStart)
+            {
+                await Task.Delay(BetweenTries);
+            }
+            catch (SocketException exception)
+            {
+                throw new InvalidOperationException($"The server did not start. It wrote:\n{_output}", exception);
+            }
+        }
+    }
+
+    private void KillAtExit(object? sender, EventArgs e) => _process.Kill();
 }

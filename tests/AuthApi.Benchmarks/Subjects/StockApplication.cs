@@ -18,8 +18,7 @@ internal static class StockApplication
 {
     public static async Task RunAsync(string[] args, string folder)
     {
-        await using var app = Build<StockDbContext>(args, folder, builder =>
-            builder.Services.AddDbContext<StockDbContext>(options => options.UseSqlite(builder.Configuration.GetConnectionString("Auth"))));
+        await using var app = Build<StockDbContext>(args, folder, AddDatabase);
         await CreateDatabaseAsync<StockDbContext>(app);
         await app.RunAsync();
     }
@@ -44,6 +43,9 @@ internal static class StockApplication
         app.MapControllers();
         return app;
     }
+
+    public static void AddDatabase(WebApplicationBuilder builder) =>
+        builder.Services.AddDbContext<StockDbContext>(options => options.UseSqlite(builder.Configuration.GetConnectionString("Auth")));
 
     public static async Task CreateDatabaseAsync<TContext>(WebApplication app)
         where TContext : DbContext

@@ -13,7 +13,7 @@ namespace AuthApi.Benchmarks.Subjects;
 /// cookie holds a key, and the identity lies in a row that every request reads and the logout deletes.
 /// </summary>
 /// <remarks>
-/// EF Core makes the file with a write-ahead log, which SQLite syncs at each commit (<c>synchronous=FULL</c>) unless told otherwise,
+/// EF Core makes the file with a write-ahead log, which SQLite syncs at each commit (<c>synchronous=FULL</c>) by default,
 /// so its logout is as durable as AuthApi's.
 /// </remarks>
 internal static class TicketsApplication
@@ -35,14 +35,14 @@ internal static class TicketsApplication
         await using var app = StockApplication.Build<TicketsDbContext>(args, folder, AddTickets);
         await StockApplication.CreateDatabaseAsync<TicketsDbContext>(app);
         await using var scope = app.Services.CreateAsyncScope();
-        var principal = await CreatePrincipalAsync(scope.ServiceProvider);
+        var principal = await StockSeeding.CreatePrincipalAsync(scope.ServiceProvider);
         var cookieOptions = scope.ServiceProvider.GetRequiredService<IOptionsMonitor<CookieAuthenticationOptions>>().Get(IdentityConstants.ApplicationScheme);
         var now = scope.ServiceProvider.GetRequiredService<TimeProvider>().GetUtcNow();
 
         var context = scope.ServiceProvider.GetRequiredService<TicketsDbContext>();
         await using var transaction = await context.Database.BeginTransactionAsync();
         using var rows = new BulkInsert<SessionTicket>(context, transaction.GetDbTransaction());
-        await using var cookies = File.CreateText(DataFolder.TicketsCookies(folder));
+        await using var cookies = File.CreateText(DataFolder.Cookies(folder));
         for (var made = 0; made < count; made++)
         {
             var properties = new AuthenticationProperties { IssuedUtc = now, ExpiresUtc = now + cookieOptions.ExpireTimeSpan };
@@ -63,20 +63,5 @@ internal static class TicketsApplication
         builder.Services.AddSingleton<ITicketStore, TicketStore>();
         builder.Services.AddOptions<CookieAuthenticationOptions>(IdentityConstants.ApplicationScheme)
             .Configure<ITicketStore>((options, store) => options.SessionStore = store);
-    }
-
-    private static async Task<ClaimsPrincipal> CreatePrincipalAsync(IServiceProvider services)
-    {
-        var user = new StockUser { Email = StockLogin.Email, UserName = StockLogin.Email };
-        var created = await services.GetRequiredService<UserManager<StockUser>>().CreateAsync(user, StockLogin.Password);
-        if (!created.Succeeded)
-        {
-            throw new InvalidOperationException($"The user could not be made: {created}");
-        }
-
-        // As a login with a password does.
-        var principal = await services.GetRequiredService<IUserClaimsPrincipalFactory<StockUser>>().CreateAsync(user);
-        principal.Identities.First().AddClaim(new Claim("amr", "pwd"));
-        return principal;
     }
 }

@@ -1,88 +1,92 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
 
 namespace AuthApi.Benchmarks.Traffic;
 
-/// <summary>
-/// One connection that sends a request and reads its whole answer, again and again. It blocks: on a thread of its own that
-/// costs less than asynchronous reading, and the load generator shares its machine with the server that is measured.
-/// </summary>
-internal sealed class KeepAliveConnection : IDisposable
+/// <summary>One connection that sends a request and reads its whole response, again and again. Sending and reading block.</summary>
+/// <remarks>It is a <see cref="Socket"/> so that <see cref="Socket.Select(System.Collections.IList?, System.Collections.IList?, System.Collections.IList?, TimeSpan)"/> names the connection that can be read.</remarks>
+internal sealed class KeepAliveConnection : Socket
 {
-    private const int MaxAnswer = 16 * 1024;
-    private const int TimeoutMilliseconds = 30_000;
+    private const int MaxResponse = 16 * 1024;
+    private const int TimeoutMilliseconds = 60_000;
 
-    private readonly Socket _socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp)
-    {
-        NoDelay = true,
-        ReceiveTimeout = TimeoutMilliseconds,
-        SendTimeout = TimeoutMilliseconds,
-    };
-
-    private readonly byte[] _received = new byte[MaxAnswer];
+    private readonly byte[] _received = new byte[MaxResponse];
+    private byte[] _request = [];
+    private int _length;
 
     /// <exception cref="SocketException">Nobody listens there.</exception>
     public KeepAliveConnection(IPEndPoint server)
+        : base(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp)
     {
+        NoDelay = true;
+        ReceiveTimeout = TimeoutMilliseconds;
+        SendTimeout = TimeoutMilliseconds;
         try
         {
-            _socket.Connect(server);
+            Connect(server);
         }
         catch
         {
-            _socket.Dispose();
+            Dispose();
             throw;
         }
     }
 
-    /// <summary>Sends a request and reads its answer.</summary>
-    /// <exception cref="InvalidDataException">The answer is not HTTP, ends early, or has another status.</exception>
-    public void Exchange(ReadOnlySpan<byte> request, int expectedStatus)
+    /// <summary>When the last request was sent, in ticks of <see cref="Stopwatch"/>.</summary>
+    public long SentAt { get; private set; }
+
+    /// <summary>Sends a request, reads its response and returns its status.</summary>
+    /// <exception cref="InvalidDataException">The response is not HTTP, ends early, or has another status than is expected.</exception>
+    public int Exchange(byte[] request, int? expectedStatus = null)
     {
-        if (Exchange(request, out var length) != expectedStatus)
+        Send(request);
+        int status;
+        while (!TryReceive(expectedStatus, out status))
         {
-            throw Unexpected($"not the {expectedStatus} expected", request, length);
-        }
-    }
-
-    /// <summary>Sends a request, reads its answer and returns its status.</summary>
-    /// <exception cref="InvalidDataException">The answer is not HTTP, or ends early.</exception>
-    public int Exchange(ReadOnlySpan<byte> request) => Exchange(request, out _);
-
-    public void Dispose() => _socket.Dispose();
-
-    private int Exchange(ReadOnlySpan<byte> request, out int length)
-    {
-        // A blocking socket takes all there is before it returns.
-        _socket.Send(request);
-
-        length = 0;
-        int status, answerLength;
-        do
-        {
-            var read = _socket.Receive(_received.AsSpan(length));
-            if (read == 0)
-            {
-                throw Unexpected(length == MaxAnswer ? "longer than is possible here" : "cut off", request, length);
-            }
-
-            length += read;
-        }
-        while (!HttpAnswer.TryRead(_received.AsSpan(0, length), out status, out answerLength));
-
-        if (answerLength != length)
-        {
-            throw Unexpected("followed by more than was asked for", request, length);
         }
 
         return status;
     }
 
-    private InvalidDataException Unexpected(string what, ReadOnlySpan<byte> request, int length)
+    /// <summary>Sends a request, whose response <see cref="TryReceive(int?, out int)"/> reads.</summary>
+    public new void Send(byte[] request)
+    {
+        _request = request;
+        _length = 0;
+        SentAt = Stopwatch.GetTimestamp();
+
+        // A blocking socket takes all there is before it returns.
+        base.Send(request);
+    }
+
+    /// <summary>Reads what has arrived of the response.</summary>
+    /// <returns>Whether the response is complete.</returns>
+    /// <exception cref="InvalidDataException">The response is not HTTP, ends early, or has another status than is expected.</exception>
+    public bool TryReceive(int? expectedStatus, out int status)
+    {
+        var read = Receive(_received.AsSpan(_length));
+        if (read == 0)
+        {
+            throw Unexpected(_length == MaxResponse ? "longer than is possible here" : "cut off");
+        }
+
+        _length += read;
+        if (!HttpResponseReader.TryRead(_received.AsSpan(0, _length), out status, out var responseLength))
+        {
+            return false;
+        }
+
+        return responseLength != _length ? throw Unexpected("followed by more than was asked for")
+            : expectedStatus is not null && status != expectedStatus ? throw Unexpected($"not the {expectedStatus} expected")
+            : true;
+    }
+
+    private InvalidDataException Unexpected(string what)
     {
         // Not the whole request: it holds a cookie.
-        var call = Encoding.ASCII.GetString(request[..request.IndexOf("\r\n"u8)]);
-        return new InvalidDataException($"The answer to {call} was {what}:\n{Encoding.UTF8.GetString(_received, 0, length)}");
+        var call = Encoding.ASCII.GetString(_request.AsSpan(0, _request.AsSpan().IndexOf("\r\n"u8)));
+        return new InvalidDataException($"The response to {call} was {what}:\n{Encoding.UTF8.GetString(_received, 0, _length)}");
     }
 }

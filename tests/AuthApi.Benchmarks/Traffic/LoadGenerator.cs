@@ -1,88 +1,111 @@
 using System.Diagnostics;
+using System.Net.Sockets;
 using AuthApi.Benchmarks.Subjects;
 
 namespace AuthApi.Benchmarks.Traffic;
 
-/// <summary>What a load came to.</summary>
-internal readonly record struct Load(int Requests, TimeSpan Elapsed, TimeSpan ServerCpu)
-{
-    public double RequestsPerSecond => Requests / Elapsed.TotalSeconds;
-
-    public double CpuMicroseconds => ServerCpu.TotalMicroseconds / Requests;
-}
-
 /// <summary>
-/// Keeps a server busy over a fixed number of connections, each of which sends its next request when it has read the
-/// answer to its last. Every answer's status is checked, and the first that is not as expected ends the run.
+/// Keeps a server busy over a fixed number of connections, each of which sends its next request when it has read the response to its last.
+/// A status that is not as expected ends the run; without an expected one the statuses are counted.
 /// </summary>
-internal sealed class LoadGenerator(ServerProcess server)
+/// <remarks>
+/// One thread serves all connections, as in wrk: a thread for each would compete for the cores with the server that is measured, and the
+/// time until it is scheduled would be counted as the server's. <c>check-wrk</c> compares the two.
+/// </remarks>
+internal sealed class LoadGenerator(ServerProcess server, int connections)
 {
-    public const int Connections = 32;
+    // Room that is reserved before the clock starts, so that the list does not grow while it runs.
+    private const int Reserved = 1_000_000;
 
-    /// <summary>Sends every request once, in order; with a limit, only those whose turn comes before the time has passed.</summary>
-    /// <exception cref="InvalidDataException">An answer was not as expected.</exception>
-    public Load SendOnce(IReadOnlyList<byte[]> requests, int expectedStatus, TimeSpan? limit = null) =>
-        new Run(server, requests, expectedStatus, limit, repeat: false).Measure();
+    // Until the server has accepted all connections: setting them up is no part of a request.
+    private static readonly TimeSpan Accepting = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan MaxSilence = TimeSpan.FromSeconds(30);
+
+    /// <summary>Sends every request once, in order; with a limit, only those that can be sent before the time has passed.</summary>
+    /// <exception cref="InvalidDataException">A response was not as expected.</exception>
+    public Load SendOnce(IReadOnlyList<byte[]> requests, int? expectedStatus, TimeSpan? limit = null) =>
+        Send(index => index < requests.Count ? requests[index] : null, expectedStatus, limit ?? TimeSpan.MaxValue);
 
     /// <summary>Sends the requests, over and over, until the time has passed.</summary>
-    /// <exception cref="InvalidDataException">An answer was not as expected.</exception>
-    public Load SendFor(TimeSpan duration, IReadOnlyList<byte[]> requests, int expectedStatus) =>
-        new Run(server, requests, expectedStatus, duration, repeat: true).Measure();
+    /// <exception cref="InvalidDataException">A response was not as expected.</exception>
+    public Load SendFor(TimeSpan duration, IReadOnlyList<byte[]> requests, int? expectedStatus) =>
+        Send(index => requests[index % requests.Count], expectedStatus, duration);
 
-    private sealed class Run(ServerProcess server, IReadOnlyList<byte[]> requests, int expectedStatus, TimeSpan? limit, bool repeat)
+    /// <summary>Sends requests until there are no more, or the time has passed.</summary>
+    /// <param name="next">The request with an index from 0 on, or null after the last.</param>
+    /// <param name="expectedStatus">The status of every response, or null for any.</param>
+    /// <param name="limit">When the time has passed, no more are sent, and the responses to those that were sent are waited for.</param>
+    /// <exception cref="InvalidDataException">A response was not as expected.</exception>
+    public Load Send(Func<int, byte[]?> next, int? expectedStatus, TimeSpan limit)
     {
-        private readonly ManualResetEventSlim _start = new();
-        private long _startedAt;
-        private int _taken;
-        private int _answered;
-        private volatile Exception? _failure;
-
-        public Load Measure()
+        var open = new List<KeepAliveConnection>(connections);
+        try
         {
-            var connections = Enumerable.Range(0, Connections).Select(_ => new KeepAliveConnection(server.EndPoint)).ToList();
-            var threads = connections.ConvertAll(connection => new Thread(() => Work(connection)));
-            threads.ForEach(thread => thread.Start());
+            while (open.Count < connections)
+            {
+                open.Add(new KeepAliveConnection(server.EndPoint));
+            }
 
-            var cpuBefore = server.CpuTime;
-            _startedAt = Stopwatch.GetTimestamp();
-            _start.Set();
-            threads.ForEach(thread => thread.Join());
-            var elapsed = Stopwatch.GetElapsedTime(_startedAt);
-            var cpu = server.CpuTime - cpuBefore;
+            Task.Delay(Accepting).GetAwaiter().GetResult();
+            return Send(open, next, expectedStatus, limit);
+        }
+        finally
+        {
+            open.ForEach(connection => connection.Dispose());
+        }
+    }
 
-            connections.ForEach(connection => connection.Dispose());
-            return _failure is null ? new Load(_answered, elapsed, cpu) : throw new InvalidDataException(_failure.Message, _failure);
+    private Load Send(List<KeepAliveConnection> open, Func<int, byte[]?> next, int? expectedStatus, TimeSpan limit)
+    {
+        var latencies = new Latencies(Reserved);
+        var statuses = new SortedDictionary<int, int>();
+        var (sent, waiting, readable) = (0, new List<Socket>(open.Count), new List<Socket>(open.Count));
+        var cpuBefore = server.CpuTime;
+        var startedAt = Stopwatch.GetTimestamp();
+        var lastAt = startedAt;
+        foreach (var connection in open)
+        {
+            if (next(sent) is { } request)
+            {
+                sent++;
+                connection.Send(request);
+                waiting.Add(connection);
+            }
         }
 
-        private void Work(KeepAliveConnection connection)
+        while (waiting.Count > 0)
         {
-            var answered = 0;
-            try
+            readable.Clear();
+            readable.AddRange(waiting);
+            Socket.Select(readable, null, null, MaxSilence);
+            if (readable.Count == 0)
             {
-                _start.Wait();
-                while (Next() is { } request)
+                throw new InvalidDataException($"No response for {MaxSilence.TotalSeconds:N0} seconds.");
+            }
+
+            foreach (var socket in readable)
+            {
+                var connection = (KeepAliveConnection)socket;
+                if (!connection.TryReceive(expectedStatus, out var status))
                 {
-                    connection.Exchange(request, expectedStatus);
-                    answered++;
+                    continue;
+                }
+
+                lastAt = Stopwatch.GetTimestamp();
+                latencies.Add(lastAt - connection.SentAt);
+                statuses[status] = statuses.GetValueOrDefault(status) + 1;
+                if (Stopwatch.GetElapsedTime(startedAt, lastAt) < limit && next(sent) is { } request)
+                {
+                    sent++;
+                    connection.Send(request);
+                }
+                else
+                {
+                    waiting.Remove(connection);
                 }
             }
-            catch (Exception exception)
-            {
-                _failure = exception;
-            }
-
-            Interlocked.Add(ref _answered, answered);
         }
 
-        private byte[]? Next()
-        {
-            if (_failure is not null || Stopwatch.GetElapsedTime(_startedAt) > limit)
-            {
-                return null;
-            }
-
-            var index = Interlocked.Increment(ref _taken) - 1;
-            return repeat ? requests[index % requests.Count] : index < requests.Count ? requests[index] : null;
-        }
+        return new Load(latencies, statuses, Stopwatch.GetElapsedTime(startedAt, lastAt), server.CpuTime - cpuBefore);
     }
 }

@@ -3,12 +3,12 @@ using System.Text;
 
 namespace AuthApi.Benchmarks.Traffic;
 
-/// <summary>Finds where an HTTP/1.1 answer ends (RFC 9112, section 6), and its status.</summary>
-internal static class HttpAnswer
+/// <summary>Finds where an HTTP/1.1 response ends (RFC 9112, section 6), and its status.</summary>
+internal static class HttpResponseReader
 {
-    /// <summary>Reads an answer from the start of <paramref name="received"/>, of which more may be to come.</summary>
-    /// <returns>Whether the answer is all there.</returns>
-    /// <exception cref="InvalidDataException">It cannot be the start of an answer on a connection that is kept open.</exception>
+    /// <summary>Reads a response from the start of <paramref name="received"/>.</summary>
+    /// <returns>Whether the whole response has arrived.</returns>
+    /// <exception cref="InvalidDataException">It cannot be the start of a response on a connection that is kept open.</exception>
     public static bool TryRead(ReadOnlySpan<byte> received, out int status, out int length)
     {
         status = 0;
@@ -42,7 +42,7 @@ internal static class HttpAnswer
         var version = "HTTP/1.1 "u8;
         return head.StartsWith(version) && Utf8Parser.TryParse(head[version.Length..], out int status, out var digits) && digits == 3
             ? status
-            : throw new InvalidDataException("The answer does not begin with a status line.");
+            : throw new InvalidDataException("The response does not begin with a status line.");
     }
 
     private static bool IsChunked(ReadOnlySpan<byte> head) =>
@@ -54,7 +54,7 @@ internal static class HttpAnswer
         && digits == text.Length
         && length >= 0
             ? length
-            : throw new InvalidDataException("The answer says neither how long it is nor that it is chunked.");
+            : throw new InvalidDataException("The response says neither how long it is nor that it is chunked.");
 
     private static bool TryFind(ReadOnlySpan<byte> head, ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value)
     {
@@ -93,7 +93,7 @@ internal static class HttpAnswer
             // What follows the size on its line, a chunk extension, has no meaning here.
             if (!Utf8Parser.TryParse(body.Slice(length, lineEnd), out int size, out _, 'x') || size < 0)
             {
-                throw new InvalidDataException("A chunk of the answer does not begin with its size.");
+                throw new InvalidDataException("A chunk of the response does not begin with its size.");
             }
 
             length += lineEnd + 2;

@@ -1,0 +1,81 @@
+using AuthApi.Benchmarks.Traffic;
+
+namespace AuthApi.Benchmarks.Subjects;
+
+/// <summary>Starts what is measured, each server with a folder, a database and sessions of its own, and ends all of them.</summary>
+/// <param name="authApi">The <c>AuthApi.dll</c> that is measured.</param>
+/// <param name="otherAuthApi">Another build of it, if it is compared with one.</param>
+internal sealed class SubjectFactory(string authApi, string? otherAuthApi) : IDisposable
+{
+    /// <summary>How many cookies the stock application has at most; a logout ends none of them, so they can be used again.</summary>
+    private const int StockCookies = 20_000;
+
+    private readonly DataFolder _data = new();
+    private readonly List<Subject> _started = [];
+
+    /// <summary>Starts AuthApi, and the other build of it if there is one.</summary>
+    public async Task<List<Subject>> StartAuthApiAsync(int sessions, params string[] settings)
+    {
+        var subjects = new List<Subject> { await StartAuthApiAsync("AuthApi", authApi, _data.Add($"authapi-{sessions}"), sessions, settings) };
+        if (otherAuthApi is not null)
+        {
+            subjects.Add(await StartAuthApiAsync("AuthApi, the other build", otherAuthApi, _data.Add($"other-{sessions}"), sessions, settings));
+        }
+
+        return subjects;
+    }
+
+    /// <summary>Starts AuthApi once more, under another title.</summary>
+    public Task<Subject> StartAuthApiAsync(string title, int sessions) => StartAuthApiAsync(title, authApi, _data.Add($"authapi-{sessions}"), sessions, []);
+
+    public async Task<Subject> StartStockAsync(int sessions)
+    {
+        var folder = _data.Add("stock");
+        await ThisProgram.RunAsync("seed", "stock", folder, $"{Math.Min(sessions, StockCookies)}");
+        var server = await ServerProcess.StartAsync([ThisProgram.Path, "serve", "stock", folder]);
+        return Add(new Subject("Identity's stateless cookie", server, folder, File.ReadAllLines(DataFolder.Cookies(folder))) { EndsSessions = false });
+    }
+
+    public async Task<Subject> StartTicketsAsync(int sessions)
+    {
+        var folder = _data.Add("tickets");
+        await ThisProgram.RunAsync("seed", "tickets", folder, $"{sessions}");
+        var server = await ServerProcess.StartAsync([ThisProgram.Path, "serve", "tickets", folder]);
+        return Add(new Subject("Identity with an `ITicketStore` on EF Core SQLite", server, folder, File.ReadAllLines(DataFolder.Cookies(folder))));
+    }
+
+    /// <summary>Starts bare Kestrel with the sessions of AuthApi.</summary>
+    public Task<Subject> StartBareAsync(Subject authApi) => StartBareAsync("bare Kestrel: a hash and a dictionary", "bare", authApi);
+
+    /// <summary>The same, whose one writer commits all waiting logouts together.</summary>
+    public Task<Subject> StartBareGroupCommitAsync(Subject authApi) => StartBareAsync("bare Kestrel with one SQLite writer", "bare-group-commit", authApi);
+
+    public void Dispose()
+    {
+        _started.ForEach(subject => subject.Dispose());
+        _data.Dispose();
+    }
+
+    private async Task<Subject> StartAuthApiAsync(string title, string program, string folder, int sessions, string[] settings)
+    {
+        await ThisProgram.RunAsync("seed", folder, $"{sessions}", program);
+        var server = await ServerProcess.StartAsync([.. ServerArguments.ForAuthApi(program, folder), .. settings]);
+        return Add(new Subject(title, server, folder, ReadCookies(folder)) { IsAuthApi = true });
+    }
+
+    private async Task<Subject> StartBareAsync(string title, string name, Subject authApi)
+    {
+        var server = await ServerProcess.StartAsync([ThisProgram.Path, "serve", name, authApi.Folder]);
+        return Add(new Subject(title, server, authApi.Folder, ReadCookies(authApi.Folder)));
+    }
+
+    // In an order that has nothing to do with that in which they were created: that of the tokens, which are random.
+    private static List<string> ReadCookies(string folder) =>
+        [.. DataFolder.ReadTokens(folder).Order(StringComparer.Ordinal).Select(HttpRequests.SessionCookieOf)];
+
+    private Subject Add(Subject subject)
+    {
+        _started.Add(subject);
+        return subject;
+    }
+}
