@@ -45,13 +45,15 @@ public sealed partial class AccountController(
     /// <response code="200">The sessions have ended.</response>
     [HttpPost("/logout/", Name = "logout")]
     [Authorize]
+    [RemovesDeadCookie]
     [CountedAs(RateLimit.Logouts)]
     [ProducesResponseType<LogoutResponse>(StatusCodes.Status200OK)]
     [ProducesProblem(StatusCodes.Status403Forbidden, "`reauthentication_required`: `others` and `all` take a recent authentication.")]
     public async Task<ActionResult<LogoutResponse>> Logout(
         [FromQuery, AllowedValues(null, "current", "others", "all", ErrorMessage = Scopes)] string? scope)
     {
-        if (scope is null && Request.Query.ContainsKey("scope"))
+        // An empty value binds as null, and of two values the first.
+        if ((scope is null && Request.Query.ContainsKey("scope")) || Request.Query["scope"].Count > 1)
         {
             return ProblemResult.Invalid("scope", Scopes);
         }
@@ -96,10 +98,16 @@ public sealed partial class AccountController(
     [AllowAnonymous]
     [CountedAs(RateLimit.Logins)]
     [ProducesResponseType<LoginResponse>(StatusCodes.Status200OK)]
-    [ProducesProblem(StatusCodes.Status401Unauthorized, "`invalid_credentials`: not this address or name with this password.")]
+    [ProducesProblem(StatusCodes.Status401Unauthorized, "`invalid_credentials`: not this address or name with this password. `ambiguous_session`: two session cookies came with different values, and another would not help.")]
     [ProducesProblem(StatusCodes.Status503ServiceUnavailable, Busy)]
     public async Task<ActionResult<LoginResponse>> Login(LoginRequest request)
     {
+        // The cookie that a login sets would be one more of them.
+        if (request.Transport == SessionTransport.Cookie && HttpContext.HasAmbiguousSession())
+        {
+            return new ProblemResult(ApiProblem.AmbiguousSession);
+        }
+
         var user = request.Email is not null
             ? await userManager.FindByEmailAsync(request.Email)
             : await userManager.FindByNameAsync(request.UserName!);

@@ -19,7 +19,8 @@ public sealed record ApiProblem(int Status, string Code, string Title, int? Retr
     public static readonly ApiProblem HttpsRequired = new(400, "https_required", "This API is served over HTTPS only.");
     public static readonly ApiProblem MalformedJson = new(400, "malformed_json", "The body is not the JSON object this call expects.");
     public static readonly ApiProblem ValidationFailed = new(400, "validation_failed", "One or more fields are not valid.");
-    public static readonly ApiProblem NotAuthenticated = new(401, "not_authenticated", "This call needs a live session.");
+    public static readonly ApiProblem NotAuthenticated = new(401, "not_authenticated", "You are not signed in, or the session has ended: log in.");
+    public static readonly ApiProblem AmbiguousSession = new(401, "ambiguous_session", "Two session cookies came with different values: another program on this host uses the same name. Clear the cookies of this host and log in; Sessions:CookieName names another cookie.");
     public static readonly ApiProblem InvalidCredentials = new(401, "invalid_credentials", "The e-mail address, user name or password is not right.");
     public static readonly ApiProblem TwoFactorRequired = new(401, "two_factor_required", "A second factor is needed to log in.");
     public static readonly ApiProblem Forbidden = new(403, "forbidden", "This session may not do that.");
@@ -36,6 +37,12 @@ public sealed record ApiProblem(int Status, string Code, string Title, int? Retr
     public static readonly ApiProblem StoreUnavailable = new(503, "store_unavailable", "The store is out of reach. Try again.", RetryAfter: 2);
     public static readonly ApiProblem ServiceUnavailable = new(503, "service_unavailable", "The service cannot answer now. Try again.", RetryAfter: 2);
     public static readonly ApiProblem ServerBusy = new(503, "server_busy", "Too much is going on at once. Try again.", RetryAfter: 5);
+
+    /// <summary><see cref="NotAuthenticated"/>, where an <c>Authorization</c> header came that is not a session's.</summary>
+    public static ApiProblem OtherAuthorization => NotAuthenticated with
+    {
+        Title = "The Authorization header does not carry a session. Send it as Authorization: Session TOKEN.",
+    };
 
     /// <summary>The problem to answer where only a status is known.</summary>
     public static ApiProblem ForStatus(int status) => status switch
@@ -60,6 +67,12 @@ public sealed record ApiProblem(int Status, string Code, string Title, int? Retr
     {
         context.Response.StatusCode = Status;
         context.Response.Headers.CacheControl = "no-store";
+        if (Status == StatusCodes.Status401Unauthorized)
+        {
+            // Every 401 has one (RFC 9110, 15.5.2).
+            context.Response.Headers.WWWAuthenticate = "Session realm=\"AuthApi\"";
+        }
+
         if (RetryAfter is { } seconds)
         {
             context.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 
 namespace AuthApi.Api;
 
@@ -17,14 +18,22 @@ public readonly record struct ClientInfo(string? IpAddress, string? UserAgent)
             Printable(context.Request.Headers.UserAgent.ToString()));
     }
 
-    private static string? Printable(string text) => text.Length == 0
-        ? null
-        : string.Create(Math.Min(text.Length, MaxUserAgent), text, static (target, source) =>
+    private static string? Printable(string text)
+    {
+        Span<char> printable = stackalloc char[MaxUserAgent];
+        var length = 0;
+        foreach (var rune in text.EnumerateRunes())
         {
-            for (var i = 0; i < target.Length; i++)
+            // Whole characters only: half of one is no text. Nor any that turns the direction of the text that follows.
+            if (length + rune.Utf16SequenceLength > MaxUserAgent)
             {
-                // Nor what turns the direction of the text that follows.
-                target[i] = char.GetUnicodeCategory(source[i]) is UnicodeCategory.Control or UnicodeCategory.Format ? ' ' : source[i];
+                break;
             }
-        });
+
+            var shown = Rune.GetUnicodeCategory(rune) is UnicodeCategory.Control or UnicodeCategory.Format ? new Rune(' ') : rune;
+            length += shown.EncodeToUtf16(printable[length..]);
+        }
+
+        return length == 0 ? null : new string(printable[..length]);
+    }
 }

@@ -29,7 +29,8 @@ internal sealed class CommonAnswersFilter : IOperationFilter
 
         if (metadata.OfType<IAuthorizeData>().Any())
         {
-            Add(ApiProblem.NotAuthenticated, "no session came, or a dead one; a session cookie that came is removed.");
+            Add(ApiProblem.NotAuthenticated, "no session came, or a dead one. Only logging out removes the cookie.");
+            Add(ApiProblem.AmbiguousSession, "two session cookies came with different values.");
             operation.Security =
             [
                 new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(ApiDocument.CookieScheme, context.Document)] = [] },
@@ -78,7 +79,7 @@ internal sealed class CommonAnswersFilter : IOperationFilter
 
     private static Dictionary<string, IOpenApiHeader>? HeadersOf(int status) => status switch
     {
-        StatusCodes.Status401Unauthorized => Header(HeaderNames.WWWAuthenticate, JsonSchemaType.String, "`Session realm=\"AuthApi\"`, where a session is what is missing."),
+        StatusCodes.Status401Unauthorized => Header(HeaderNames.WWWAuthenticate, JsonSchemaType.String, "`Session realm=\"AuthApi\"`."),
         StatusCodes.Status429TooManyRequests or StatusCodes.Status503ServiceUnavailable => Header(HeaderNames.RetryAfter, JsonSchemaType.Integer, "Seconds to wait before trying again."),
         _ => null,
     };

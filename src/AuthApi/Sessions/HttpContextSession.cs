@@ -1,5 +1,6 @@
 using AuthApi.Api;
 using Microsoft.AspNetCore.Authentication;
+using Microsoft.Extensions.Options;
 
 namespace AuthApi.Sessions;
 
@@ -13,6 +14,16 @@ public static class HttpContextSession
     public static CachedSession GetSession(this HttpContext context) =>
         context.Features.Get<IAuthenticateResultFeature>()?.AuthenticateResult?.GetSession()
         ?? throw new InvalidOperationException("The request was not authenticated by a session.");
+
+    /// <summary>
+    /// Whether session cookies with different values came. A login would set another beside them, and none of them could be used: one is of
+    /// another path or domain than this program's.
+    /// </summary>
+    public static bool HasAmbiguousSession(this HttpContext context)
+    {
+        var options = context.RequestServices.GetRequiredService<IOptions<UserSessionOptions>>().Value;
+        return SessionCookie.TryRead(context.Request, SessionCookie.NameFor(context.Request, options), out _, out var isAmbiguous) && isAmbiguous;
+    }
 
     /// <summary>The session that authenticated a request.</summary>
     internal static CachedSession? GetSession(this AuthenticateResult result) => result.Properties?.GetParameter<CachedSession>(SessionParameter);
@@ -45,7 +56,7 @@ public static class HttpContextSession
             return (response, token.Reveal());
         }
 
-        SessionCookie.Append(context, token, renewed.RememberMe ? renewed.AbsoluteExpiresAt : null);
+        SessionCookie.Append(context, token, renewed, context.RequestServices.GetRequiredService<IOptions<UserSessionOptions>>().Value);
         return (response, null);
     }
 }

@@ -9,7 +9,7 @@ using Microsoft.Extensions.Options;
 
 namespace AuthApi.Sessions;
 
-/// <summary>What the session scheme can be told. The limits of sessions are in <see cref="UserSessionOptions"/>.</summary>
+/// <summary>Options of the session scheme. The limits of sessions are in <see cref="UserSessionOptions"/>.</summary>
 public sealed class SessionAuthenticationOptions : AuthenticationSchemeOptions
 {
     /// <summary>Whether sessions are served over plain HTTP; for development on one machine only.</summary>
@@ -21,7 +21,7 @@ public sealed class SessionAuthenticationOptions : AuthenticationSchemeOptions
 /// <c>SignInManager</c> signs in and out through it. The cookie handler trusts what the cookie says until it expires; here the
 /// cookie holds a random token, and what is in the store counts.
 /// </summary>
-internal sealed class SessionAuthenticationHandler(
+internal sealed partial class SessionAuthenticationHandler(
     IOptionsMonitor<SessionAuthenticationOptions> options,
     IOptions<UserSessionOptions> limits,
     UserSessionManager sessions,
@@ -31,12 +31,20 @@ internal sealed class SessionAuthenticationHandler(
     : SignInAuthenticationHandler<SessionAuthenticationOptions>(options, logger, encoder)
 {
     private static readonly AuthenticateResult DeadSession = AuthenticateResult.Fail("The token belongs to no live session.");
+    private static readonly AuthenticateResult AmbiguousSession = AuthenticateResult.Fail("Two session cookies came with different values.");
+
+    private string CookieName => SessionCookie.NameFor(Request, limits.Value);
 
     protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
     {
-        if (!TryReadToken(out var text, out _))
+        if (!TryReadToken(out var text, out _, out var isAmbiguous))
         {
             return AuthenticateResult.NoResult();
+        }
+
+        if (isAmbiguous)
+        {
+            return AmbiguousSession;
         }
 
         if (!SessionToken.TryParse(text, out var token))
@@ -57,11 +65,11 @@ internal sealed class SessionAuthenticationHandler(
         }
     }
 
-    /// <summary>Starts a session with a new token, always, and ends the one the request came with (ASVS 7.2.4).</summary>
+    /// <summary>Starts a session with a new token, always, and ends those whose tokens came with the request (ASVS 7.2.4).</summary>
     protected override async Task HandleSignInAsync(ClaimsPrincipal user, AuthenticationProperties? properties)
     {
         properties ??= new AuthenticationProperties();
-        var current = await AuthenticateSessionAsync();
+        var carried = await FindCarriedSessionsAsync();
         var rememberMe = properties.IsPersistent;
         var token = SessionToken.Create();
         var client = ClientInfo.Of(Context);
@@ -83,16 +91,16 @@ internal sealed class SessionAuthenticationHandler(
             UserAgent = client.UserAgent,
         };
 
-        await sessions.StartAsync(session, replaces: current is null ? [] : [current.Session]);
+        await sessions.StartAsync(session, replaces: carried);
         if (session.Transport == SessionTransport.Header)
         {
-            RemoveCookie();
             properties.SetStarted(session, token.Reveal());
         }
         else
         {
-            SessionCookie.Append(Context, token, rememberMe ? session.AbsoluteExpiresAt : null);
+            SessionCookie.Append(Context, token, session, limits.Value);
             properties.SetStarted(session, token: null);
+            WarnOfForeignCookie();
         }
     }
 
@@ -102,23 +110,24 @@ internal sealed class SessionAuthenticationHandler(
     /// </summary>
     protected override async Task HandleSignOutAsync(AuthenticationProperties? properties)
     {
-        if (await AuthenticateSessionAsync() is { } current)
+        var client = ClientInfo.Of(Context);
+        var carried = await FindCarriedSessionsAsync();
+        if (carried is [var session] && properties?.GetEndAllReason() is { } reason)
         {
-            var (session, client) = (current.Session, ClientInfo.Of(Context));
-            if (properties?.GetEndAllReason() is { } reason)
+            properties.SetEndedSessions(await sessions.EndAllAsync(
+                session.UserId, new SessionEnd(AuditEvent.SessionRevoked, client, session.Id, reason)));
+        }
+        else
+        {
+            foreach (var one in carried)
             {
-                properties.SetEndedSessions(await sessions.EndAllAsync(
-                    session.UserId, new SessionEnd(AuditEvent.SessionRevoked, client, session.Id, reason)));
+                await sessions.EndAsync(one, new SessionEnd(AuditEvent.SignedOut, client));
             }
-            else
-            {
-                await sessions.EndAsync(session, new SessionEnd(AuditEvent.SignedOut, client));
-            }
+        }
 
-            if (limits.Value.ClearSiteData is { Length: > 0 } clear)
-            {
-                Response.Headers["Clear-Site-Data"] = clear;
-            }
+        if (limits.Value.ClearSiteData is { Length: > 0 } clear && carried.Any(ended => ended.Transport == SessionTransport.Cookie))
+        {
+            Response.Headers["Clear-Site-Data"] = clear;
         }
 
         RemoveCookie();
@@ -127,15 +136,22 @@ internal sealed class SessionAuthenticationHandler(
     protected override async Task HandleChallengeAsync(AuthenticationProperties properties)
     {
         // The store out of reach is not a dead session: it throws, and the cookie stays.
-        await AuthenticateSessionAsync();
-        Response.Headers.WWWAuthenticate = "Session realm=\"AuthApi\"";
-        RemoveCookie();
-        await ApiProblem.NotAuthenticated.WriteAsync(Context);
+        var result = await AuthenticateOrThrowAsync();
+        if (Context.GetEndpoint()?.Metadata.GetMetadata<RemovesDeadCookieAttribute>() is not null)
+        {
+            // Of two cookies it is not known which one the client means, and it asks for both to go.
+            await HandleSignOutAsync(properties: null);
+        }
+
+        var problem = ReferenceEquals(result, AmbiguousSession) ? ApiProblem.AmbiguousSession
+            : result.None && Request.Headers.Authorization.Count > 0 ? ApiProblem.OtherAuthorization
+            : ApiProblem.NotAuthenticated;
+        await problem.WriteAsync(Context);
     }
 
     protected override Task HandleForbiddenAsync(AuthenticationProperties properties) => ApiProblem.Forbidden.WriteAsync(Context);
 
-    private async Task<CachedSession?> AuthenticateSessionAsync()
+    private async Task<AuthenticateResult> AuthenticateOrThrowAsync()
     {
         var result = await HandleAuthenticateOnceAsync();
         if (result.Failure is { } failure && StoreUnavailableException.IsCauseOf(failure))
@@ -143,13 +159,35 @@ internal sealed class SessionAuthenticationHandler(
             ExceptionDispatchInfo.Throw(failure);
         }
 
-        return result.GetSession();
+        return result;
+    }
+
+    // The session that authenticates the request; or, where cookies with different values came, the live sessions among them.
+    private async Task<IReadOnlyList<UserSession>> FindCarriedSessionsAsync()
+    {
+        var result = await AuthenticateOrThrowAsync();
+        if (!ReferenceEquals(result, AmbiguousSession))
+        {
+            return result.GetSession() is { } current ? [current.Session] : [];
+        }
+
+        List<UserSession> carried = [];
+        foreach (var value in SessionCookie.ReadAll(Request, CookieName))
+        {
+            if (SessionToken.TryParse(value, out var token) && await sessions.FindAsync(token.Hash) is { } found)
+            {
+                carried.Add(found.Session);
+            }
+        }
+
+        return carried;
     }
 
     // The header alone authenticates a request that has one, whatever cookie is beside it. What either holds need not be a token.
-    private bool TryReadToken(out ReadOnlySpan<char> token, out SessionTransport transport)
+    private bool TryReadToken(out ReadOnlySpan<char> token, out SessionTransport transport, out bool isAmbiguous)
     {
         token = default;
+        isAmbiguous = false;
         transport = SessionTransport.Header;
         if (!Request.IsHttps && !Options.AllowPlainHttp)
         {
@@ -162,14 +200,32 @@ internal sealed class SessionAuthenticationHandler(
         }
 
         transport = SessionTransport.Cookie;
-        return SessionCookie.TryRead(Request, out token);
+        return SessionCookie.TryRead(Request, CookieName, out token, out isAmbiguous);
     }
 
     private void RemoveCookie()
     {
-        if (TryReadToken(out _, out var transport) && transport == SessionTransport.Cookie)
+        if (TryReadToken(out _, out var transport, out _) && transport == SessionTransport.Cookie)
         {
-            SessionCookie.Remove(Context);
+            SessionCookie.Remove(Context, limits.Value);
         }
+    }
+
+    // Only Development is served over plain HTTP, where all programs on localhost share their cookies, whatever their port.
+    private void WarnOfForeignCookie()
+    {
+        if (!Request.IsHttps
+            && SessionCookie.TryRead(Request, CookieName, out var value, out var isAmbiguous)
+            && !isAmbiguous
+            && !SessionToken.TryParse(value, out _))
+        {
+            Log.ForeignCookie(Logger, CookieName);
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(205, LogLevel.Warning, "A login came with a cookie {CookieName} that another program on this host has set. If calls are answered 401 ambiguous_session, set Sessions:CookieName to another name.")]
+        public static partial void ForeignCookie(ILogger logger, string cookieName);
     }
 }

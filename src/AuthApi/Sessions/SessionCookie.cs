@@ -2,39 +2,42 @@ namespace AuthApi.Sessions;
 
 /// <summary>
 /// The cookie that carries a session's token: <c>__Host-session</c> over HTTPS, where the prefix keeps sibling hosts and plain
-/// HTTP from planting one (RFC 6265bis, ASVS 3.3.3), and <c>session</c> over plain HTTP.
+/// HTTP from planting one (RFC 6265bis, ASVS 3.3.3), and <c>session</c> over plain HTTP; or another name by <c>Sessions:CookieName</c>.
 /// </summary>
 internal static class SessionCookie
 {
-    public const string SecureName = "__Host-session";
+    /// <summary>The name over plain HTTP, unless another is configured.</summary>
     public const string PlainName = "session";
 
-    public static string NameFor(HttpRequest request) => request.IsHttps ? SecureName : PlainName;
+    // A logout with more session cookies than these ends the first.
+    private const int MaxValues = 4;
+
+    /// <summary>The name of the cookie, as this request has it.</summary>
+    public static string NameFor(HttpRequest request, UserSessionOptions options) => request.IsHttps ? options.SecureCookieName : options.CookieName;
 
     /// <summary>
     /// Reads the cookie from the header as it came: the framework's collection ignores case in names, and takes the last of
     /// two that differ, so a cookie planted beside the real one would win.
     /// </summary>
-    /// <returns>Whether a session cookie came; <paramref name="token"/> is empty if there were two with different values.</returns>
-    public static bool TryRead(HttpRequest request, out ReadOnlySpan<char> token)
+    /// <returns>Whether a session cookie came.</returns>
+    public static bool TryRead(HttpRequest request, string name, out ReadOnlySpan<char> token, out bool isAmbiguous)
     {
         token = default;
+        isAmbiguous = false;
         var found = false;
-        var name = NameFor(request);
         foreach (var header in request.Headers.Cookie)
         {
             foreach (var range in header.AsSpan().Split(';'))
             {
-                var pair = header.AsSpan(range).Trim(' ');
-                if (!pair.StartsWith(name, StringComparison.Ordinal) || pair.Length <= name.Length || pair[name.Length] != '=')
+                if (!TryReadValue(header.AsSpan(range), name, out var value))
                 {
                     continue;
                 }
 
-                var value = pair[(name.Length + 1)..];
                 if (found && !value.SequenceEqual(token))
                 {
                     token = default;
+                    isAmbiguous = true;
                     return true;
                 }
 
@@ -46,36 +49,73 @@ internal static class SessionCookie
         return found;
     }
 
-    /// <summary>Gives the client its token; beyond the end of the browser's session only until <paramref name="expiresAt"/>.</summary>
-    public static void Append(HttpContext context, SessionToken token, DateTimeOffset? expiresAt)
+    /// <summary>The different values of the cookie that came, at most four of them.</summary>
+    public static IReadOnlyCollection<string> ReadAll(HttpRequest request, string name)
     {
-        var options = Options(context.Request);
-        options.Expires = expiresAt;
-        Set(context, token.Reveal(), options);
+        var values = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var header in request.Headers.Cookie)
+        {
+            foreach (var range in header.AsSpan().Split(';'))
+            {
+                if (values.Count < MaxValues && TryReadValue(header.AsSpan(range), name, out var value))
+                {
+                    values.Add(value.ToString());
+                }
+            }
+        }
+
+        return values;
     }
 
-    /// <summary>Tells the client to drop the cookie, with the attributes that it was set with.</summary>
-    public static void Remove(HttpContext context)
+    /// <summary>Gives the client its token. A remembered session's cookie outlives the browser, until the session ends at the latest.</summary>
+    public static void Append(HttpContext context, SessionToken token, UserSession session, UserSessionOptions options)
     {
-        var options = Options(context.Request);
-        options.Expires = DateTimeOffset.UnixEpoch;
-        options.MaxAge = TimeSpan.Zero;
-        Set(context, "", options);
+        var cookie = CreateCookie(context.Request, options);
+        if (session.RememberMe)
+        {
+            // Max-Age wins where both are understood (RFC 6265bis, 5.6), and does not go by the client's clock.
+            cookie.Expires = session.AbsoluteExpiresAt;
+            cookie.MaxAge = session.AbsoluteExpiresAt - session.AuthenticatedAt;
+        }
+
+        Set(context, token.Reveal(), cookie, options);
     }
 
-    // Nobody on the way is to keep an answer with a cookie of one client and give it to another.
-    private static void Set(HttpContext context, string value, CookieOptions options)
+    /// <summary>Removes the cookie from the client, with the attributes that it was set with.</summary>
+    public static void Remove(HttpContext context, UserSessionOptions options)
+    {
+        var cookie = CreateCookie(context.Request, options);
+        cookie.Expires = DateTimeOffset.UnixEpoch;
+        cookie.MaxAge = TimeSpan.Zero;
+        Set(context, "", cookie, options);
+    }
+
+    private static bool TryReadValue(ReadOnlySpan<char> pair, string name, out ReadOnlySpan<char> value)
+    {
+        pair = pair.Trim(' ');
+        value = default;
+        if (!pair.StartsWith(name, StringComparison.Ordinal) || pair.Length <= name.Length || pair[name.Length] != '=')
+        {
+            return false;
+        }
+
+        value = pair[(name.Length + 1)..];
+        return true;
+    }
+
+    // No cache on the way may store a response with a cookie of one client and send it to another.
+    private static void Set(HttpContext context, string value, CookieOptions cookie, UserSessionOptions options)
     {
         context.Response.Headers.CacheControl = "no-store";
-        context.Response.Cookies.Append(NameFor(context.Request), value, options);
+        context.Response.Cookies.Append(NameFor(context.Request, options), value, cookie);
     }
 
-    private static CookieOptions Options(HttpRequest request) => new()
+    private static CookieOptions CreateCookie(HttpRequest request, UserSessionOptions options) => new()
     {
         HttpOnly = true,
         IsEssential = true,
         Path = "/",
-        SameSite = SameSiteMode.Strict,
+        SameSite = options.CookieSameSite,
         Secure = request.IsHttps,
     };
 }

@@ -6,8 +6,8 @@ internal static class SessionHeader
     private const string Scheme = "Session";
 
     /// <summary>
-    /// Reads the token. The scheme's name may be in any case (RFC 9110, 11.1); what follows it is the token, to the letter.
-    /// Another scheme is none of ours.
+    /// Reads the token. The scheme's name may be in any case, and one or more spaces follow it (RFC 9110, 11.1 and 11.4); the rest is the
+    /// token, exactly. A header of another scheme is ignored.
     /// </summary>
     /// <returns>Whether such a header came; <paramref name="token"/> is empty if there were two.</returns>
     public static bool TryRead(HttpRequest request, out ReadOnlySpan<char> token)
@@ -22,7 +22,7 @@ internal static class SessionHeader
                 continue;
             }
 
-            token = found ? default : value[Math.Min(value.Length, Scheme.Length + 1)..];
+            token = found ? default : value[Scheme.Length..].TrimStart(' ');
             found = true;
         }
 

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.ComponentModel.DataAnnotations;
 
 namespace AuthApi.Sessions;
@@ -6,6 +7,11 @@ namespace AuthApi.Sessions;
 public sealed class UserSessionOptions : IValidatableObject
 {
     public const string Section = "Sessions";
+
+    private const string SecurePrefix = "__Host-";
+
+    private static readonly SearchValues<char> TokenCharacters =
+        SearchValues.Create("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
 
     /// <summary>A session not used for this long ends.</summary>
     public TimeSpan IdleTimeout { get; set; } = TimeSpan.FromMinutes(30);
@@ -28,8 +34,25 @@ public sealed class UserSessionOptions : IValidatableObject
     /// <summary>How often expired sessions are deleted.</summary>
     public TimeSpan CleanupInterval { get; set; } = TimeSpan.FromMinutes(5);
 
-    /// <summary>What <c>Clear-Site-Data</c> says when a session has ended; empty sends no such header.</summary>
-    public string ClearSiteData { get; set; } = "\"storage\"";
+    /// <summary>
+    /// The value of <c>Clear-Site-Data</c> where a session ends whose token is in a cookie, as <c>"storage"</c> with its quotes. Empty sends no
+    /// such header: it empties the whole origin, for all pages and tabs.
+    /// </summary>
+    public string ClearSiteData { get; set; } = "";
+
+    /// <summary>The name of the session cookie over plain HTTP; over HTTPS it has <c>__Host-</c> before it.</summary>
+    public string CookieName
+    {
+        get;
+        set
+        {
+            field = value;
+            SecureCookieName = SecurePrefix + value;
+        }
+    } = SessionCookie.PlainName;
+
+    /// <summary>Strict, or Lax for an application that other sites link into.</summary>
+    public SameSiteMode CookieSameSite { get; set; } = SameSiteMode.Strict;
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
@@ -68,6 +91,23 @@ public sealed class UserSessionOptions : IValidatableObject
             yield return new ValidationResult($"{Section}:{nameof(ClearSiteData)} must be printable ASCII, as \"storage\", quotes and all.");
         }
 
+        if (CookieName.Length is 0 or > 64 || CookieName.AsSpan().ContainsAnyExcept(TokenCharacters))
+        {
+            yield return new ValidationResult(
+                $"{Section}:{nameof(CookieName)} must have 1 to 64 letters, digits or signs of !#$%&'*+-.^_`|~ (RFC 9110, 5.6.2), not \"{CookieName}\".");
+        }
+
+        if (CookieName.StartsWith("__", StringComparison.Ordinal))
+        {
+            yield return new ValidationResult(
+                $"{Section}:{nameof(CookieName)} must not begin with __: over HTTPS the name has {SecurePrefix} before it anyway. Not \"{CookieName}\".");
+        }
+
+        if (CookieSameSite is not (SameSiteMode.Strict or SameSiteMode.Lax))
+        {
+            yield return new ValidationResult($"{Section}:{nameof(CookieSameSite)} must be Strict or Lax, not {CookieSameSite}.");
+        }
+
         if (MaxPerUser is < 1 or > 10_000)
         {
             yield return new ValidationResult($"{Section}:MaxPerUser must be between 1 and 10000, not {MaxPerUser}.");
@@ -78,6 +118,8 @@ public sealed class UserSessionOptions : IValidatableObject
             yield return new ValidationResult($"{Section}:CacheSize must be between 100 and 10000000, not {CacheSize}.");
         }
     }
+
+    internal string SecureCookieName { get; private set; } = SecurePrefix + SessionCookie.PlainName;
 
     internal TimeSpan IdleTimeoutOf(bool rememberMe) => rememberMe ? RememberMeIdleTimeout : IdleTimeout;
 

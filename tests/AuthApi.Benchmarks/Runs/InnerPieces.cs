@@ -55,7 +55,7 @@ public class InnerPieces
     }
 
     [Benchmark(Description = "the cookie, found in the header")]
-    public bool ReadCookie() => SessionCookie.TryRead(_request, out var token) && token.Length == SessionToken.TextLength;
+    public bool ReadCookie() => SessionCookie.TryRead(_request, SessionCookie.PlainName, out var token, out _) && token.Length == SessionToken.TextLength;
 
     [Benchmark(Description = "the token, read")]
     public bool ParseToken() => SessionToken.TryParse(_text, out _);
@@ -68,5 +68,5 @@ public class InnerPieces
 
     [Benchmark(Description = "all four")]
     public object? FromRequestToSession() =>
-        SessionCookie.TryRead(_request, out var text) && SessionToken.TryParse(text, out var token) ? _cache.Find(token.Hash) : null;
+        SessionCookie.TryRead(_request, SessionCookie.PlainName, out var text, out _) && SessionToken.TryParse(text, out var token) ? _cache.Find(token.Hash) : null;
 }

@@ -65,7 +65,7 @@ internal sealed class LoginTests
             "/login/", new { email = "ada@example.com", password = Browser.Password, rememberMe = true });
 
         Assert.That(response.SetCookies().Single(), Does.Match(
-            "^__Host-session=[A-Za-z0-9_-]{43}; expires=Tue, 31 Mar 2026 12:00:00 GMT; path=/; secure; samesite=strict; httponly$"));
+            "^__Host-session=[A-Za-z0-9_-]{43}; expires=Tue, 31 Mar 2026 12:00:00 GMT; max-age=2592000; path=/; secure; samesite=strict; httponly$"));
     }
 
     [Test]

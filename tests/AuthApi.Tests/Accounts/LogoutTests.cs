@@ -44,7 +44,7 @@ internal sealed class LogoutTests(SessionTransport transport)
             Assert.That(await response.Content.ReadAsStringAsync(), Is.EqualTo("""{"message":"Logout successful. User id: 1"}"""));
             Assert.That(response.Content.Headers.ContentType!.ToString(), Is.EqualTo("application/json; charset=utf-8"));
             Assert.That(response.Headers.CacheControl!.ToString(), Is.EqualTo("no-store"));
-            Assert.That(response.Headers.GetValues("Clear-Site-Data").Single(), Is.EqualTo("\"storage\""));
+            Assert.That(response.Headers.Contains("Clear-Site-Data"), Is.False, "it would empty the origin for every tab");
             Assert.That(response.SetCookies(), Is.EqualTo(transport == SessionTransport.Cookie
                 ? new[] { "__Host-session=; expires=Thu, 01 Jan 1970 00:00:00 GMT; max-age=0; path=/; secure; samesite=strict; httponly" }
                 : []));
@@ -68,8 +68,24 @@ internal sealed class LogoutTests(SessionTransport transport)
         {
             using var response = await thief.Copy().SendAsync(new HttpMethod(call.HttpMethod!), "/" + call.RelativePath!.Replace("{id}", "x", StringComparison.Ordinal));
             await response.ShouldBeNotAuthenticatedAsync();
-            Assert.That(response.SetCookies().Any(), Is.EqualTo(transport == SessionTransport.Cookie), "a dead cookie is removed");
+            var logsOut = call.RelativePath!.TrimEnd('/') == "logout";
+            Assert.That(response.SetCookies().Any(), Is.EqualTo(logsOut && transport == SessionTransport.Cookie), "only logging out removes the cookie");
         }
+    }
+
+    [TestCase("current")]
+    [TestCase("all")]
+    public async Task Clear_site_data_is_sent_where_a_cookie_session_ends(string scope)
+    {
+        await using var application = new AuthApiApplication(settings: new() { ["Sessions:ClearSiteData"] = "\"storage\"" });
+        using var browser = await application.NewLoggedInBrowserAsync(transport: transport);
+        using var others = await browser.LogOutAsync("others");
+        Assert.That(others.Headers.Contains("Clear-Site-Data"), Is.False, "this session has not ended");
+
+        using var response = await browser.LogOutAsync(scope);
+
+        Assert.That(response.Headers.TryGetValues("Clear-Site-Data", out var values) ? values : [], Is.EqualTo(
+            transport == SessionTransport.Cookie ? new[] { "\"storage\"" } : []));
     }
 
     [Test]
@@ -92,6 +108,7 @@ internal sealed class LogoutTests(SessionTransport transport)
         using var withoutCookie = await stranger.LogOutAsync();
 
         await second.ShouldBeNotAuthenticatedAsync();
+        Assert.That(second.SetCookies().Any(), Is.EqualTo(transport == SessionTransport.Cookie));
         await withoutCookie.ShouldBeNotAuthenticatedAsync();
         Assert.That(withoutCookie.SetCookies(), Is.Empty, "there is no cookie to remove");
     }
@@ -169,6 +186,8 @@ internal sealed class LogoutTests(SessionTransport transport)
     [TestCase("scope=CURRENT", false)]
     [TestCase("scope=", false)]
     [TestCase("scope=0", false)]
+    [TestCase("scope=current&scope=all", false)]
+    [TestCase("scope=others&scope=others", false)]
     public async Task AScopeThatIsUnknownIsRefusedAndChangesNothing(string query, bool known)
     {
         using var response = await _browser.PostAsync("/logout/?" + query);

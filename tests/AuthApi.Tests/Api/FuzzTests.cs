@@ -221,7 +221,7 @@ internal sealed partial class FuzzTests
         /// <summary>Lets go of a session that may have ended.</summary>
         public void Note(FuzzedRequest request, RawResponse answer, string? code)
         {
-            var mayHaveEnded = code == "not_authenticated" || answer.Header("Clear-Site-Data") is not null || answer.Header("Set-Cookie") is not null || answer.Status == 204;
+            var mayHaveEnded = code is "not_authenticated" or "ambiguous_session" || (answer.Status == 200 && request.ToString().Contains("logout", StringComparison.OrdinalIgnoreCase)) || answer.Header("Set-Cookie") is not null || answer.Status == 204;
             if (mayHaveEnded && request.Session == FuzzedSession.Cookie)
             {
                 LetGo(ref _byCookie);

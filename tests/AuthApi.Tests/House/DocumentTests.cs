@@ -142,6 +142,7 @@ internal sealed partial class DocumentTests
         select ($"{section}:{property.Name}", value switch
         {
             null => "",
+            "" => "none |",
             IReadOnlyCollection<string> { Count: 0 } => "none |",
             bool yes => yes ? "`true` |" : "`false` |",
             _ => string.Create(CultureInfo.InvariantCulture, $"`{value}` |"),

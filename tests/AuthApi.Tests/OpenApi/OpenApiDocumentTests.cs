@@ -105,7 +105,7 @@ internal sealed class OpenApiDocumentTests
         Assert.That(inline, Is.Unique);
         Assert.That(
             document["components"]!["responses"]!.AsObject().Select(answer => answer.Key),
-            Is.SupersetOf(new[] { "CrossSiteRequest", "InternalError", "NotAuthenticated", "StoreUnavailable", "TooManyRequests" }));
+            Is.SupersetOf(new[] { "CrossSiteRequest", "InternalError", "NotAuthenticatedOrAmbiguousSession", "StoreUnavailable", "TooManyRequests" }));
     }
 
     [TestCase("GET", "/me/", null, null, 401, "not_authenticated")]

@@ -1,9 +1,11 @@
 using System.Net;
+using AuthApi.Api;
 using AuthApi.Sessions;
 using AuthApi.Storage;
 using AuthApi.Tests.Harness;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.DataProtection;
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -180,5 +182,15 @@ internal sealed class SessionAuthenticationHandlerTests
         Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK));
         Assert.That(_session!.UserAgent, Has.Length.EqualTo(512));
         Assert.That(_session.UserAgent, Does.StartWith("Phone [31mxxx"));
+    }
+
+    [TestCase(511, 511, TestName = "A_character_is_not_cut_in_half")]
+    [TestCase(510, 512, TestName = "A_character_that_fits_is_whole")]
+    public void A_long_user_agent_ends_with_a_whole_character(int before, int length)
+    {
+        var context = new DefaultHttpContext();
+        context.Request.Headers.UserAgent = new string('x', before) + "\U0001F98A and more";
+
+        Assert.That(ClientInfo.Of(context).UserAgent, Has.Length.EqualTo(length));
     }
 }

@@ -55,24 +55,117 @@ internal sealed class SessionCookieTests
         Assert.That(response.StatusCode, Is.EqualTo(status));
         if (status == HttpStatusCode.Unauthorized)
         {
-            await response.ShouldBeNotAuthenticatedAsync();
-            Assert.That(response.SetCookies().Any(), Is.EqualTo(header.Contains("__Host-session=", StringComparison.Ordinal)), "what came is removed");
+            await response.ShouldBeProblemAsync(status, header.Contains("; __Host-session=", StringComparison.Ordinal) ? "ambiguous_session" : "not_authenticated");
+            Assert.That(response.Headers.WwwAuthenticate.ToString(), Is.EqualTo("Session realm=\"AuthApi\""));
+            Assert.That(response.SetCookies(), Is.Empty, "only logging out removes the cookie");
         }
     }
 
     [Test]
-    public async Task TwoSessionsOfTwoCookiesAreBothLeftAsTheyAre()
+    public async Task Logging_out_with_two_cookies_ends_both_sessions()
     {
+        using var first = _application.NewBrowser();
+        await first.LogInAsync();
+        using var second = await _application.NewLoggedInBrowserAsync("bob@example.com");
         using var other = _application.NewBrowser();
         await other.LogInAsync();
 
         using var response = await _browser.SendAsync(
-            HttpMethod.Post, "/logout/", change: request => request.Headers.Add("Cookie", $"__Host-session={_token}; __Host-session={other.Token}"));
+            HttpMethod.Post, "/logout/", change: request => request.Headers.Add("Cookie", $"__Host-session={first.Token}; __Host-session={second.Token}"));
 
-        await response.ShouldBeNotAuthenticatedAsync();
+        await response.ShouldBeProblemAsync(HttpStatusCode.Unauthorized, "ambiguous_session");
+        Assert.That(response.SetCookies().Single(), Does.StartWith("__Host-session=; "));
+        Assert.That(await first.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
+        Assert.That(await second.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
+        Assert.That(await other.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [Test]
+    public async Task A_call_with_two_cookies_ends_neither_session()
+    {
+        using var other = _application.NewBrowser();
+        await other.LogInAsync();
+
+        using var response = await SendAsync($"__Host-session={_token}; __Host-session={other.Token}");
+
+        await response.ShouldBeProblemAsync(HttpStatusCode.Unauthorized, "ambiguous_session");
         Assert.That(await other.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
         using var me = await SendAsync($"__Host-session={_token}");
         Assert.That(me.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [Test]
+    public async Task A_login_with_two_cookies_says_that_it_would_not_help()
+    {
+        using var browser = _application.NewBrowser("http");
+        var login = new { email = "ada@example.com", password = Browser.Password };
+
+        // Another program on localhost has set a cookie of this name with a path that this program's cookie does not replace.
+        using var response = await browser.SendAsync(
+            HttpMethod.Post, "/login/", System.Net.Http.Json.JsonContent.Create(login), request => request.Headers.Add("Cookie", $"session=theirs; session={_token}"));
+
+        var problem = await response.ShouldBeProblemAsync(HttpStatusCode.Unauthorized, "ambiguous_session");
+        Assert.That(problem["title"]!.GetValue<string>(), Does.Contain("Sessions:CookieName"));
+        Assert.That(response.SetCookies(), Is.Empty);
+        using var me = await SendAsync($"__Host-session={_token}");
+        Assert.That(me.StatusCode, Is.EqualTo(HttpStatusCode.OK), "nothing has ended");
+    }
+
+    [Test]
+    public async Task A_login_replaces_the_cookie_of_another_program()
+    {
+        using var browser = _application.NewBrowser("http");
+        browser.Cookies["session"] = "theirs";
+
+        await browser.LogInAsync();
+
+        Assert.That(await browser.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [Test]
+    public async Task A_late_401_does_not_remove_a_newer_cookie()
+    {
+        using var browser = _application.NewBrowser();
+        await browser.LogInAsync();
+        using var before = browser.Copy();
+        await browser.ReauthenticateAsync();
+
+        foreach (var (method, path) in new[] { (HttpMethod.Get, "/me/"), (HttpMethod.Get, "/sessions/"), (HttpMethod.Delete, "/sessions/x/"), (HttpMethod.Post, "/reauthenticate/") })
+        {
+            using var late = await before.SendAsync(method, path, method == HttpMethod.Post ? System.Net.Http.Json.JsonContent.Create(new { password = Browser.Password }) : null);
+            await late.ShouldBeNotAuthenticatedAsync();
+            Assert.That(late.SetCookies(), Is.Empty, path);
+        }
+
+        Assert.That(await browser.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [TestCase("https", "__Host-sid", "; path=/; secure; samesite=lax; httponly")]
+    [TestCase("http", "sid", "; path=/; samesite=lax; httponly")]
+    public async Task The_cookie_has_the_configured_name_and_same_site(string scheme, string name, string attributes)
+    {
+        await using var application = new AuthApiApplication(settings: new() { ["Sessions:CookieName"] = "sid", ["Sessions:CookieSameSite"] = "lax" });
+        using var browser = application.NewBrowser(scheme);
+        await browser.RegisterAsync();
+
+        using var login = await browser.PostAsync("/login/", new { email = "ada@example.com", password = Browser.Password });
+
+        Assert.That(login.SetCookies().Single(), Does.StartWith(name + "=").And.EndsWith(attributes));
+        browser.Cookies["session"] = browser.Cookies["__Host-session"] = "another program's";
+        Assert.That(await browser.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+        using var logout = await browser.LogOutAsync();
+        Assert.That(logout.SetCookies().Single(), Does.StartWith(name + "=; ").And.EndsWith(attributes));
+    }
+
+    [Test]
+    public async Task A_remembered_cookie_has_max_age_and_expires()
+    {
+        using var browser = _application.NewBrowser();
+
+        using var login = await browser.PostAsync("/login/", new { email = "ada@example.com", password = Browser.Password, rememberMe = true });
+
+        Assert.That(login.SetCookies().Single(), Does.EndWith(
+            "; expires=Tue, 31 Mar 2026 12:00:00 GMT; max-age=2592000; path=/; secure; samesite=strict; httponly"));
     }
 
     [TestCase(44)]
