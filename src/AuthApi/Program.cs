@@ -40,7 +40,7 @@ return await StartupErrors.RunAsync(args, async () =>
     app.UseHttpsOnly();
     app.UseCrossSiteGuard();
     app.UseAuthentication();
-    app.UseRateLimits();
+    app.UseRateLimiter();
     app.UseStartPage();
     app.UseOpenApi();
     app.UseAuthorization();

@@ -24,7 +24,7 @@ internal sealed class ClientBuckets<TClient> : IDisposable
     /// <param name="size">How many may be taken at once, and again in the course of each <paramref name="window"/>.</param>
     /// <param name="window">How long an empty bucket takes to be full.</param>
     /// <param name="time">The clock.</param>
-    public ClientBuckets(int size, TimeSpan window, TimeProvider time)
+    public ClientBuckets(long size, TimeSpan window, TimeProvider time)
     {
         _time = time;
         _start = time.GetTimestamp();
@@ -63,6 +63,14 @@ internal sealed class ClientBuckets<TClient> : IDisposable
             {
                 return true;
             }
+        }
+    }
+
+    /// <summary>Puts one back that was taken.</summary>
+    public void Return(TClient client)
+    {
+        while (_fullAt.TryGetValue(client, out var fullAt) && !_fullAt.TryUpdate(client, fullAt - _refill, fullAt))
+        {
         }
     }
 

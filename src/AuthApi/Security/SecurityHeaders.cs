@@ -1,44 +1,39 @@
+using System.Globalization;
+using AuthApi.Startup;
+using Microsoft.AspNetCore.HttpsPolicy;
+using Microsoft.Extensions.Options;
+
 namespace AuthApi.Security;
 
 /// <summary>
-/// What every answer tells a browser, errors included: keep nothing, guess nothing, show it nowhere (ASVS 3.4). An answer is data, so its
-/// policy allows nothing; a page of ours, which is Swagger UI, may load what lies beside it and call this origin.
+/// Sets the headers by which every answer, errors included, tells a browser to keep nothing, guess nothing and frame nothing (ASVS 3.4). An answer
+/// is data, so its policy allows nothing; a page, which is Swagger UI, may load the files beside it and call its own origin.
 /// </summary>
 internal static class SecurityHeaders
 {
-    private const string TwoYears = "max-age=63072000; includeSubDomains";
+    private const string HstsSection = "Hsts";
 
-    // The one style that Swagger UI writes into its page: the colours of its logo. Another version may have another one; a browser then says its hash.
-    private const string LogoStyle = "RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w=";
+    private const string DataPolicy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-    // Where the name is that of whatever machine is meant, a browser would take it for all of them.
-    private static readonly string[] LocalHosts = ["localhost", "127.0.0.1", "[::1]"];
+    // The hash is of the one style that Swagger UI writes into its page: the colours of its logo. Another version may have another one; a browser then shows its hash.
+    private const string PagePolicy =
+        "default-src 'none'; script-src 'self'; style-src 'self' 'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='; img-src 'self' data:; "
+        + "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-    /// <summary>
-    /// Sets them when the answer starts, as what has failed begins its answer anew. The values are the library's; its middleware would select and
-    /// evaluate policies for every answer.
-    /// </summary>
+    /// <summary>Binds the framework's <see cref="HstsOptions"/> to the section <c>Hsts</c>: a year, without subdomains, unless that says otherwise.</summary>
+    public static void AddSecurityHeaders(this IServiceCollection services)
+    {
+        services.Configure<HstsOptions>(options => options.MaxAge = TimeSpan.FromDays(365));
+        services.AddValidatedOptions<HstsOptions>(HstsSection).Validate(
+            options => options.MaxAge >= TimeSpan.Zero, $"{HstsSection}:{nameof(HstsOptions.MaxAge)} must not be negative.");
+    }
+
+    /// <summary>Sets them when the answer starts: the exception handler clears the headers that were set before.</summary>
     public static IApplicationBuilder UseSecurityHeaders(this WebApplication app)
     {
+        var hsts = app.Services.GetRequiredService<IOptions<HstsOptions>>().Value;
+        var strictTransportSecurity = ValueOf(hsts);
         var isDevelopment = app.Environment.IsDevelopment();
-        var data = Fixed(policy =>
-        {
-            policy.AddDefaultSrc().None();
-            policy.AddBaseUri().None();
-            policy.AddFormAction().None();
-            policy.AddFrameAncestors().None();
-        });
-        var page = Fixed(policy =>
-        {
-            policy.AddDefaultSrc().None();
-            policy.AddScriptSrc().Self();
-            policy.AddStyleSrc().Self().WithHash256(LogoStyle);
-            policy.AddImgSrc().Self().Data();
-            policy.AddConnectSrc().Self();
-            policy.AddBaseUri().None();
-            policy.AddFormAction().None();
-            policy.AddFrameAncestors().None();
-        });
         Func<object, Task> set = Set;
         return app.Use((context, next) =>
         {
@@ -49,12 +44,22 @@ internal static class SecurityHeaders
         Task Set(object state)
         {
             var context = (HttpContext)state;
-            (context.Features.Get<Page>() is null ? data : page).SetOn(context.Response.Headers);
+            var headers = context.Response.Headers;
+            headers.CacheControl = "no-store";
+            headers.ContentSecurityPolicy = context.Features.Get<Page>() is null ? DataPolicy : PagePolicy;
+            headers.Vary = "Origin, Sec-Fetch-Site";
+            headers.XContentTypeOptions = "nosniff";
+            headers["Cross-Origin-Resource-Policy"] = "same-origin";
+            headers["Referrer-Policy"] = "no-referrer";
 
-            // Over HTTPS only, and not for localhost. A browser that has heard it comes back over HTTPS for two years: not for a developer's machine.
-            if (!isDevelopment && context.Request.IsHttps && !LocalHosts.Contains(context.Request.Host.Host, StringComparer.OrdinalIgnoreCase))
+            // The exception handler sets these beside its own Cache-Control.
+            headers.Remove("Pragma");
+            headers.Remove("Expires");
+
+            // As UseHsts, whose header the exception handler would clear. Not in Development: a browser would ask a developer's machine for HTTPS for a year.
+            if (!isDevelopment && context.Request.IsHttps && !hsts.ExcludedHosts.Contains(context.Request.Host.Host, StringComparer.OrdinalIgnoreCase))
             {
-                context.Response.Headers.StrictTransportSecurity = TwoYears;
+                headers.StrictTransportSecurity = strictTransportSecurity;
             }
 
             return Task.CompletedTask;
@@ -68,17 +73,9 @@ internal static class SecurityHeaders
         return next(context);
     });
 
-    private static FixedHeaders Fixed(Action<CspBuilder> contentSecurityPolicy) => new(new HeaderPolicyCollection()
-        .AddCustomHeader("Cache-Control", "no-store")
-        .AddCustomHeader("Vary", "Origin, Sec-Fetch-Site")
-        .AddContentTypeOptionsNoSniff()
-        .AddReferrerPolicyNoReferrer()
-        .AddCrossOriginResourcePolicy(policy => policy.SameOrigin())
-
-        // What the exception handler says beside its own Cache-Control.
-        .RemoveCustomHeader("Pragma")
-        .RemoveCustomHeader("Expires")
-        .AddContentSecurityPolicy(contentSecurityPolicy));
+    private static string ValueOf(HstsOptions options) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"max-age={(long)options.MaxAge.TotalSeconds}{(options.IncludeSubDomains ? "; includeSubDomains" : "")}{(options.Preload ? "; preload" : "")}");
 
     private sealed class Page
     {

@@ -13,6 +13,7 @@ public static class SecurityServices
         // The framework's own would run before what Program.cs lists, and not be seen there: AllowedHosts, which answers with a page, and forwarded headers from any address.
         services.RemoveAll<IStartupFilter>();
 
+        services.AddSecurityHeaders();
         services.AddKnownProxies();
         services.AddAllowedOrigins();
         services.AddHostedService<ServerRejectionLog>();

@@ -15,7 +15,7 @@ internal sealed partial class DocumentTests
     ];
 
     // Keys that the framework gives a place of their own.
-    private static readonly string[] NoOptions = ["ConnectionStrings:Auth", "AllowedHosts", "PathBase"];
+    private static readonly string[] NoOptions = ["ConnectionStrings:Auth", "AllowedHosts", "PathBase", "Hsts:MaxAge", "Hsts:IncludeSubDomains"];
 
     [Test]
     public void EveryLinkLeadsSomewhere()

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using AuthApi.Security;
 using AuthApi.Tests.Harness;
@@ -49,6 +50,47 @@ internal sealed class RateLimitsTests
         await refused.ShouldBeProblemAsync(HttpStatusCode.TooManyRequests, "too_many_requests");
         Assert.That(refused.Headers.RetryAfter!.Delta, Is.InRange(TimeSpan.FromMinutes(19), TimeSpan.FromMinutes(20)));
         await browser.LogInAsync("user0@example.com");
+    }
+
+    [Test]
+    public async Task Refused_registrations_do_not_use_up_the_accounts()
+    {
+        await using var application = Limited(("RegistrationsPerHour", "1"), ("RegistrationAttemptsPerHour", "4"));
+        using var browser = application.NewBrowser();
+        for (var tried = 0; tried < 3; tried++)
+        {
+            using var refused = await browser.PostAsync("/register/", new { email = "ada@example.com", password = "short" });
+            await refused.ShouldBeInvalidAsync("password");
+        }
+
+        await browser.RegisterAsync("ada@example.com");
+
+        using var another = await browser.PostAsync("/register/", new { email = "bob@example.com", password = Browser.Password });
+        var problem = await another.ShouldBeProblemAsync(HttpStatusCode.TooManyRequests, "too_many_requests");
+        Assert.That(problem["title"]!.GetValue<string>(), Is.EqualTo("Too many requests. Try again in 60 minutes."));
+        application.Time.Advance(TimeSpan.FromHours(1));
+        for (var tried = 0; tried < 4; tried++)
+        {
+            using var refused = await browser.PostAsync("/register/", new { email = "eve@example.com", password = "short" });
+            await refused.ShouldBeInvalidAsync("password");
+        }
+
+        using var last = await browser.PostAsync("/register/", new { email = "eve@example.com", password = "short" });
+        await last.ShouldBeProblemAsync(HttpStatusCode.TooManyRequests, "too_many_requests");
+    }
+
+    [TestCase("192.0.2.{0}", 100)]
+    [TestCase("2001:db8:0:{0:x}::1", 8)]
+    [TestCase("2001:db8:0:{0:x}00::1", 32)]
+    [TestCase("2001:db8:{0:x}::1", 100)]
+    public void An_ipv6_network_has_counts_of_its_own(string addresses, int passed)
+    {
+        using var count = new ClientCount(2, TimeSpan.FromMinutes(1), TimeProvider.System);
+
+        var taken = Enumerable.Range(0, 200).Count(i => count.TryTake(
+            CountedClient.Of(IPAddress.Parse(string.Format(CultureInfo.InvariantCulture, addresses, i / 4))), out _));
+
+        Assert.That(taken, Is.EqualTo(passed));
     }
 
     [Test]
@@ -152,7 +194,7 @@ internal sealed class RateLimitsTests
     [TestCase("::", "0.0.0.0", false)]
     public void AnIpv6ClientIsItsNetworkOf64Bits(string one, string other, bool same)
     {
-        Assert.That(RateLimits.Client.At(IPAddress.Parse(one)) == RateLimits.Client.At(IPAddress.Parse(other)), Is.EqualTo(same));
+        Assert.That(CountedClient.Of(IPAddress.Parse(one)) == CountedClient.Of(IPAddress.Parse(other)), Is.EqualTo(same));
     }
 
     [Test]

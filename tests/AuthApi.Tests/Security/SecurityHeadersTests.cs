@@ -1,8 +1,6 @@
 using System.Net;
-using AuthApi.Security;
 using AuthApi.Sessions;
 using AuthApi.Tests.Harness;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Moq;
@@ -68,7 +66,7 @@ internal sealed class SecurityHeadersTests
         using var response = await browser.SendAsync(
             HttpMethod.Get, path, change: request => request.Headers.Host = isLocal ? "localhost" : "api.example.com");
 
-        var value = scheme == "https" && !isLocal && !isDevelopment ? "max-age=63072000; includeSubDomains" : null;
+        var value = scheme == "https" && !isLocal && !isDevelopment ? "max-age=31536000" : null;
 
         Assert.That(response.Headers.TryGetValues("Strict-Transport-Security", out var values) ? values.Single() : null, Is.EqualTo(value));
     }
@@ -89,12 +87,19 @@ internal sealed class SecurityHeadersTests
         ShouldHaveAll(page, policy);
     }
 
-    [Test]
-    public void WhatDependsOnTheRequestIsNotWorkedOutForAll()
+    [TestCase("30.00:00:00", "true", "max-age=2592000; includeSubDomains")]
+    [TestCase("00:00:00", "false", "max-age=0")]
+    public async Task Hsts_is_as_configured_and_on_errors_too(string maxAge, string subdomains, string expected)
     {
-        Assert.That(() => new FixedHeaders(new HeaderPolicyCollection().AddStrictTransportSecurityMaxAge()), Throws.ArgumentException);
-        Assert.That(
-            () => new FixedHeaders(new HeaderPolicyCollection().AddContentSecurityPolicy(policy => policy.AddScriptSrc().WithNonce())), Throws.ArgumentException);
+        await using var application = new AuthApiApplication(
+            settings: new() { ["Hsts:MaxAge"] = maxAge, ["Hsts:IncludeSubDomains"] = subdomains }, environment: "Production");
+        using var browser = application.NewBrowser();
+
+        using var response = await browser.SendAsync(
+            HttpMethod.Get, "/nowhere/", change: request => request.Headers.Host = "api.example.com");
+
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.NotFound));
+        Assert.That(response.Headers.GetValues("Strict-Transport-Security"), Is.EqualTo(new[] { expected }));
     }
 
     private static void ShouldHaveAll(HttpResponseMessage response, string contentPolicy = DataPolicy)
