@@ -2,7 +2,6 @@ using System.Text.Json.Serialization;
 using AuthApi.Api;
 using AuthApi.Startup;
 using AuthApi.Storage;
-using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Identity;
 
 namespace AuthApi.Accounts;
@@ -43,7 +42,6 @@ public static partial class AccountsServices
             .AddSignInManager();
 
         services.AddGeneratedJson(AccountsJson.Default);
-        services.DoWithoutDataProtection();
         return services;
     }
 
@@ -58,15 +56,6 @@ public static partial class AccountsServices
 
         // In place of Identity's, which counts halves of characters and asks for digits and signs.
         services.AddSingleton<IPasswordValidator<ApplicationUser>, AccountPasswordValidator>();
-    }
-
-    // Authentication brings Data Protection, which makes a key ring at start and keeps it on disk. Nothing in this program is
-    // encrypted for later, so there are no keys here to keep, share or lose. An application that adopts the sessions keeps its own.
-    private static void DoWithoutDataProtection(this IServiceCollection services)
-    {
-        services.AddDataProtection().UseEphemeralDataProtectionProvider();
-        services.Remove(services.Single(service =>
-            service.ServiceType == typeof(IHostedService) && service.ImplementationType?.Name == "DataProtectionHostedService"));
     }
 
     [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]

@@ -1,4 +1,4 @@
-using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.AspNetCore.HostFiltering;
 
 namespace AuthApi.Security;
 
@@ -10,8 +10,8 @@ public static class SecurityServices
 {
     public static IServiceCollection AddSecurity(this IServiceCollection services)
     {
-        // The framework's own would run before what Program.cs lists, and not be seen there: AllowedHosts, which answers with a page, and forwarded headers from any address.
-        services.RemoveAll<IStartupFilter>();
+        // UseAllowedHosts checks them, and answers with a problem; the framework's middleware for the same key answers with a page.
+        services.Configure<HostFilteringOptions>(options => options.AllowedHosts = ["*"]);
 
         services.AddSecurityHeaders();
         services.AddKnownProxies();

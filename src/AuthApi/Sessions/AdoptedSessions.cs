@@ -16,6 +16,7 @@ public static class AdoptedSessions
     /// </summary>
     public static IServiceCollection AddAdoptedSessions(this IServiceCollection services)
     {
+        services.AddDataProtection();
         services.AddRecentAuthentication();
         services.AddStorage().AddAudit().AddSessions();
         services.AddControllers().ConfigureApplicationPartManager(parts => parts.FeatureProviders.Add(new SessionControllersOnly()));

@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using AuthApi.Api;
 using AuthApi.Startup;
+using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -25,7 +26,10 @@ public static partial class SessionsServices
         services.AddHostedService<LastSeenWriter>();
         services.AddHostedService<ExpiredSessionCleanup>();
 
-        services.AddAuthentication(IdentityConstants.ApplicationScheme)
+        // AddAuthentication would register Data Protection beside it, which makes keys and keeps them on disk; nothing here is encrypted for later.
+        services.AddAuthenticationCore(options => options.DefaultScheme = IdentityConstants.ApplicationScheme);
+        services.AddWebEncoders();
+        new AuthenticationBuilder(services)
             .AddScheme<SessionAuthenticationOptions, SessionAuthenticationHandler>(IdentityConstants.ApplicationScheme, displayName: null, configureOptions: null);
         services.AddOptions<SessionAuthenticationOptions>(IdentityConstants.ApplicationScheme)
             .Configure<IHostEnvironment>((options, environment) => options.AllowPlainHttp = environment.IsDevelopment());
