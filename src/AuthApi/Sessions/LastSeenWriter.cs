@@ -1,3 +1,4 @@
+using AuthApi.Startup;
 using Microsoft.Extensions.Options;
 
 namespace AuthApi.Sessions;
@@ -6,6 +7,8 @@ namespace AuthApi.Sessions;
 internal sealed partial class LastSeenWriter(
     LastSeenTracker lastSeen, IOptions<UserSessionOptions> options, TimeProvider time, ILogger<LastSeenWriter> logger) : BackgroundService
 {
+    private readonly LogThrottle _throttle = new(time);
+
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         await base.StopAsync(cancellationToken);
@@ -39,7 +42,11 @@ internal sealed partial class LastSeenWriter(
         }
         catch (Exception exception)
         {
-            Log.NotWritten(logger, exception);
+            if (_throttle.IsDue())
+            {
+                Log.NotWritten(logger, exception);
+            }
+
             return false;
         }
     }

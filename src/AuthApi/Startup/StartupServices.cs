@@ -51,8 +51,14 @@ public static class StartupServices
     private static void AddConsoleFormat(this IServiceCollection services)
     {
         services.AddOptions<ConsoleLoggerOptions>().Configure<IConfiguration, IHostEnvironment>((options, configuration, environment) =>
-            options.FormatterName = configuration[$"{ConsoleSection}:{nameof(options.FormatterName)}"]
-                ?? (environment.IsDevelopment() ? ConsoleFormatterNames.Simple : ConsoleFormatterNames.Json));
+        {
+            var section = configuration.GetSection(ConsoleSection);
+            options.FormatterName = section[nameof(options.FormatterName)]
+                ?? (environment.IsDevelopment() ? ConsoleFormatterNames.Simple : ConsoleFormatterNames.Json);
+
+            // By default a request waits for a reader of the log that has stopped. A line says how many were dropped.
+            options.QueueFullMode = section.GetValue(nameof(options.QueueFullMode), ConsoleLoggerQueueFullMode.DropWrite);
+        });
         services.AddOptions<JsonConsoleFormatterOptions>().Configure<IConfiguration>((options, configuration) =>
         {
             var section = configuration.GetSection($"{ConsoleSection}:FormatterOptions");

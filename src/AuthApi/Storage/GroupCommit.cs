@@ -1,6 +1,7 @@
 using System.Data.Common;
 using System.Diagnostics;
 using System.Threading.Channels;
+using AuthApi.Startup;
 
 namespace AuthApi.Storage;
 
@@ -20,6 +21,7 @@ public sealed partial class GroupCommit(SqliteDatabase database, StorageMetrics 
 
     private static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(2.5);
 
+    private readonly LogThrottle _failures = new(TimeProvider.System);
     private readonly Channel<Write> _waiting = Channel.CreateUnbounded<Write>(new() { SingleReader = true });
     private Task _writer = Task.CompletedTask;
     private PreparedConnection? _connection;
@@ -86,7 +88,11 @@ public sealed partial class GroupCommit(SqliteDatabase database, StorageMetrics 
         }
         catch (Exception exception) when (StoreUnavailableException.IsCauseOf(exception))
         {
-            Log.BatchFailed(logger, batch.Count, exception.Message);
+            if (_failures.IsDue(out var suppressed))
+            {
+                Log.BatchFailed(logger, batch.Count, exception.Message, suppressed);
+            }
+
             Fail(batch, exception);
 
             // What arrived while this batch waited for the store has waited long enough.
@@ -207,8 +213,8 @@ public sealed partial class GroupCommit(SqliteDatabase database, StorageMetrics 
 
     private static partial class Log
     {
-        [LoggerMessage(101, LogLevel.Error, "The store is out of reach, and {Count} writes were not made: {Message}")]
-        public static partial void BatchFailed(ILogger logger, int count, string message);
+        [LoggerMessage(101, LogLevel.Error, "The store is out of reach, and {Count} writes were not made: {Message} This is logged once a minute; {Suppressed} more batches failed since the last time.")]
+        public static partial void BatchFailed(ILogger logger, int count, string message, long suppressed);
 
         [LoggerMessage(102, LogLevel.Debug, "One of {Count} writes was refused; each is made alone.")]
         public static partial void BatchSplit(ILogger logger, int count, Exception exception);

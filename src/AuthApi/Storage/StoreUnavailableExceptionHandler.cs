@@ -1,4 +1,5 @@
 using AuthApi.Api;
+using AuthApi.Startup;
 using Microsoft.AspNetCore.Diagnostics;
 
 namespace AuthApi.Storage;
@@ -7,8 +8,10 @@ namespace AuthApi.Storage;
 /// Answers 503 <c>store_unavailable</c> with <c>Retry-After</c> when the store is out of reach. Never a 401: a client that
 /// is told its session is dead throws its token away.
 /// </summary>
-internal sealed partial class StoreUnavailableExceptionHandler(ILogger<StoreUnavailableExceptionHandler> logger) : IExceptionHandler
+internal sealed partial class StoreUnavailableExceptionHandler(TimeProvider time, ILogger<StoreUnavailableExceptionHandler> logger) : IExceptionHandler
 {
+    private readonly LogThrottle _throttle = new(time);
+
     public async ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
     {
         if (!StoreUnavailableException.IsCauseOf(exception))
@@ -16,14 +19,18 @@ internal sealed partial class StoreUnavailableExceptionHandler(ILogger<StoreUnav
             return false;
         }
 
-        Log.StoreUnavailable(logger, exception.Message);
+        if (_throttle.IsDue(out var suppressed))
+        {
+            Log.StoreUnavailable(logger, exception.Message, suppressed);
+        }
+
         await ApiProblem.StoreUnavailable.WriteAsync(httpContext);
         return true;
     }
 
     private static partial class Log
     {
-        [LoggerMessage(103, LogLevel.Error, "The store is out of reach: {Message}")]
-        public static partial void StoreUnavailable(ILogger logger, string message);
+        [LoggerMessage(103, LogLevel.Error, "The store is out of reach: {Message} This is logged once a minute; {Suppressed} more since the last time.")]
+        public static partial void StoreUnavailable(ILogger logger, string message, long suppressed);
     }
 }

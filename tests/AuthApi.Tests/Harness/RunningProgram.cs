@@ -68,7 +68,11 @@ internal sealed partial class RunningProgram : IAsyncDisposable
     public static Task<RunningProgram> StartAsync(string folder, Dictionary<string, string> environment, params string[] arguments) =>
         StartAsync(folder, environment, arguments, Built);
 
-    private static async Task<RunningProgram> StartAsync(string folder, Dictionary<string, string> environment, string[] arguments, string program)
+    /// <summary>Starts the program and reads its standard output no further than to the line that says where it listens.</summary>
+    public static Task<RunningProgram> StartUnreadAsync(string folder, params string[] arguments) => StartAsync(folder, [], arguments, Built, isRead: false);
+
+    private static async Task<RunningProgram> StartAsync(
+        string folder, Dictionary<string, string> environment, string[] arguments, string program, bool isRead = true)
     {
         var process = Launch(folder, [.. Usual, .. arguments], environment, program);
         var output = new List<string>();
@@ -76,7 +80,7 @@ internal sealed partial class RunningProgram : IAsyncDisposable
             ? new Uri(Listening().Match(line).Groups[1].Value)
             : throw new InvalidOperationException("The program did not start: " + await process.StandardError.ReadToEndAsync());
         var running = new RunningProgram(process, output, address);
-        running.Ended = running.ReadOnAsync();
+        running.Ended = isRead ? running.ReadOnAsync() : running.WaitForEndAsync();
         return running;
     }
 
@@ -119,6 +123,10 @@ internal sealed partial class RunningProgram : IAsyncDisposable
         await kill.WaitForExitAsync();
     }
 
+    /// <summary>Reads on to a line of standard output that contains <paramref name="text"/>, of a program that is not read otherwise.</summary>
+    /// <returns>Whether there was one.</returns>
+    public async Task<bool> ReadToAsync(string text) => await ReadToAsync(_process, _output, new Regex(Regex.Escape(text))) is not null;
+
     /// <summary>Ends the process at once, as <c>kill -9</c> does: nothing is flushed and no client is notified.</summary>
     public async Task KillAsync()
     {
@@ -144,6 +152,12 @@ internal sealed partial class RunningProgram : IAsyncDisposable
             _output.Add(line);
         }
 
+        await _process.WaitForExitAsync();
+        return (_process.ExitCode, _output);
+    }
+
+    private async Task<(int ExitCode, IReadOnlyList<string> Output)> WaitForEndAsync()
+    {
         await _process.WaitForExitAsync();
         return (_process.ExitCode, _output);
     }

@@ -80,6 +80,37 @@ internal sealed class ConsoleTests
         Assert.That(output[0], Does.StartWith("info: AuthApi.Startup.RunReport[1]"));
     }
 
+    [Test]
+    public async Task A_log_that_nobody_reads_holds_up_nothing()
+    {
+        await using var program = await RunningProgram.StartUnreadAsync(
+            _folder.Path, "--Logging:LogLevel:Default=Trace", "--Logging:LogLevel:Microsoft.AspNetCore=Trace", "--Logging:Console:MaxQueueLength=100");
+        using var browser = program.NewBrowser();
+
+        // Each request logs some 10 KB; a pipe holds 64 KB.
+        for (var i = 0; i < 200; i++)
+        {
+            Assert.That(await browser.MeAsync().WaitAsync(RawConnection.Patience), Is.EqualTo(HttpStatusCode.Unauthorized));
+        }
+
+        await program.TerminateAsync();
+        Assert.That((await program.Ended.WaitAsync(TimeSpan.FromSeconds(30))).ExitCode, Is.Zero);
+    }
+
+    [Test]
+    public async Task A_line_says_how_many_were_dropped()
+    {
+        await using var program = await RunningProgram.StartUnreadAsync(
+            _folder.Path, "--Logging:LogLevel:Default=Trace", "--Logging:LogLevel:Microsoft.AspNetCore=Trace", "--Logging:Console:MaxQueueLength=100");
+        using var browser = program.NewBrowser();
+        for (var i = 0; i < 200; i++)
+        {
+            await browser.MeAsync();
+        }
+
+        Assert.That(await program.ReadToAsync("message(s) dropped"), Is.True);
+    }
+
     // One run, with a login in it and one that somebody made up; to its end.
     private async Task<(Uri Address, IReadOnlyList<string> Output)> RunAsync(params string[] arguments)
     {
