@@ -26,6 +26,7 @@ return await StartupErrors.RunAsync(args, async () =>
 
     await using var app = builder.Build();
 
+    app.UseHeaderRelease();
     app.UseSecurityHeaders();
     app.UseKnownProxies();
     app.UsePathPrefix();

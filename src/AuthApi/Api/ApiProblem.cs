@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Serialization;
 
@@ -78,7 +79,7 @@ public sealed record ApiProblem(int Status, string Code, string Title, int? Retr
             context.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
         }
 
-        var response = new ProblemResponse(Title, Status, Code, RequestTrace.Of(context).ToString(), errors, Detail);
+        var response = new ProblemResponse(Title, Status, Code, Activity.Current?.Id ?? context.TraceIdentifier, errors, Detail);
         return context.Response.WriteAsJsonAsync(response, options: null, "application/problem+json");
     }
 }

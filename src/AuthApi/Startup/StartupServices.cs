@@ -14,18 +14,13 @@ public static class StartupServices
         services.AddServerLimits();
         services.AddConsoleFormat();
         services.AddHostedService<RunReport>();
-        services.AddHostedService<BlockedThreads>();
         services.AddQuietStart();
-        services.AddOnStarted(_ => GiveBackWhatStartingTook());
         return services;
     }
 
     /// <summary>Has <paramref name="action"/> done once, when the program has started; in the order in which this is called.</summary>
     public static IServiceCollection AddOnStarted(this IServiceCollection services, Action<IServiceProvider> action) =>
         services.AddSingleton<IHostedService>(provider => new OnStarted(() => action(provider)));
-
-    // Half of the heap by then is what starting left behind, and nothing would collect it for as long as the program is idle.
-    private static void GiveBackWhatStartingTook() => GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
 
     // What stops the start is said once, by StartupErrors; the host would say it too, with a stack trace.
     private static void AddQuietStart(this IServiceCollection services)

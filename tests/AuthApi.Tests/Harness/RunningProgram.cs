@@ -123,9 +123,13 @@ internal sealed partial class RunningProgram : IAsyncDisposable
         await kill.WaitForExitAsync();
     }
 
-    /// <summary>Reads on to a line of standard output that contains <paramref name="text"/>, of a program that is not read otherwise.</summary>
-    /// <returns>Whether there was one.</returns>
-    public async Task<bool> ReadToAsync(string text) => await ReadToAsync(_process, _output, new Regex(Regex.Escape(text))) is not null;
+    /// <summary>Starts to read standard output where <see cref="StartUnreadAsync"/> left off.</summary>
+    /// <returns>The next line on standard error.</returns>
+    public async Task<string?> ReadOnToErrorAsync()
+    {
+        _ = ReadOnAsync();
+        return await _process.StandardError.ReadLineAsync();
+    }
 
     /// <summary>Ends the process at once, as <c>kill -9</c> does: nothing is flushed and no client is notified.</summary>
     public async Task KillAsync()

@@ -10,7 +10,7 @@ namespace AuthApi.Tests.Telemetry;
 
 /// <summary>What a log line, and a problem, say of the request that they belong to.</summary>
 [NonParallelizable]
-internal sealed class RequestScopeTests
+internal sealed class RequestTraceTests
 {
     private const string TraceId = "0af7651916cd43dd8448eb211c80319c";
     private const string SenderId = "b7ad6b7169203331";
@@ -23,16 +23,15 @@ internal sealed class RequestScopeTests
         await using var application = Limited(log);
         using var browser = application.NewBrowser();
 
-        var (_, spanId) = await RefuseAsync(browser, $"00-{TraceId}-{SenderId}-01", TraceId);
+        var (_, spanId) = await RefuseAsync(browser, $"00-{TraceId}-{SenderId}-01", TraceId, flags: "01");
 
         var line = log.Single(Refused);
         Assert.That(line.Fields["TraceId"], Is.EqualTo(TraceId));
         Assert.That(line.Fields["SpanId"], Is.EqualTo(spanId).And.Not.EqualTo(SenderId));
         Assert.That(line.Fields["ParentId"], Is.EqualTo(SenderId));
         Assert.That(line.Fields["RequestPath"], Is.EqualTo("/me/"));
-        Assert.That(line.Fields["ActionName"], Does.Contain("MeController.Me"));
         Assert.That(line.Text, Does.Contain($"TraceId:{TraceId}").And.Contain("RequestPath:/me/"));
-        Assert.That(line.Span, Is.Null, "none is made for a line only");
+        Assert.That(line.Span, Is.EqualTo((TraceId, spanId)));
     }
 
     [TestCase(null)]
@@ -64,19 +63,6 @@ internal sealed class RequestScopeTests
         var line = log.Single(Refused);
         Assert.That(line.Span, Is.EqualTo((traceId, spanId)));
         Assert.That(line.Fields["TraceId"], Is.EqualTo(traceId));
-    }
-
-    // A rule that names a provider goes before those that name none.
-    [Test]
-    public async Task AProviderWithALevelOfItsOwnHasNoSpanMadeEither()
-    {
-        var log = new ScopedLog();
-        await using var application = Limited(log, ("Logging:Scoped:LogLevel:Default", "Warning"));
-        using var browser = application.NewBrowser();
-
-        await RefuseAsync(browser, traceParent: null, traceId: null);
-
-        Assert.That(log.Single(Refused).Span, Is.Null);
     }
 
     [Test]
