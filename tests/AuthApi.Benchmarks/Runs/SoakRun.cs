@@ -17,6 +17,7 @@ internal static class SoakRun
     private const double Tolerance = 1.05;
 
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Closing = TimeSpan.FromMilliseconds(250);
 
     public static async Task RunAsync(RunOptions options)
     {
@@ -43,6 +44,9 @@ internal static class SoakRun
                 index => index % RequestsForAnEnd == 0 && ending.TryDequeue(out var cookie) ? subject.Logout(cookie) : staying[index % staying.Count],
                 StatusCodes.Status200OK,
                 Interval);
+
+            // Until the server has closed the connections, which are opened again for the next interval.
+            Task.Delay(Closing).GetAwaiter().GetResult();
             var sample = new Sample(at, result, subject.Server.ResidentMemory, subject.Server.Handles, new FileInfo(log).Length);
             samples.Add(sample);
             Progress.Write($"{result.RequestsPerSecond:N0}/s, p99 {result.Latencies.P99:N1} ms, {sample.Memory / 1e6:N0} MB, {sample.Handles} handles, log {sample.Log / 1e6:N1} MB");
