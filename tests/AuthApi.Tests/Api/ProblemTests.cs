@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json.Nodes;
+using AuthApi.Api;
 using AuthApi.Tests.Harness;
 
 namespace AuthApi.Tests.Api;
@@ -285,6 +286,10 @@ internal sealed class ProblemTests
 
         await response.ShouldBeProblemAsync(HttpStatusCode.RequestHeaderFieldsTooLarge, "headers_too_large");
     }
+
+    [Test]
+    public void A_503_without_a_known_cause_does_not_blame_the_store() =>
+        Assert.That(ApiProblem.ForStatus(503).Code, Is.EqualTo("service_unavailable"));
 
     [Test]
     public async Task NoHeaderMakesAReadingCallALogout()

@@ -57,6 +57,10 @@ internal sealed class SessionAuthenticationHandlerTests
     }
 
     [Test]
+    public void Data_protection_is_not_registered_and_makes_no_keys() =>
+        Assert.That(_application.Services.GetService<IDataProtectionProvider>(), Is.Null);
+
+    [Test]
     public async Task NothingIsAskedOfDataProtection()
     {
         var keys = new Mock<IDataProtectionProvider>(MockBehavior.Strict);
