@@ -190,6 +190,9 @@ internal sealed partial class RunningProgram : IAsyncDisposable
             RedirectStandardError = true,
         };
         start.Environment["ASPNETCORE_ENVIRONMENT"] = "Development";
+
+        // As in this project: it pays in a process that lives longer than a test.
+        start.Environment["DOTNET_TieredPGO"] = "0";
         foreach (var (name, value) in environment ?? [])
         {
             start.Environment[name] = value;
