@@ -1,4 +1,3 @@
-using System.ComponentModel.DataAnnotations;
 using System.Text;
 using AuthApi.Storage;
 using Microsoft.AspNetCore.Identity;
@@ -115,17 +114,4 @@ internal sealed class AccountPasswordValidator(IOptions<AccountPasswordOptions> 
             .Where(part => part.Length > 2)
             .Distinct(StringComparer.OrdinalIgnoreCase),
     ];
-}
-
-/// <summary>The configuration section <c>Passwords</c>.</summary>
-public sealed class AccountPasswordOptions
-{
-    public const string Section = "Passwords";
-
-    /// <summary>The most characters of a password; one with more is refused before it is hashed (ASVS 6.2.9).</summary>
-    public const int MaxCharacters = 1024;
-
-    /// <summary>The fewest characters that a new password may have (NIST SP 800-63B-4: 15 where it is the only factor).</summary>
-    [Range(8, MaxCharacters, ErrorMessage = Section + ":MinimumLength must be between 8 and 1024.")]
-    public int MinimumLength { get; set; } = 15;
 }

@@ -9,13 +9,11 @@ namespace AuthApi.Accounts;
 /// <summary>Registers Identity: accounts, roles, password hashing, <c>SignInManager</c>.</summary>
 public static partial class AccountsServices
 {
-    // OWASP's Password Storage Cheat Sheet for PBKDF2-HMAC-SHA512; Identity's own default is 100,000.
-    private const int PasswordHashIterations = 220_000;
-
     public static IServiceCollection AddAccounts(this IServiceCollection services)
     {
         services.AddValidatedOptions<AccountPasswordOptions>(AccountPasswordOptions.Section);
-        services.Configure<PasswordHasherOptions>(options => options.IterationCount = PasswordHashIterations);
+        services.AddValidatedOptions<PasswordHashingOptions>(PasswordHashingOptions.Section);
+        services.AddSingleton(new KnownKeys(AccountPasswordOptions.Section, ["Hashing"]));
 
         services.AddSingleton<PasswordHashLimiter>();
         services.AddSingleton<PasswordHashMetrics>();
@@ -50,7 +48,7 @@ public static partial class AccountsServices
     {
         services.AddSingleton<IdentityErrorDescriber>();
         services.AddSingleton<ILookupNormalizer, UpperInvariantLookupNormalizer>();
-        services.AddSingleton<IPasswordHasher<ApplicationUser>, PasswordHasher<ApplicationUser>>();
+        services.AddSingleton<IPasswordHasher<ApplicationUser>, Argon2PasswordHasher>();
         services.AddSingleton<IUserConfirmation<ApplicationUser>, DefaultUserConfirmation<ApplicationUser>>();
         services.AddSingleton<IUserValidator<ApplicationUser>, UserValidator<ApplicationUser>>();
 

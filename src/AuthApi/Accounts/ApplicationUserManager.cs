@@ -7,16 +7,16 @@ using Microsoft.Extensions.Options;
 namespace AuthApi.Accounts;
 
 /// <summary>
-/// Identity's user manager, with three differences. Passwords are hashed behind a gate. What refuses a password takes the same time for
-/// whatever reason it refuses. And failures are counted in one statement, where Identity reads the row, adds one, and writes it back if
-/// nobody else has: of guesses at the same time one would count, and an owner's right password that met a stranger's wrong one would be
-/// answered as wrong.
+/// Identity's user manager, with three differences. Passwords are hashed by <see cref="PasswordHashLimiter"/>. A refusal takes the same
+/// time whatever its reason. And failures are counted in one statement, where Identity reads the row, adds one, and writes it back if
+/// nobody else has: of concurrent guesses one would count, and the owner's right password would be refused if it met a stranger's wrong one.
 /// </summary>
-public sealed class ApplicationUserManager : UserManager<ApplicationUser>
+public sealed partial class ApplicationUserManager : UserManager<ApplicationUser>
 {
-    private readonly PasswordHashLimiter _gate;
+    private readonly PasswordHashLimiter _limiter;
     private readonly GroupCommit _commits;
     private readonly IServiceProvider _services;
+    private readonly IHttpContextAccessor _http;
     private readonly TimeProvider _time;
 
     public ApplicationUserManager(
@@ -31,8 +31,9 @@ public sealed class ApplicationUserManager : UserManager<ApplicationUser>
         ILogger<UserManager<ApplicationUser>> logger)
         : base(store, options, passwordHasher, userValidators, passwordValidators, keyNormalizer, errors, services, logger)
     {
-        _gate = services.GetRequiredService<PasswordHashLimiter>();
+        _limiter = services.GetRequiredService<PasswordHashLimiter>();
         _commits = services.GetRequiredService<GroupCommit>();
+        _http = services.GetRequiredService<IHttpContextAccessor>();
         _services = services;
         _time = services.GetRequiredService<TimeProvider>();
     }
@@ -54,12 +55,12 @@ public sealed class ApplicationUserManager : UserManager<ApplicationUser>
         await base.CheckPasswordAsync(user, password) && !await IsLockedOutAsync(user);
 
     /// <summary>
-    /// Does what <c>SignInManager</c> does to find a password wrong, where there is none to look at: reads a lock and hashes (ASVS 6.3.8).
+    /// Does what <c>SignInManager</c> does to verify a password, where there is no password to compare with: reads a lock and hashes (ASVS 6.3.8).
     /// </summary>
     public async Task SpendPasswordCheckAsync(string password)
     {
         await IsLockedOutAsync(Nobody);
-        await _gate.RunAsync(() => Task.FromResult(PasswordHasher.HashPassword(Nobody, password)));
+        await VerifyAsync(Nobody, password);
     }
 
     /// <summary>Counts a failure, locks the account when there have been too many, and tells its owner, in one transaction.</summary>
@@ -97,30 +98,58 @@ public sealed class ApplicationUserManager : UserManager<ApplicationUser>
         return IdentityResult.Success;
     }
 
-    /// <summary>Makes an account with a password. Identity's own hashes it where no gate can be put before it.</summary>
+    /// <summary>Creates an account with a password. Identity's own hashes it on the thread of the caller.</summary>
     public override async Task<IdentityResult> CreateAsync(ApplicationUser user, string password)
     {
-        // How guessable a password is takes its time to find out, too.
-        var validated = await _gate.RunAsync(async () =>
+        var validated = await ValidatePasswordAsync(user, password);
+        if (!validated.Succeeded)
         {
-            var result = await ValidatePasswordAsync(user, password);
-            user.PasswordHash = result.Succeeded ? PasswordHasher.HashPassword(user, password) : null;
-            return result;
-        });
-        return validated.Succeeded ? await CreateAsync(user) : validated;
+            return validated;
+        }
+
+        user.PasswordHash = await _limiter.RunAsync(() => PasswordHasher.HashPassword(user, password), RequestAborted);
+        return await CreateAsync(user);
     }
 
-    protected override Task<PasswordVerificationResult> VerifyPasswordAsync(
-        IUserPasswordStore<ApplicationUser> store, ApplicationUser user, string password) =>
-        _gate.RunAsync(() =>
+    protected override async Task<PasswordVerificationResult> VerifyPasswordAsync(
+        IUserPasswordStore<ApplicationUser> store, ApplicationUser user, string password)
+    {
+        var (result, renewed) = await VerifyAsync(user, password);
+        if (renewed is not null)
         {
-            if (user.PasswordHash is not null)
-            {
-                return base.VerifyPasswordAsync(store, user, password);
-            }
+            RenewPasswordHash(user.Id, user.PasswordHash!, renewed);
+        }
 
-            // Nor does it show that an account has no password.
-            PasswordHasher.HashPassword(user, password);
-            return Task.FromResult(PasswordVerificationResult.Failed);
-        });
+        // Identity's own renewal also changes the security stamp, and writes the whole user before it answers.
+        return result == PasswordVerificationResult.Failed ? result : PasswordVerificationResult.Success;
+    }
+
+    // An empty hash is verified as any other is: an account without a password is not shown either.
+    private Task<(PasswordVerificationResult Result, string? Renewed)> VerifyAsync(ApplicationUser user, string password) => _limiter.RunAsync(
+        () =>
+        {
+            var result = PasswordHasher.VerifyHashedPassword(user, user.PasswordHash ?? "", password);
+            return (result, result == PasswordVerificationResult.SuccessRehashNeeded ? PasswordHasher.HashPassword(user, password) : null);
+        },
+        RequestAborted);
+
+    // The login does not wait for it. Where the hash has changed meanwhile, the password has, and nothing is written.
+    private void RenewPasswordHash(int userId, string old, string renewed)
+    {
+        var write = _commits.WriteAsync(connection => connection.Prepare(
+            """UPDATE "AspNetUsers" SET "PasswordHash" = @p1 WHERE "Id" = @p0 AND "PasswordHash" = @p2""", userId, renewed, old).ExecuteNonQueryAsync());
+        write.ContinueWith(
+            failed => Log.HashNotRenewed(Logger, userId, failed.Exception!.InnerException!.Message),
+            CancellationToken.None,
+            TaskContinuationOptions.OnlyOnFaulted,
+            TaskScheduler.Default);
+    }
+
+    private CancellationToken RequestAborted => _http.HttpContext?.RequestAborted ?? CancellationToken.None;
+
+    private static partial class Log
+    {
+        [LoggerMessage(4, LogLevel.Warning, "The password hash of user {UserId} was not renewed; the next login tries again: {Message}")]
+        public static partial void HashNotRenewed(ILogger logger, int userId, string message);
+    }
 }

@@ -3,13 +3,13 @@ using AuthApi.Startup;
 
 namespace AuthApi.Accounts;
 
-/// <summary>What happens at the gate before the password hashes, in numbers.</summary>
+/// <summary>The number of password hashes under way and waiting.</summary>
 internal sealed class PasswordHashMetrics
 {
-    public PasswordHashMetrics(IMeterFactory meters, PasswordHashLimiter gate)
+    public PasswordHashMetrics(IMeterFactory meters, PasswordHashLimiter limiter)
     {
         var meter = meters.CreateMeter();
-        meter.CreateObservableUpDownCounter("authapi.password_hash.active", () => gate.Active, "{hash}", "Passwords that are being hashed.");
-        meter.CreateObservableUpDownCounter("authapi.password_hash.queue", () => gate.Waiting, "{hash}", "Passwords that wait to be hashed.");
+        meter.CreateObservableUpDownCounter("authapi.password_hash.active", () => limiter.Active, "{hash}", "Passwords that are being hashed.");
+        meter.CreateObservableUpDownCounter("authapi.password_hash.queue", () => limiter.Waiting, "{hash}", "Passwords that wait to be hashed.");
     }
 }

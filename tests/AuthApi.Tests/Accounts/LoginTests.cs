@@ -1,5 +1,5 @@
-using System.Buffers.Binary;
 using System.Net;
+using AuthApi.Accounts;
 using AuthApi.Audit;
 using AuthApi.Storage;
 using AuthApi.Tests.Harness;
@@ -118,28 +118,54 @@ internal sealed class LoginTests
         }
     }
 
-    [Test]
-    public async Task AHashThatCostsLessThanTodaysIsRenewedAtLoginAndTheSessionsLiveOn()
+    [TestCase(PasswordHasherCompatibilityMode.IdentityV2)]
+    [TestCase(PasswordHasherCompatibilityMode.IdentityV3)]
+    [TestCase(null)]
+    public async Task Login_renews_an_older_hash_and_sessions_live_on(PasswordHasherCompatibilityMode? identitys)
     {
-        await using var application = new AuthApiApplication(services =>
-            services.PostConfigure<PasswordHasherOptions>(options => options.IterationCount = 20_000));
+        await using var application = new AuthApiApplication();
         using var before = await application.NewLoggedInBrowserAsync();
-        var old = new PasswordHasher<ApplicationUser>(Options.Create(new PasswordHasherOptions { IterationCount = 10_000 }));
+        IPasswordHasher<ApplicationUser> old = identitys is { } mode
+            ? new PasswordHasher<ApplicationUser>(Options.Create(new PasswordHasherOptions { CompatibilityMode = mode, IterationCount = 1_000 }))
+            : new Argon2PasswordHasher(memoryKiB: 16, passes: 1);
         await application.QueryAsync(async context =>
         {
             var user = await context.Users.SingleAsync();
             user.PasswordHash = old.HashPassword(user, Browser.Password);
             return await context.SaveChangesAsync();
         });
+        var stored = await StoredUserAsync(application);
 
+        using var wrong = await application.NewBrowser().PostAsync("/login/", new { email = "ada@example.com", password = "wrong" });
         using var browser = application.NewBrowser();
         using var login = await browser.PostAsync("/login/", new { email = "ada@example.com", password = Browser.Password });
 
+        // The renewal was handed to the writer before the session, so it is committed by now.
+        var renewed = await StoredUserAsync(application);
+        Assert.That(wrong.StatusCode, Is.EqualTo(HttpStatusCode.Unauthorized));
         Assert.That(login.StatusCode, Is.EqualTo(HttpStatusCode.OK));
-        Assert.That(await IterationsAsync(application), Is.EqualTo(20_000));
+        Assert.That(renewed.PasswordHash, Does.StartWith("$argon2id$v=19$m=8,t=1,p=1$"));
+        Assert.That(renewed.SecurityStamp, Is.EqualTo(stored.SecurityStamp));
         Assert.That(await before.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
         Assert.That(await browser.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
         await application.NewBrowser().LogInAsync();
+    }
+
+    [TestCase("")]
+    [TestCase("not a hash")]
+    [TestCase("AQAAAAI")]
+    [TestCase("AQAAAAI=")]
+    [TestCase("$argon2id$v=19$m=99999999999,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")]
+    [TestCase("$argon2id$v=19$m=8,t=1,p=4$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")]
+    [TestCase("$argon2id$v=19$m=8,t=1,p=1$AAAA$AAAA")]
+    [TestCase("$2b$10$abcdefghijklmnopqrstuv")]
+    public async Task A_malformed_stored_hash_is_a_wrong_password(string hash)
+    {
+        await _application.QueryAsync(context => context.Users.ExecuteUpdateAsync(set => set.SetProperty(user => user.PasswordHash, hash)));
+
+        using var response = await _browser.PostAsync("/login/", new { email = "ada@example.com", password = Browser.Password });
+
+        await response.ShouldBeProblemAsync(HttpStatusCode.Unauthorized, "invalid_credentials");
     }
 
     [Test]
@@ -268,26 +294,26 @@ internal sealed class LoginTests
         await tooLong.ShouldBeInvalidAsync("password");
     }
 
-    // Identity's format: a version and a function, then the iterations, the most significant byte first.
-    private static Task<uint> IterationsAsync(AuthApiApplication application) => application.QueryAsync(async context =>
-        BinaryPrimitives.ReadUInt32BigEndian(Convert.FromBase64String((await context.Users.SingleAsync()).PasswordHash!).AsSpan(5)));
+    private static Task<ApplicationUser> StoredUserAsync(AuthApiApplication application) =>
+        application.QueryAsync(context => context.Users.AsNoTracking().SingleAsync());
 
-    private sealed class CountedHasher : PasswordHasher<ApplicationUser>
+    private sealed class CountedHasher : IPasswordHasher<ApplicationUser>
     {
+        private readonly Argon2PasswordHasher _hasher = new(memoryKiB: 8, passes: 1);
         private int _count;
 
         public int Count => _count;
 
-        public override string HashPassword(ApplicationUser user, string password)
+        public string HashPassword(ApplicationUser user, string password)
         {
             Interlocked.Increment(ref _count);
-            return base.HashPassword(user, password);
+            return _hasher.HashPassword(user, password);
         }
 
-        public override PasswordVerificationResult VerifyHashedPassword(ApplicationUser user, string hashedPassword, string providedPassword)
+        public PasswordVerificationResult VerifyHashedPassword(ApplicationUser user, string hashedPassword, string providedPassword)
         {
             Interlocked.Increment(ref _count);
-            return base.VerifyHashedPassword(user, hashedPassword, providedPassword);
+            return _hasher.VerifyHashedPassword(user, hashedPassword, providedPassword);
         }
     }
 }

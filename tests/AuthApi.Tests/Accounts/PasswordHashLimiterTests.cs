@@ -1,8 +1,11 @@
 using System.Net;
 using AuthApi.Accounts;
 using AuthApi.Api;
+using AuthApi.Storage;
 using AuthApi.Tests.Harness;
+using Microsoft.AspNetCore.Identity;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Time.Testing;
 
 namespace AuthApi.Tests.Accounts;
@@ -10,6 +13,7 @@ namespace AuthApi.Tests.Accounts;
 internal sealed class PasswordHashLimiterTests
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(10);
 
     private readonly FakeTimeProvider _time = new();
 
@@ -18,77 +22,151 @@ internal sealed class PasswordHashLimiterTests
         Assert.That(PasswordHashLimiter.Width, Is.EqualTo(Environment.ProcessorCount == 1 ? 1 : Environment.ProcessorCount - 1));
 
     [Test]
-    public async Task NoMoreAreHashedAtOnceThanTheGateIsWide()
+    public async Task Hashes_run_on_threads_that_are_not_the_pools()
     {
-        using var gate = new PasswordHashLimiter(_time, width: 2, longestQueue: 10);
-        var hashes = Enumerable.Range(0, 5).Select(_ => new HeldHash(gate)).ToList();
+        using var limiter = new PasswordHashLimiter(_time, width: 2, MaxWait);
 
-        Assert.That(hashes.Select(hash => hash.HasBegun), Is.EqualTo(new[] { true, true, false, false, false }));
+        var threads = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ =>
+            limiter.RunAsync(() => (Environment.CurrentManagedThreadId, Thread.CurrentThread.IsThreadPoolThread)))).WaitAsync(Patience);
+
+        Assert.That(threads.Select(thread => thread.IsThreadPoolThread), Is.All.False);
+        Assert.That(threads.Distinct().Count(), Is.LessThanOrEqualTo(2));
+    }
+
+    [Test]
+    public async Task NoMoreAreHashedAtOnceThanThereAreThreads()
+    {
+        using var limiter = new PasswordHashLimiter(_time, width: 2, MaxWait);
+        var hashes = Enumerable.Range(0, 5).Select(_ => new HeldHash(limiter)).ToList();
+
+        await Task.WhenAll(hashes[0].Begun, hashes[1].Begun).WaitAsync(Patience);
+        Assert.That((limiter.Active, limiter.Waiting), Is.EqualTo((2, 3)));
 
         hashes[0].End();
         await hashes[2].Begun.WaitAsync(Patience);
-        Assert.That(hashes.Count(hash => hash.HasBegun), Is.EqualTo(3));
+        Assert.That(hashes.Select(hash => hash.HasBegun), Is.EqualTo(new[] { true, true, true, false, false }), "in the order of their arrival");
 
+        hashes.ForEach(hash => hash.End());
+        await Task.WhenAll(hashes.Select(hash => hash.Ended)).WaitAsync(Patience);
+        Assert.That((limiter.Active, limiter.Waiting), Is.EqualTo((0, 0)));
+    }
+
+    [Test]
+    public async Task Who_waits_for_the_maximum_is_refused_and_makes_room()
+    {
+        using var limiter = new PasswordHashLimiter(_time, width: 1, MaxWait);
+        var held = new HeldHash(limiter);
+        await held.Begun.WaitAsync(Patience);
+        var waiting = new HeldHash(limiter);
+
+        _time.Advance(MaxWait - TimeSpan.FromMilliseconds(1));
+        Assert.That(waiting.Ended.IsCompleted, Is.False);
+
+        _time.Advance(TimeSpan.FromMilliseconds(1));
+        await Assert.ThrowsAsync<ServerBusyException>(() => waiting.Ended.WaitAsync(Patience));
+        Assert.That(limiter.Waiting, Is.Zero);
+
+        held.End();
+        Assert.That(await held.Ended.WaitAsync(Patience), Is.Zero, "a hash that has begun is not given up");
+        Assert.That(waiting.HasBegun, Is.False);
+    }
+
+    [Test]
+    public async Task A_queue_too_long_for_the_maximum_refuses_at_once()
+    {
+        // A hash is expected to take 20 ms before one was measured.
+        using var limiter = new PasswordHashLimiter(_time, width: 1, TimeSpan.FromSeconds(1));
+        var hashes = Enumerable.Range(0, 51).Select(_ => new HeldHash(limiter)).ToList();
+
+        var refused = new HeldHash(limiter);
+
+        Assert.That(refused.Ended.Exception?.InnerException, Is.TypeOf<ServerBusyException>());
+        Assert.That(hashes.Select(hash => hash.Ended.IsCompleted), Is.All.False);
         hashes.ForEach(hash => hash.End());
         await Task.WhenAll(hashes.Select(hash => hash.Ended)).WaitAsync(Patience);
     }
 
     [Test]
-    public async Task WhoeverWaitsTooLongIsRefusedAndMakesRoom()
+    public async Task Slow_hashes_shorten_the_queue()
     {
-        using var gate = new PasswordHashLimiter(_time, width: 1, longestQueue: 1);
-        var held = new HeldHash(gate);
-        var waiting = new HeldHash(gate);
+        using var limiter = new PasswordHashLimiter(_time, width: 1, TimeSpan.FromSeconds(1));
+        for (var i = 0; i < 10; i++)
+        {
+            await limiter.RunAsync(() => Thread.CurrentThread.Join(TimeSpan.FromMilliseconds(60)));
+        }
 
-        _time.Advance(PasswordHashLimiter.MinWait - TimeSpan.FromMilliseconds(1));
-        Assert.That(waiting.Ended.IsCompleted, Is.False);
+        var hashes = Enumerable.Range(0, 50).Select(_ => new HeldHash(limiter)).ToList();
 
-        _time.Advance(PasswordHashLimiter.MaxWait - PasswordHashLimiter.MinWait + TimeSpan.FromMilliseconds(1));
-        await Assert.ThrowsAsync<ServerBusyException>(() => waiting.Ended.WaitAsync(Patience));
-        Assert.That(waiting.HasBegun, Is.False);
-        Assert.That(new HeldHash(gate).Ended.IsCompleted, Is.False, "the next one waits");
-        held.End();
+        Assert.That(hashes.Count(hash => hash.Ended.IsFaulted), Is.InRange(1, 35));
+        hashes.ForEach(hash => hash.End());
+        await Task.WhenAll(hashes.Where(hash => !hash.Ended.IsFaulted).Select(hash => hash.Ended)).WaitAsync(Patience);
     }
 
     [Test]
-    public async Task ThoseWhoCameTogetherAreNotRefusedTogether()
+    public async Task A_caller_who_is_gone_leaves_the_queue()
     {
-        using var gate = new PasswordHashLimiter(_time, width: 1, longestQueue: 50);
-        var held = new HeldHash(gate);
-        var waiting = Enumerable.Range(0, 50).Select(_ => new HeldHash(gate)).ToList();
+        using var limiter = new PasswordHashLimiter(_time, width: 1, MaxWait);
+        var held = new HeldHash(limiter);
+        await held.Begun.WaitAsync(Patience);
+        using var gone = new CancellationTokenSource();
+        var left = new HeldHash(limiter, gone.Token);
+        var next = new HeldHash(limiter);
 
-        // By chance it could be all or none of them, once in 2^49 runs.
-        _time.Advance((PasswordHashLimiter.MinWait + PasswordHashLimiter.MaxWait) / 2);
-        await Task.WhenAny(waiting.Select(hash => hash.Ended)).WaitAsync(Patience);
-        Assert.That(waiting.Count(hash => hash.Ended.IsCompleted), Is.LessThan(50));
+        await gone.CancelAsync();
 
+        await Assert.ThatAsync(() => left.Ended.WaitAsync(Patience), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(limiter.Waiting, Is.EqualTo(1));
         held.End();
-        waiting.ForEach(hash => hash.End());
-    }
-
-    [Test]
-    public void WhoeverComesToAFullQueueIsRefusedAtOnce()
-    {
-        using var gate = new PasswordHashLimiter(_time, width: 1, longestQueue: 2);
-        var inside = Enumerable.Range(0, 3).Select(_ => new HeldHash(gate)).ToList();
-
-        Assert.That(new HeldHash(gate).Ended.Exception?.InnerException, Is.TypeOf<ServerBusyException>());
-        Assert.That(inside.Select(hash => hash.Ended.IsCompleted), Is.All.False);
-        inside.ForEach(hash => hash.End());
+        next.End();
+        await next.Ended.WaitAsync(Patience);
+        Assert.That(left.HasBegun, Is.False);
     }
 
     [Test]
     public async Task AHashThatFailsLeavesItsPlace()
     {
-        using var gate = new PasswordHashLimiter(_time, width: 1, longestQueue: 1);
+        using var limiter = new PasswordHashLimiter(_time, width: 1, MaxWait);
 
         for (var i = 0; i < 3; i++)
         {
-            await Assert.ThrowsAsync<InvalidOperationException>(() => gate.RunAsync<int>(() => throw new InvalidOperationException()));
-            await Assert.ThrowsAsync<InvalidOperationException>(() => gate.RunAsync(() => Task.FromException<int>(new InvalidOperationException())));
+            await Assert.ThrowsAsync<InvalidOperationException>(() => limiter.RunAsync<int>(() => throw new InvalidOperationException()).WaitAsync(Patience));
         }
 
-        Assert.That(await gate.RunAsync(() => Task.FromResult(42)).WaitAsync(Patience), Is.EqualTo(42));
+        Assert.That(await limiter.RunAsync(() => 42).WaitAsync(Patience), Is.EqualTo(42));
+    }
+
+    [Test]
+    public async Task The_end_of_the_program_ends_the_waiting()
+    {
+        var limiter = new PasswordHashLimiter(_time, width: 1, MaxWait);
+        var held = new HeldHash(limiter);
+        await held.Begun.WaitAsync(Patience);
+        var waiting = new HeldHash(limiter);
+
+        limiter.Dispose();
+
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => waiting.Ended.WaitAsync(Patience));
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => new HeldHash(limiter).Ended.WaitAsync(Patience));
+        held.End();
+        await held.Ended.WaitAsync(Patience);
+    }
+
+    [Test]
+    public async Task A_hundred_logins_at_once_are_all_served()
+    {
+        await using var application = new AuthApiApplication(services =>
+            services.Replace(ServiceDescriptor.Singleton<IPasswordHasher<ApplicationUser>, Argon2PasswordHasher>()));
+        using var browser = application.NewBrowser();
+        await browser.RegisterAsync();
+
+        var statuses = await Task.WhenAll(Enumerable.Range(0, 100).Select(async _ =>
+        {
+            using var one = application.NewBrowser();
+            using var response = await one.PostAsync("/login/", new { email = "ada@example.com", password = Browser.Password });
+            return response.StatusCode;
+        }));
+
+        Assert.That(statuses, Is.All.EqualTo(HttpStatusCode.OK));
     }
 
     [TestCase("/login/")]
@@ -97,8 +175,8 @@ internal sealed class PasswordHashLimiterTests
     {
         await using var application = new AuthApiApplication();
         using var browser = await application.NewLoggedInBrowserAsync();
-        var gate = application.Services.GetRequiredService<PasswordHashLimiter>();
-        var held = Enumerable.Range(0, PasswordHashLimiter.Width).Select(_ => new HeldHash(gate)).ToList();
+        var limiter = application.Services.GetRequiredService<PasswordHashLimiter>();
+        var held = Enumerable.Range(0, PasswordHashLimiter.Width).Select(_ => new HeldHash(limiter)).ToList();
 
         using var stranger = application.NewBrowser();
         var refusal = stranger.PostAsync(path, new { email = "bob@example.com", password = Browser.Password });
@@ -106,10 +184,10 @@ internal sealed class PasswordHashLimiterTests
         using var logout = await browser.LogOutAsync();
         Assert.That(logout.StatusCode, Is.EqualTo(HttpStatusCode.OK));
 
-        // It may not have come to the gate yet; time passes until it has, and has waited long enough.
+        // It may not have come to the queue yet; time passes until it has, and has waited long enough.
         while (!refusal.IsCompleted)
         {
-            application.Time.Advance(PasswordHashLimiter.MaxWait);
+            application.Time.Advance(MaxWait);
             await Task.WhenAny(refusal, Task.Delay(TimeSpan.FromMilliseconds(20)));
         }
 
@@ -119,17 +197,19 @@ internal sealed class PasswordHashLimiterTests
         held.ForEach(hash => hash.End());
     }
 
-    /// <summary>A hash that takes until it is told to end.</summary>
+    /// <summary>A hash that runs until <see cref="End"/>.</summary>
     private sealed class HeldHash
     {
         private readonly TaskCompletionSource _begun = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        private readonly TaskCompletionSource<int> _end = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly TaskCompletionSource<int> _end = new();
 
-        public HeldHash(PasswordHashLimiter gate) => Ended = gate.RunAsync(() =>
-        {
-            _begun.SetResult();
-            return _end.Task;
-        });
+        public HeldHash(PasswordHashLimiter limiter, CancellationToken cancellation = default) => Ended = limiter.RunAsync(
+            () =>
+            {
+                _begun.SetResult();
+                return _end.Task.GetAwaiter().GetResult();
+            },
+            cancellation);
 
         public Task Begun => _begun.Task;
 

@@ -1,3 +1,4 @@
+using AuthApi.Accounts;
 using AuthApi.Audit;
 using AuthApi.Sessions;
 using AuthApi.Storage;
@@ -124,7 +125,7 @@ internal sealed class AuthApiApplication : WebApplicationFactory<Program>
         builder.ConfigureTestServices(services =>
         {
             services.Replace(ServiceDescriptor.Singleton<TimeProvider>(Time));
-            services.Configure<PasswordHasherOptions>(options => options.IterationCount = 1_000);
+            services.Replace(ServiceDescriptor.Singleton<IPasswordHasher<ApplicationUser>>(new Argon2PasswordHasher(memoryKiB: 8, passes: 1)));
             _replace(services);
         });
     }
