@@ -1,3 +1,4 @@
+using System.Globalization;
 using AuthApi.Accounts;
 using AuthApi.Api;
 using AuthApi.Audit;
@@ -7,6 +8,9 @@ using AuthApi.Sessions;
 using AuthApi.Startup;
 using AuthApi.Storage;
 using AuthApi.Telemetry;
+
+// The same words and numbers on every machine, whatever its language.
+CultureInfo.DefaultThreadCurrentCulture = CultureInfo.DefaultThreadCurrentUICulture = CultureInfo.InvariantCulture;
 
 return await StartupErrors.RunAsync(args, async () =>
 {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using AuthApi.Benchmarks.Runs;
 using AuthApi.Benchmarks.Subjects;
 
@@ -10,9 +11,9 @@ try
         ["serve", "tickets", var folder, .. var more] => await Servers.RunTicketsAsync(folder, more),
         ["serve", "bare", var folder, "--urls", var url] => await Servers.RunBareAsync(new BareLog(), folder, url),
         ["serve", "bare-group-commit", var folder, "--urls", var url] => await Servers.RunBareAsync(new BareGroupCommit(), folder, url),
-        ["seed", "stock", var folder, var count] => await StockSeeding.RunAsync(folder, int.Parse(count)),
-        ["seed", "tickets", var folder, var count] => await TicketsApplication.SeedAsync(folder, int.Parse(count)),
-        ["seed", var folder, var count, .. var program] => await Seeding.RunAsync(folder, int.Parse(count), program is [var path] ? path : RunOptions.BuiltAuthApi),
+        ["seed", "stock", var folder, var count] => await StockSeeding.RunAsync(folder, int.Parse(count, CultureInfo.InvariantCulture)),
+        ["seed", "tickets", var folder, var count] => await TicketsApplication.SeedAsync(folder, int.Parse(count, CultureInfo.InvariantCulture)),
+        ["seed", var folder, var count, .. var program] => await Seeding.RunAsync(folder, int.Parse(count, CultureInfo.InvariantCulture), program is [var path] ? path : RunOptions.BuiltAuthApi),
 
         ["me", .. var more] => await RunAsync(more, MeRun.RunAsync),
         ["logout", .. var more] => await RunAsync(more, LogoutRun.RunAsync),

@@ -113,7 +113,7 @@ public sealed partial class AccountController(
             : await userManager.FindByNameAsync(request.UserName!);
         if (!await CanTryPasswordAsync(user, request.Password))
         {
-            await userManager.CountFailureAsync(ApplicationUserManager.Nobody, Failure(AuditEvent.SignInFailed, user?.Id));
+            await userManager.CountFailureAsync(user ?? ApplicationUserManager.Nobody, Failure(AuditEvent.SignInFailed, user?.Id));
             return new ProblemResult(ApiProblem.InvalidCredentials);
         }
 
@@ -163,7 +163,7 @@ public sealed partial class AccountController(
         var refused = new ProblemResult(ApiProblem.InvalidCredentials with { Status = StatusCodes.Status403Forbidden });
         if (!await CanTryPasswordAsync(user, request.Password))
         {
-            await userManager.CountFailureAsync(ApplicationUserManager.Nobody, failure);
+            await userManager.CountFailureAsync(user ?? ApplicationUserManager.Nobody, failure);
             return refused;
         }
 
@@ -191,8 +191,8 @@ public sealed partial class AccountController(
     {
         var user = new ApplicationUser
         {
-            Email = request.Email,
-            UserName = request.UserName ?? request.Email,
+            Email = request.Email.Trim(),
+            UserName = string.IsNullOrEmpty(request.UserName) ? request.Email.Trim() : request.UserName,
             CreatedAt = time.GetUtcNow(),
         };
 

@@ -11,7 +11,9 @@ public static partial class AccountsServices
 {
     public static IServiceCollection AddAccounts(this IServiceCollection services)
     {
-        services.AddValidatedOptions<AccountPasswordOptions>(AccountPasswordOptions.Section);
+        services.AddValidatedOptions<AccountPasswordOptions>(AccountPasswordOptions.Section).Validate(
+            _ => "e\u0301".Normalize() == "\u00e9",
+            "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT must not be set: passwords and addresses are compared in Unicode's normal form, which takes the ICU library.");
         services.AddValidatedOptions<PasswordHashingOptions>(PasswordHashingOptions.Section);
         services.AddSingleton(new KnownKeys(AccountPasswordOptions.Section, ["Hashing"]));
 
@@ -47,7 +49,7 @@ public static partial class AccountsServices
     private static void AddStatelessIdentity(this IServiceCollection services)
     {
         services.AddSingleton<IdentityErrorDescriber>();
-        services.AddSingleton<ILookupNormalizer, UpperInvariantLookupNormalizer>();
+        services.AddSingleton<ILookupNormalizer, AccountLookupNormalizer>();
         services.AddSingleton<IPasswordHasher<ApplicationUser>, Argon2PasswordHasher>();
         services.AddSingleton<IUserConfirmation<ApplicationUser>, DefaultUserConfirmation<ApplicationUser>>();
         services.AddSingleton<IUserValidator<ApplicationUser>, UserValidator<ApplicationUser>>();

@@ -42,7 +42,7 @@ public sealed partial class ApplicationUserManager : UserManager<ApplicationUser
     public static ApplicationUser Nobody { get; } = new();
 
     /// <summary>Whether the account is locked now, whatever was read of it before.</summary>
-    public override async Task<bool> IsLockedOutAsync(ApplicationUser user) => await _services.GetRequiredService<AuthDbContext>().Users
+    public override async Task<bool> IsLockedOutAsync(ApplicationUser user) => await Context.Users
         .Where(stored => stored.Id == user.Id && stored.LockoutEnabled)
         .Select(stored => stored.LockoutEnd)
         .SingleOrDefaultAsync() >= _time.GetUtcNow();
@@ -63,27 +63,63 @@ public sealed partial class ApplicationUserManager : UserManager<ApplicationUser
         await VerifyAsync(Nobody, password);
     }
 
-    /// <summary>Counts a failure, locks the account when there have been too many, and tells its owner, in one transaction.</summary>
-    /// <param name="user">Whose; <see cref="Nobody"/>, where nothing is to be counted, takes as long.</param>
-    /// <param name="failure">What to tell.</param>
-    public Task CountFailureAsync(ApplicationUser user, AuditEntry failure)
+    /// <summary>The user with this address, in any of the forms in which it may be indexed.</summary>
+    public override async Task<ApplicationUser?> FindByEmailAsync(string email)
     {
-        var (most, lockoutEnd) = (Options.Lockout.MaxFailedAccessAttempts, _time.GetUtcNow() + Options.Lockout.DefaultLockoutTimeSpan);
-        return GroupCommit.WaitForCommitAsync(_commits.WriteAsync(async connection =>
+        var forms = EmailAddress.IndexedForms(email);
+        return forms.Count == 1
+            ? await base.FindByEmailAsync(email)
+            : (await Context.Users.Where(user => forms.Contains(user.NormalizedEmail!)).ToListAsync()).MinBy(user => forms.IndexOf(user.NormalizedEmail!));
+    }
+
+    /// <summary>The user with this name, which may be an address.</summary>
+    public override async Task<ApplicationUser?> FindByNameAsync(string userName)
+    {
+        var forms = EmailAddress.IndexedForms(userName);
+        return forms.Count == 1
+            ? await base.FindByNameAsync(userName)
+            : (await Context.Users.Where(user => forms.Contains(user.NormalizedUserName!)).ToListAsync()).MinBy(user => forms.IndexOf(user.NormalizedUserName!));
+    }
+
+    /// <summary>
+    /// Counts a failure, locks the account when there have been too many, and records it, in one transaction. A failure while the account is
+    /// locked is recorded and not counted; a lock that would last longer than a new one, as after a clock that was ahead, is shortened to that.
+    /// </summary>
+    /// <param name="user">Whose password it was; <see cref="Nobody"/>, for whom nothing is counted, takes as long.</param>
+    /// <param name="failure">The entry to record.</param>
+    public async Task CountFailureAsync(ApplicationUser user, AuditEntry failure)
+    {
+        var now = _time.GetUtcNow();
+        var lockoutEnd = now + Options.Lockout.DefaultLockoutTimeSpan;
+        var isLocked = await GroupCommit.WaitForCommitAsync(_commits.WriteAsync(async connection =>
         {
-            await connection.Prepare(
+            var stored = await connection.Prepare(
                 """
                 UPDATE "AspNetUsers" SET
-                    "LockoutEnd" = CASE WHEN "AccessFailedCount" + 1 >= @p1 THEN @p2 ELSE "LockoutEnd" END,
-                    "AccessFailedCount" = CASE WHEN "AccessFailedCount" + 1 >= @p1 THEN 0 ELSE "AccessFailedCount" + 1 END
+                    "LockoutEnd" = CASE
+                        WHEN "LockoutEnabled" AND "LockoutEnd" = @p4 THEN "LockoutEnd"
+                        WHEN "LockoutEnabled" AND "LockoutEnd" >= @p3 THEN min("LockoutEnd", @p2)
+                        WHEN "AccessFailedCount" + 1 >= @p1 THEN @p2
+                        ELSE "LockoutEnd" END,
+                    "AccessFailedCount" = CASE
+                        WHEN "LockoutEnabled" AND "LockoutEnd" >= @p3 THEN "AccessFailedCount"
+                        WHEN "AccessFailedCount" + 1 >= @p1 THEN 0
+                        ELSE "AccessFailedCount" + 1 END
                 WHERE "Id" = @p0
+                RETURNING "LockoutEnd"
                 """,
                 user.Id,
-                most,
-                lockoutEnd.ToUnixTimeMilliseconds()).ExecuteNonQueryAsync();
+                Options.Lockout.MaxFailedAccessAttempts,
+                lockoutEnd.ToUnixTimeMilliseconds(),
+                now.ToUnixTimeMilliseconds(),
+                DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()).ExecuteScalarAsync();
             await AuditTrail.InsertAsync(connection, failure);
-            return true;
+            return stored is long end && end == lockoutEnd.ToUnixTimeMilliseconds();
         }));
+        if (isLocked)
+        {
+            Log.LockedOut(Logger, user.Id, lockoutEnd);
+        }
     }
 
     /// <summary>Forgets the failures after a success; no write where there were none.</summary>
@@ -145,10 +181,15 @@ public sealed partial class ApplicationUserManager : UserManager<ApplicationUser
             TaskScheduler.Default);
     }
 
+    private AuthDbContext Context => _services.GetRequiredService<AuthDbContext>();
+
     private CancellationToken RequestAborted => _http.HttpContext?.RequestAborted ?? CancellationToken.None;
 
     private static partial class Log
     {
+        [LoggerMessage(5, LogLevel.Information, "User {UserId} is locked out until {LockoutEnd:u}, after too many wrong passwords. Sessions go on.")]
+        public static partial void LockedOut(ILogger logger, int userId, DateTimeOffset lockoutEnd);
+
         [LoggerMessage(4, LogLevel.Warning, "The password hash of user {UserId} was not renewed; the next login tries again: {Message}")]
         public static partial void HashNotRenewed(ILogger logger, int userId, string message);
     }

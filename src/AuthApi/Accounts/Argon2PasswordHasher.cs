@@ -22,15 +22,27 @@ internal sealed class Argon2PasswordHasher(int memoryKiB, int passes) : IPasswor
     {
     }
 
-    public string HashPassword(ApplicationUser user, string password) => Argon2Hash.Create(password, memoryKiB, passes).ToString();
+    public string HashPassword(ApplicationUser user, string password) => Argon2Hash.Create(OpaqueString.Enforce(password), memoryKiB, passes).ToString();
 
-    /// <summary>Verifies a password.</summary>
+    /// <summary>
+    /// Verifies a password in the form in which passwords are compared and, if that is wrong, as it was typed: earlier versions hashed it so.
+    /// </summary>
     /// <param name="user">Not used.</param>
     /// <param name="hashedPassword">
     /// The stored hash. An empty or malformed one fails, in the time in which a hash with the configured parameters would.
     /// </param>
     /// <param name="providedPassword">The password to verify.</param>
     public PasswordVerificationResult VerifyHashedPassword(ApplicationUser user, string hashedPassword, string providedPassword)
+    {
+        var password = OpaqueString.Enforce(providedPassword);
+        var result = Verify(user, hashedPassword, password);
+        return result == PasswordVerificationResult.Failed && password != providedPassword
+            && Verify(user, hashedPassword, providedPassword) != PasswordVerificationResult.Failed
+                ? PasswordVerificationResult.SuccessRehashNeeded
+                : result;
+    }
+
+    private PasswordVerificationResult Verify(ApplicationUser user, string hashedPassword, string providedPassword)
     {
         // Identity's is Base64 with a version in its first byte; it throws at what is not Base64.
         if (hashedPassword.Length > 0 && hashedPassword[0] != '$' && Base64.IsValid(hashedPassword))

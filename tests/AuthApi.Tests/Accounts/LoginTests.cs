@@ -6,7 +6,9 @@ using AuthApi.Tests.Harness;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using Moq;
 
 namespace AuthApi.Tests.Accounts;
 
@@ -216,7 +218,9 @@ internal sealed class LoginTests
     [TestCase("Größe: 12 Ellen Tuch", false, Description = "the space at its end cut off")]
     [TestCase("Größe: 12 Ellen Tu", false)]
     [TestCase("Größe: 12 Ellen Tuch  ", false)]
-    [TestCase("Gro\u0308ße: 12 Ellen Tuch ", false, Description = "the same on a screen, but another text")]
+    [TestCase("Gro\u0308ße: 12 Ellen Tuch ", true, Description = "another normal form")]
+    [TestCase("Größe:\u00a012\u2009Ellen\u3000Tuch\u00a0", true, Description = "other spaces")]
+    [TestCase("Größe:\u200b 12 Ellen Tuch ", false, Description = "a character that is not seen, and no space")]
     public async Task OnlyTheExactPasswordIsRight(string password, bool isRight)
     {
         await _browser.RegisterAsync("grace@example.com", "Größe: 12 Ellen Tuch ");
@@ -224,6 +228,93 @@ internal sealed class LoginTests
         using var response = await _browser.PostAsync("/login/", new { email = "grace@example.com", password });
 
         Assert.That(response.StatusCode, Is.EqualTo(isRight ? HttpStatusCode.OK : HttpStatusCode.Unauthorized));
+    }
+
+    [TestCase("Gro\u0308ße: 12 Ellen Tuch")]
+    [TestCase("Größe:\u00a012\u00a0Ellen\u00a0Tuch")]
+    [TestCase("Größe: 12 Ellen\uffffTuch", Description = "has no normal form")]
+    public async Task A_hash_of_the_password_as_it_was_typed_is_still_right(string password)
+    {
+        await _application.QueryAsync(async context =>
+        {
+            var user = await context.Users.SingleAsync();
+            user.PasswordHash = new PasswordHasher<ApplicationUser>(Options.Create(new PasswordHasherOptions { IterationCount = 1_000 })).HashPassword(user, password);
+            return await context.SaveChangesAsync();
+        });
+
+        await _browser.LogInAsync(password: password);
+
+        Assert.That((await StoredUserAsync(_application)).PasswordHash, Does.StartWith("$argon2id$"));
+        await _browser.LogInAsync(password: password);
+        using var wrong = await _browser.PostAsync("/login/", new { email = "ada@example.com", password = password + "\u00e9" });
+        Assert.That(wrong.StatusCode, Is.EqualTo(HttpStatusCode.Unauthorized));
+    }
+
+    [Test]
+    public async Task A_lock_of_a_clock_that_was_ahead_ends_with_the_span()
+    {
+        await _application.QueryAsync(context => context.Users.ExecuteUpdateAsync(set =>
+            set.SetProperty(user => user.LockoutEnd, new DateTimeOffset(2100, 1, 1, 0, 0, 0, TimeSpan.Zero))));
+
+        using var locked = await _browser.PostAsync("/login/", new { email = "ada@example.com", password = Browser.Password });
+        _application.Time.Advance(TimeSpan.FromMinutes(5) + TimeSpan.FromMilliseconds(1));
+        using var later = await _browser.PostAsync("/login/", new { email = "ada@example.com", password = Browser.Password });
+
+        Assert.That(locked.StatusCode, Is.EqualTo(HttpStatusCode.Unauthorized));
+        Assert.That(later.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [Test]
+    public async Task An_account_locked_for_ever_stays_locked()
+    {
+        await _application.QueryAsync(context => context.Users.ExecuteUpdateAsync(set => set.SetProperty(user => user.LockoutEnd, DateTimeOffset.MaxValue)));
+
+        for (var i = 0; i < 2; i++)
+        {
+            using var locked = await _browser.PostAsync("/login/", new { email = "ada@example.com", password = Browser.Password });
+            Assert.That(locked.StatusCode, Is.EqualTo(HttpStatusCode.Unauthorized));
+            _application.Time.Advance(TimeSpan.FromMinutes(6));
+        }
+    }
+
+    [Test]
+    public async Task Tries_while_locked_do_not_prolong_the_lock()
+    {
+        for (var i = 0; i < 5; i++)
+        {
+            using var wrong = await _browser.PostAsync("/login/", new { email = "ada@example.com", password = "wrong" });
+        }
+
+        for (var i = 0; i < 10; i++)
+        {
+            _application.Time.Advance(TimeSpan.FromSeconds(30));
+            using var wrong = await _browser.PostAsync("/login/", new { email = "ada@example.com", password = "wrong" });
+        }
+
+        _application.Time.Advance(TimeSpan.FromMilliseconds(1));
+        using var right = await _browser.PostAsync("/login/", new { email = "ada@example.com", password = Browser.Password });
+        Assert.That(right.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [Test]
+    public async Task A_lock_is_logged_once()
+    {
+        var logger = new Mock<ILogger>();
+        logger.Setup(log => log.IsEnabled(It.IsAny<LogLevel>())).Returns(true);
+        var provider = Mock.Of<ILoggerProvider>(provider => provider.CreateLogger(It.IsAny<string>()) == logger.Object);
+        await using var application = new AuthApiApplication(services => services.AddSingleton(provider));
+        using var browser = application.NewBrowser();
+        await browser.RegisterAsync();
+        for (var i = 0; i < 8; i++)
+        {
+            using var wrong = await browser.PostAsync("/login/", new { email = "ada@example.com", password = "wrong" });
+        }
+
+        var lines = logger.Invocations.Where(call => call.Method.Name == nameof(ILogger.Log)).Select(call => $"{call.Arguments[2]}");
+        Assert.That(lines.Where(line => line.Contains("locked out", StringComparison.Ordinal)), Is.EqualTo(new[]
+        {
+            "User 1 is locked out until 2026-03-01 12:05:00Z, after too many wrong passwords. Sessions go on.",
+        }));
     }
 
     [Test]

@@ -126,6 +126,46 @@ internal sealed class RegisterTests
         await response.ShouldBeInvalidAsync("email");
     }
 
+    [TestCase("")]
+    [TestCase(null)]
+    public async Task An_empty_user_name_is_as_if_left_out(string? userName)
+    {
+        using var response = await _browser.PostAsync("/register/", new { email = " ada@example.com ", password = Browser.Password, userName });
+
+        Assert.That(await response.Content.ReadAsStringAsync(), Is.EqualTo("""{"id":1,"email":"ada@example.com","userName":"ada@example.com"}"""));
+    }
+
+    [TestCase("anna@bücher.example", "anna@xn--bcher-kva.example")]
+    [TestCase("anna@xn--bcher-kva.example", "ANNA@bu\u0308cher.example")]
+    [TestCase("e\u0301va@example.com", "\u00e9va@example.com ")]
+    public async Task One_mailbox_is_one_account(string first, string second)
+    {
+        await _browser.RegisterAsync(first);
+
+        using var response = await _browser.PostAsync("/register/", new { email = second, password = Browser.Password });
+
+        await response.ShouldBeProblemAsync(HttpStatusCode.Conflict, "email_taken");
+        await _browser.LogInAsync(second);
+        using var me = await _browser.GetAsync("/me/");
+        Assert.That((await me.JsonAsync())["email"]!.GetValue<string>(), Is.EqualTo(first), "stored as it was typed");
+    }
+
+    [Test]
+    public async Task An_account_of_an_earlier_version_is_found()
+    {
+        await _browser.RegisterAsync("anna@bücher.example");
+        await _application.QueryAsync(context => context.Users.ExecuteUpdateAsync(set => set
+            .SetProperty(user => user.NormalizedEmail, "ANNA@BÜCHER.EXAMPLE")
+            .SetProperty(user => user.NormalizedUserName, "ANNA@BÜCHER.EXAMPLE")));
+
+        await _browser.LogInAsync("anna@xn--bcher-kva.example");
+        using var byName = await _browser.PostAsync("/login/", new { userName = "anna@bücher.example", password = Browser.Password });
+        using var again = await _browser.PostAsync("/register/", new { email = "anna@xn--bcher-kva.example", password = Browser.Password });
+
+        Assert.That(byName.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        await again.ShouldBeProblemAsync(HttpStatusCode.Conflict, "email_taken");
+    }
+
     [TestCase("ada@example.com")] // another's address, perhaps
     [TestCase("ada lovelace")]
     [TestCase("ada\n")]
@@ -187,7 +227,7 @@ internal sealed class RegisterTests
     [TestCase("ex.com ex.com ex.com")]
     [TestCase("пароль пароль пароль")]
     [TestCase("Summer2024!Summer2024!")]
-    [TestCase("e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301", Description = "a letter and its accent, again and again")]
+    [TestCase("e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301", Description = "a letter and its accent, again and again")]
     [TestCase("ｐａｓｓｗｏｒｄｐａｓｓｗｏｒｄ", Description = "wide letters")]
     [TestCase("p a s s w o r d 1 2 3")]
     public async Task APasswordThatIsEasyToGuessIsRefused(string password)

@@ -43,7 +43,7 @@ internal sealed partial class HttpFileTests
                 answers[request.Groups["name"].Value] = (response, body);
             }
 
-            Assert.That(((int)response.StatusCode).ToString(), Is.EqualTo(request.Groups["status"].Value), $"{heading} {body}");
+            Assert.That($"{(int)response.StatusCode}", Is.EqualTo(request.Groups["status"].Value), $"{heading} {body}");
         }
 
         Assert.That(requests, Has.Count.EqualTo(Regex.Count(text, "^### ", RegexOptions.Multiline)), "Not every request was understood.");
