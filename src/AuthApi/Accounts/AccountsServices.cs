@@ -39,7 +39,7 @@ public static partial class AccountsServices
             .AddUserStore<ApplicationUserStore>()
             .AddEntityFrameworkStores<AuthDbContext>()
             .AddClaimsPrincipalFactory<ApplicationClaimsPrincipalFactory>()
-            .AddSignInManager();
+            .AddSignInManager<ApplicationSignInManager>();
 
         services.AddGeneratedJson(AccountsJson.Default);
         return services;

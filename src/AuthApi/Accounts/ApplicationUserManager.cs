@@ -19,6 +19,9 @@ public sealed partial class ApplicationUserManager : UserManager<ApplicationUser
     private readonly IHttpContextAccessor _http;
     private readonly TimeProvider _time;
 
+    // Not the base's, whose category is the framework's and says nothing below Warning.
+    private readonly ILogger _logger;
+
     public ApplicationUserManager(
         IUserStore<ApplicationUser> store,
         IOptions<IdentityOptions> options,
@@ -36,6 +39,7 @@ public sealed partial class ApplicationUserManager : UserManager<ApplicationUser
         _http = services.GetRequiredService<IHttpContextAccessor>();
         _services = services;
         _time = services.GetRequiredService<TimeProvider>();
+        _logger = services.GetRequiredService<ILogger<ApplicationUserManager>>();
     }
 
     /// <summary>A user who is not in the store. What is done for them finds nothing, in the time in which it would find something.</summary>
@@ -118,7 +122,7 @@ public sealed partial class ApplicationUserManager : UserManager<ApplicationUser
         }));
         if (isLocked)
         {
-            Log.LockedOut(Logger, user.Id, lockoutEnd);
+            Log.LockedOut(_logger, user.Id, lockoutEnd);
         }
     }
 
@@ -145,6 +149,22 @@ public sealed partial class ApplicationUserManager : UserManager<ApplicationUser
 
         user.PasswordHash = await _limiter.RunAsync(() => PasswordHasher.HashPassword(user, password), RequestAborted);
         return await CreateAsync(user);
+    }
+
+    /// <summary>Creates an account. Where a concurrent registration takes the address or the name, the result says so.</summary>
+    public override async Task<IdentityResult> CreateAsync(ApplicationUser user)
+    {
+        try
+        {
+            return await base.CreateAsync(user);
+        }
+        catch (DbUpdateException exception) when (StoreErrors.IsUniqueViolation(exception))
+        {
+            Context.Entry(user).State = EntityState.Detached;
+            return IdentityResult.Failed(await FindByEmailAsync(user.Email!) is null
+                ? ErrorDescriber.DuplicateUserName(user.UserName!)
+                : ErrorDescriber.DuplicateEmail(user.Email!));
+        }
     }
 
     protected override async Task<PasswordVerificationResult> VerifyPasswordAsync(
@@ -175,7 +195,7 @@ public sealed partial class ApplicationUserManager : UserManager<ApplicationUser
         var write = _commits.WriteAsync(connection => connection.Prepare(
             """UPDATE "AspNetUsers" SET "PasswordHash" = @p1 WHERE "Id" = @p0 AND "PasswordHash" = @p2""", userId, renewed, old).ExecuteNonQueryAsync());
         write.ContinueWith(
-            failed => Log.HashNotRenewed(Logger, userId, failed.Exception!.InnerException!.Message),
+            failed => Log.HashNotRenewed(_logger, userId, failed.Exception!.InnerException!.Message),
             CancellationToken.None,
             TaskContinuationOptions.OnlyOnFaulted,
             TaskScheduler.Default);

@@ -30,6 +30,7 @@ public sealed record ApiProblem(int Status, string Code, string Title, int? Retr
     public static readonly ApiProblem NotFound = new(404, "not_found", "There is nothing at this address.");
     public static readonly ApiProblem MethodNotAllowed = new(405, "method_not_allowed", "This address does not take that method.");
     public static readonly ApiProblem EmailTaken = new(409, "email_taken", "There is an account with this e-mail address already.");
+    public static readonly ApiProblem UserNameTaken = new(409, "user_name_taken", "There is an account with this user name already.");
     public static readonly ApiProblem PayloadTooLarge = new(413, "payload_too_large", "The body is larger than 16 KB.");
     public static readonly ApiProblem UnsupportedMediaType = new(415, "unsupported_media_type", "The body must be application/json in UTF-8.");
     public static readonly ApiProblem TooManyRequests = new(429, "too_many_requests", "Too many requests. Try again later.");

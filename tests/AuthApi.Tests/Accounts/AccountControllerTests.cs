@@ -14,7 +14,7 @@ namespace AuthApi.Tests.Accounts;
 internal sealed class AccountControllerTests
 {
     private Mock<UserManager<ApplicationUser>> _users = null!;
-    private Mock<SignInManager<ApplicationUser>> _signIn = null!;
+    private Mock<ApplicationSignInManager> _signIn = null!;
     private AccountController _controller = null!;
 
     [SetUp]
@@ -22,12 +22,12 @@ internal sealed class AccountControllerTests
     {
         _users = new Mock<UserManager<ApplicationUser>>(
             Mock.Of<IUserStore<ApplicationUser>>(), null!, null!, null!, null!, null!, null!, null!, null!);
-        _signIn = new Mock<SignInManager<ApplicationUser>>(
+        _signIn = new Mock<ApplicationSignInManager>(
             _users.Object, Mock.Of<IHttpContextAccessor>(), Mock.Of<IUserClaimsPrincipalFactory<ApplicationUser>>(),
-            Options.Create(new IdentityOptions()), NullLogger<SignInManager<ApplicationUser>>.Instance, null!, null!);
+            Options.Create(new IdentityOptions()), NullLogger<SignInManager<ApplicationUser>>.Instance, null!, null!, TimeProvider.System);
         // Logging out of the current session is SignInManager's; what other calls need is not here to be used.
         _controller = new AccountController(
-            _signIn.Object, null!, null!, TimeProvider.System, NullLogger<AccountController>.Instance)
+            _signIn.Object, null!, null!, NullLogger<AccountController>.Instance)
         {
             ControllerContext = new ControllerContext { HttpContext = new DefaultHttpContext { User = PrincipalOf(42) } },
         };

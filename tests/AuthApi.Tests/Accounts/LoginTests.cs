@@ -379,6 +379,11 @@ internal sealed class LoginTests
         using var nothing = await _browser.PostAsync("/login/", new { email = "ada@example.com" });
         using var tooLong = await _browser.PostAsync("/login/", new { email = "ada@example.com", password = new string('x', 1025) });
 
+        using var empty = await _browser.PostAsync("/login/", new { });
+        using var spaced = await _browser.PostAsync("/login/", new { email = " ada@example.com\u00a0", userName = "", password = Browser.Password });
+
+        await empty.ShouldBeInvalidAsync("email", "password");
+        Assert.That(spaced.StatusCode, Is.EqualTo(HttpStatusCode.OK));
         await neither.ShouldBeInvalidAsync("email");
         await both.ShouldBeInvalidAsync("email");
         await nothing.ShouldBeInvalidAsync("password");

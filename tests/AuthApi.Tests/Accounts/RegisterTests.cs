@@ -86,7 +86,7 @@ internal sealed class RegisterTests
 
         using var response = await _browser.PostAsync("/register/", new { email = "bob@example.com", password = Browser.Password, userName = "ADA" });
 
-        await response.ShouldBeInvalidAsync("userName");
+        await response.ShouldBeProblemAsync(HttpStatusCode.Conflict, "user_name_taken");
     }
 
     [Test]
@@ -100,6 +100,19 @@ internal sealed class RegisterTests
 
         Assert.That(statuses.Count(status => status == HttpStatusCode.Created), Is.EqualTo(1));
         Assert.That(statuses.Count(status => status == HttpStatusCode.Conflict), Is.EqualTo(9));
+    }
+
+    [Test]
+    public async Task Ten_registrations_of_one_name_at_once_make_one_account()
+    {
+        var codes = await Task.WhenAll(Enumerable.Range(0, 10).Select(async i =>
+        {
+            using var response = await _browser.PostAsync("/register/", new { email = $"ada{i}@example.com", password = Browser.Password, userName = "ada" });
+            return response.StatusCode == HttpStatusCode.Created ? "" : (await response.JsonAsync())["code"]!.GetValue<string>();
+        }));
+
+        Assert.That(codes.Count(code => code.Length == 0), Is.EqualTo(1));
+        Assert.That(codes.Count(code => code == "user_name_taken"), Is.EqualTo(9));
     }
 
     [TestCase("")]

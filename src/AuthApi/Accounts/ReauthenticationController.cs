@@ -1,0 +1,69 @@
+using System.ComponentModel.DataAnnotations;
+using System.Text.Json.Serialization;
+using AuthApi.Api;
+using AuthApi.Audit;
+using AuthApi.Security;
+using AuthApi.Sessions;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Mvc;
+
+namespace AuthApi.Accounts;
+
+/// <summary>Reauthentication.</summary>
+[ApiController]
+[Produces("application/json")]
+[Tags("Accounts")]
+public sealed class ReauthenticationController(
+    ApplicationSignInManager signInManager,
+    ApplicationUserManager userManager,
+    UserSessionManager sessions) : ControllerBase
+{
+    /// <summary>Give my password again, for calls that need a recent authentication</summary>
+    /// <remarks>
+    /// The session keeps its id, counts as recently authenticated, and gets a new token; the old one is dead. Calls that need it answer 403
+    /// <c>reauthentication_required</c>. Wrong passwords count as failed logins do.
+    /// </remarks>
+    /// <response code="200">The session as it is now. Its new token comes the way its first one came.</response>
+    [HttpPost("/reauthenticate/", Name = "reauthenticate")]
+    [Authorize]
+    [CountedAs(RateLimit.Logins)]
+    [ProducesResponseType<ReauthenticateResponse>(StatusCodes.Status200OK)]
+    [ProducesProblem(StatusCodes.Status403Forbidden, "`invalid_credentials`: the password is wrong. The session goes on.")]
+    [ProducesProblem(StatusCodes.Status503ServiceUnavailable, PasswordAnswers.Unavailable)]
+    public async Task<ActionResult<ReauthenticateResponse>> Reauthenticate(ReauthenticateRequest request)
+    {
+        var user = await userManager.GetUserAsync(User);
+        if (!await signInManager.TryPasswordAsync(user, request.Password, AuditEvent.ReauthenticationFailed, HttpContext.GetSession().Session.Id))
+        {
+            // Not a 401: a client that gets one throws its token away, and the session is alive.
+            return new ProblemResult(ApiProblem.InvalidCredentials with { Status = StatusCodes.Status403Forbidden });
+        }
+
+        return await HttpContext.RenewSessionAsync(sessions) is var (session, token)
+            ? new ReauthenticateResponse(session, token)
+            : Challenge(); // ended while the password was being checked
+    }
+}
+
+/// <summary>The body of <c>POST /reauthenticate/</c>.</summary>
+public sealed record ReauthenticateRequest
+{
+    /// <summary>The account's password.</summary>
+    /// <example>correct horse battery staple</example>
+    [Required(AllowEmptyStrings = true, ErrorMessage = "This is required."), MinLength(1, ErrorMessage = "This is required.")]
+    [MaxCharacters(AccountPasswordOptions.MaxCharacters, ErrorMessage = "This must have at most 1024 characters.")]
+    public string Password { get; init; } = "";
+
+    // MVC logs the arguments of an action, at Trace.
+    public override string ToString() => nameof(ReauthenticateRequest);
+}
+
+/// <summary>The answer to a renewal of the session.</summary>
+/// <param name="Session">The session, as it is now.</param>
+/// <param name="SessionToken" example="3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA">The new token, where the client sends it in the header.</param>
+public sealed record ReauthenticateResponse(
+    SessionResponse Session,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? SessionToken)
+{
+    public override string ToString() => nameof(ReauthenticateResponse);
+}
