@@ -308,12 +308,13 @@ internal sealed class LoginTests
         for (var i = 0; i < 8; i++)
         {
             using var wrong = await browser.PostAsync("/login/", new { email = "ada@example.com", password = "wrong" });
+            application.Time.Advance(TimeSpan.FromSeconds(1));
         }
 
         var lines = logger.Invocations.Where(call => call.Method.Name == nameof(ILogger.Log)).Select(call => $"{call.Arguments[2]}");
         Assert.That(lines.Where(line => line.Contains("locked out", StringComparison.Ordinal)), Is.EqualTo(new[]
         {
-            "User 1 is locked out until 2026-03-01 12:05:00Z, after too many wrong passwords. Sessions go on.",
+            "User 1 is locked out until 2026-03-01 12:05:04Z, after too many wrong passwords. Sessions go on.",
         }));
     }
 
