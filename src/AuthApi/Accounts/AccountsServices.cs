@@ -21,7 +21,10 @@ public static partial class AccountsServices
         services.AddSingleton<PasswordHashMetrics>();
         services.AddOnStarted(provider => provider.GetRequiredService<PasswordHashMetrics>());
 
-        services.AddStatelessIdentity();
+        // Before AddIdentityCore, which adds its own where there are none. These hold nothing of a request.
+        services.AddSingleton<ILookupNormalizer, AccountLookupNormalizer>();
+        services.AddSingleton<IPasswordHasher<ApplicationUser>, Argon2PasswordHasher>();
+        services.AddScoped<IPasswordValidator<ApplicationUser>, AccountPasswordValidator>();
 
         services.AddScoped<UserClaimsPrincipalFactory<ApplicationUser, IdentityRole<int>>>();
 
@@ -31,31 +34,17 @@ public static partial class AccountsServices
                 options.Stores.SchemaVersion = IdentitySchemaVersions.Version3;
                 options.User.RequireUniqueEmail = true;
 
-                // A name that is given is checked with the request; one that is not is the address, with whatever an address may hold.
+                // A name that is given is validated with the request; one that is left out is the address, which may have any characters.
                 options.User.AllowedUserNameCharacters = "";
             })
             .AddUserManager<ApplicationUserManager>()
             .AddRoles<IdentityRole<int>>()
-            .AddUserStore<ApplicationUserStore>()
             .AddEntityFrameworkStores<AuthDbContext>()
             .AddClaimsPrincipalFactory<ApplicationClaimsPrincipalFactory>()
             .AddSignInManager<ApplicationSignInManager>();
 
         services.AddGeneratedJson(AccountsJson.Default);
         return services;
-    }
-
-    // Identity makes these for every request, as somebody's own may hold a context. None of these holds anything, and every logout has managers made.
-    private static void AddStatelessIdentity(this IServiceCollection services)
-    {
-        services.AddSingleton<IdentityErrorDescriber>();
-        services.AddSingleton<ILookupNormalizer, AccountLookupNormalizer>();
-        services.AddSingleton<IPasswordHasher<ApplicationUser>, Argon2PasswordHasher>();
-        services.AddSingleton<IUserConfirmation<ApplicationUser>, DefaultUserConfirmation<ApplicationUser>>();
-        services.AddSingleton<IUserValidator<ApplicationUser>, UserValidator<ApplicationUser>>();
-
-        // In place of Identity's, which counts halves of characters and asks for digits and signs.
-        services.AddSingleton<IPasswordValidator<ApplicationUser>, AccountPasswordValidator>();
     }
 
     [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]

@@ -7,8 +7,8 @@ using Microsoft.AspNetCore.Mvc;
 namespace AuthApi.Accounts;
 
 /// <summary>
-/// What is yours. It stands apart from <see cref="AccountController"/>, whose managers and database context it does not need: every
-/// request would make them, and this one is answered from memory.
+/// The account of the caller. It is apart from <see cref="AccountController"/>, whose managers and database context would be created for
+/// every request: this one is answered from memory.
 /// </summary>
 [ApiController]
 [Produces("application/json")]
