@@ -1,6 +1,5 @@
 using System.ComponentModel.DataAnnotations;
 using System.Globalization;
-using System.Text.Json;
 using AuthApi.Api;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Mvc;
@@ -65,7 +64,7 @@ public sealed record ActivityItem(
     internal static ActivityItem From(AuditEntry entry) => new(
         entry.Id.ToString(CultureInfo.InvariantCulture),
         entry.At,
-        JsonNamingPolicy.SnakeCaseLower.ConvertName(entry.Event.ToString()),
+        AuditEventNames.ToApi(entry.Event),
         entry.SessionId,
         entry.BySessionId,
         entry.Reason,

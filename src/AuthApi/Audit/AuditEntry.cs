@@ -35,7 +35,9 @@ public sealed record AuditEntry
         public void Configure(EntityTypeBuilder<AuditEntry> builder)
         {
             builder.ToTable("AuditEntries");
-            builder.Property(entry => entry.Event).HasConversion<string>().HasMaxLength(64);
+            builder.Property(entry => entry.Event)
+                .HasConversion(what => AuditEventNames.ToStored(what), stored => AuditEventNames.FromStored(stored))
+                .HasMaxLength(64);
             builder.Property(entry => entry.Reason).HasMaxLength(64);
             builder.Property(entry => entry.IpAddress).HasMaxLength(45);
             builder.Property(entry => entry.UserAgent).HasMaxLength(512);

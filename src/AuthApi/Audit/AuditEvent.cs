@@ -1,6 +1,6 @@
 namespace AuthApi.Audit;
 
-/// <summary>What can happen to an account or a session. The names are stored: a new one is added, none is changed.</summary>
+/// <summary>What can happen to an account or a session. Its names in the database and the API stand in <see cref="AuditEventNames"/>.</summary>
 public enum AuditEvent
 {
     /// <summary>A session was started.</summary>

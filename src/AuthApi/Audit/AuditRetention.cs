@@ -1,10 +1,11 @@
+using AuthApi.Storage;
 using Microsoft.Extensions.Options;
 
 namespace AuthApi.Audit;
 
-/// <summary>Deletes entries that are older than they are to be kept, at the start and once an hour, in batches.</summary>
+/// <summary>Deletes entries older than <see cref="AuditOptions.Retention"/>, at the start and once an hour, in batches.</summary>
 internal sealed partial class AuditRetention(
-    AuditTrail trail, IOptions<AuditOptions> options, TimeProvider time, ILogger<AuditRetention> logger) : BackgroundService
+    AuditTrail trail, CleanupClock clock, IOptions<AuditOptions> options, TimeProvider time, ILogger<AuditRetention> logger) : BackgroundService
 {
     private const int Batch = 500;
 
@@ -17,9 +18,7 @@ internal sealed partial class AuditRetention(
         {
             try
             {
-                while (await trail.DeleteAsync(time.GetUtcNow() - options.Value.Retention, Batch) == Batch && !stoppingToken.IsCancellationRequested)
-                {
-                }
+                await DeleteOldAsync(stoppingToken);
             }
             catch (Exception exception)
             {
@@ -27,6 +26,14 @@ internal sealed partial class AuditRetention(
             }
         }
         while (await timer.WaitForNextTickAsync(stoppingToken));
+    }
+
+    internal async Task DeleteOldAsync(CancellationToken cancellationToken)
+    {
+        var before = (await clock.GetUtcNowAsync()).AddSaturating(-options.Value.Retention);
+        while (await trail.DeleteAsync(before, Batch) == Batch && !cancellationToken.IsCancellationRequested)
+        {
+        }
     }
 
     private static partial class Log

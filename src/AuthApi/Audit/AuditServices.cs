@@ -11,7 +11,9 @@ public static partial class AuditServices
     {
         services.AddValidatedOptions<AuditOptions>(AuditOptions.Section);
         services.AddSingleton<AuditTrail>();
-        services.AddHostedService<AuditRetention>();
+        services.AddSingleton<CleanupClock>();
+        services.AddSingleton<AuditRetention>();
+        services.AddHostedService(provider => provider.GetRequiredService<AuditRetention>());
         services.AddGeneratedJson(AuditJson.Default);
         return services;
     }

@@ -4,7 +4,7 @@ using Microsoft.EntityFrameworkCore;
 namespace AuthApi.Audit;
 
 /// <summary>What happened, in the order of writing. An entry is written in the transaction of what it reports, and keeps its place and its id.</summary>
-public sealed class AuditTrail(IDbContextFactory<AuthDbContext> contexts, GroupCommit commits)
+public sealed class AuditTrail(IDbContextFactory<AuthDbContext> contexts, ReadConnectionPool readers, GroupCommit commits)
 {
     /// <summary>Writes an entry now, in the transaction that <paramref name="connection"/> is in; what every logout does.</summary>
     public static Task InsertAsync(PreparedConnection connection, AuditEntry entry) => connection.Prepare(
@@ -13,7 +13,7 @@ public sealed class AuditTrail(IDbContextFactory<AuthDbContext> contexts, GroupC
         VALUES (@p0, @p1, @p2, @p3, @p4, @p5, @p6, @p7)
         """,
         entry.At.ToUnixTimeMilliseconds(),
-        entry.Event.ToString(),
+        AuditEventNames.ToStored(entry.Event),
         entry.UserId,
         entry.SessionId,
         entry.BySessionId,
@@ -34,6 +34,12 @@ public sealed class AuditTrail(IDbContextFactory<AuthDbContext> contexts, GroupC
             .Take(limit)
             .ToListAsync();
     }
+
+    /// <summary>When the latest entry was written, by the clock of then; <see langword="null"/> when there is none.</summary>
+    internal async Task<DateTimeOffset?> LastWrittenAtAsync() =>
+        await readers.ReadAsync(connection => connection.Prepare("""SELECT "At" FROM "AuditEntries" ORDER BY "Id" DESC LIMIT 1""").ExecuteScalarAsync()) is long at
+            ? UnixTime.FromMilliseconds(at)
+            : null;
 
     /// <summary>Deletes entries older than <paramref name="before"/>, <paramref name="limit"/> at most.</summary>
     /// <returns>How many.</returns>

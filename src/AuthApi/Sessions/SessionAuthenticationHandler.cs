@@ -76,13 +76,13 @@ internal sealed partial class SessionAuthenticationHandler(
         var now = DateTimeOffset.FromUnixTimeMilliseconds(time.GetUtcNow().ToUnixTimeMilliseconds());
         var session = new UserSession
         {
-            Id = Guid.CreateVersion7(now),
+            Id = UnixTime.NewId(now),
             UserId = user.GetUserId(),
             TokenHash = token.Hash,
             CreatedAt = now,
             LastSeenAt = now,
-            IdleExpiresAt = now + limits.Value.IdleTimeoutOf(rememberMe),
-            AbsoluteExpiresAt = now + limits.Value.AbsoluteTimeoutOf(rememberMe),
+            IdleExpiresAt = now.AddSaturating(limits.Value.IdleTimeoutOf(rememberMe)),
+            AbsoluteExpiresAt = now.AddSaturating(limits.Value.AbsoluteTimeoutOf(rememberMe)),
             AuthenticatedAt = now,
             AuthenticationMethods = [.. user.FindAll("amr").Select(claim => claim.Value)],
             Transport = properties.GetTransport(),

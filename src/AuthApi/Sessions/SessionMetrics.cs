@@ -1,5 +1,4 @@
 using System.Diagnostics.Metrics;
-using System.Text.Json;
 using AuthApi.Audit;
 using AuthApi.Startup;
 
@@ -11,10 +10,6 @@ namespace AuthApi.Sessions;
 /// </summary>
 public sealed class SessionMetrics
 {
-    // The words of the activity: session_revoked is revoked.
-    private static readonly Dictionary<AuditEvent, string> Reasons = Enum.GetValues<AuditEvent>().ToDictionary(
-        what => what, what => JsonNamingPolicy.SnakeCaseLower.ConvertName(what.ToString()).Replace("session_", "", StringComparison.Ordinal));
-
     private readonly Counter<long> _started;
     private readonly Counter<long> _ended;
     private readonly ObservableGauge<long> _live;
@@ -45,7 +40,7 @@ public sealed class SessionMetrics
     public void Ended(AuditEvent how)
     {
         Interlocked.Decrement(ref _liveCount);
-        _ended.Add(1, new KeyValuePair<string, object?>("reason", Reasons[how]));
+        _ended.Add(1, new KeyValuePair<string, object?>("reason", ReasonOf(how)));
     }
 
     /// <summary>The live sessions have been counted in the store.</summary>
@@ -54,6 +49,17 @@ public sealed class SessionMetrics
         Interlocked.Exchange(ref _liveCount, live);
         _isCounted = true;
     }
+
+    // Dashboards and alerts name these.
+    private static string ReasonOf(AuditEvent how) => how switch
+    {
+        AuditEvent.SignedOut => "signed_out",
+        AuditEvent.SessionRevoked => "revoked",
+        AuditEvent.SessionReplaced => "replaced",
+        AuditEvent.SessionExpired => "expired",
+        AuditEvent.SessionEvicted => "evicted",
+        _ => throw new ArgumentOutOfRangeException(nameof(how), how, "This event ends no session."),
+    };
 
     // Between two counts it follows what this process starts and ends. Before the first there is nothing to go by.
     private IEnumerable<Measurement<long>> ReadLive() => _isCounted ? [new(Interlocked.Read(ref _liveCount))] : [];

@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using AuthApi.Api;
 using AuthApi.Startup;
+using AuthApi.Storage;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore.Diagnostics;
@@ -20,6 +21,7 @@ public static partial class SessionsServices
         services.AddSingleton<SessionMetrics>();
         services.AddSingleton<LastSeenTracker>();
         services.AddSingleton<IUserSessionStore, UserSessionStore>();
+        services.AddSingleton(new ReadinessProbe(StoredSessionQuery.ProbeAsync));
         services.AddSingleton<UserSessionManager>();
         services.AddScoped<LoadedUser>();
         services.AddSingleton<IInterceptor, UserChangeInterceptor>();

@@ -71,6 +71,15 @@ internal static class StoredSessionQuery
         return new StoredSession(session, user, roles, claims);
     }
 
+    /// <summary>Finds some session as a request does, another one each time, so that a damaged page is found here as soon as there.</summary>
+    public static async Task ProbeAsync(PreparedConnection connection)
+    {
+        var from = SessionToken.Create().Hash.Prefix;
+        var tokenHash = await connection.Prepare(
+            """SELECT "TokenHash" FROM "UserSessions" WHERE "Key" >= @p0 ORDER BY "Key" LIMIT 1""", from).ExecuteScalarAsync();
+        await FindAsync(connection, tokenHash is byte[] bytes ? new TokenHash(bytes) : default);
+    }
+
     public static async Task<List<UserSession>> ListAsync(PreparedConnection connection, int userId)
     {
         List<UserSession> sessions = [];
@@ -122,5 +131,5 @@ internal static class StoredSessionQuery
 
     private static string? Text(DbDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);
 
-    private static DateTimeOffset Time(DbDataReader row, int column) => DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(column));
+    private static DateTimeOffset Time(DbDataReader row, int column) => UnixTime.FromMilliseconds(row.GetInt64(column));
 }

@@ -64,7 +64,7 @@ public sealed record UserSession
     /// <summary>When the session ends if this was its last use: as long after it as the row's idle expiry is after the row's last use.</summary>
     internal DateTimeOffset IdleExpiresAtFrom(DateTimeOffset lastSeenAt)
     {
-        var idle = lastSeenAt + (IdleExpiresAt - LastSeenAt);
+        var idle = lastSeenAt.AddSaturating(IdleExpiresAt - LastSeenAt);
         return idle < AbsoluteExpiresAt ? idle : AbsoluteExpiresAt;
     }
 

@@ -20,6 +20,7 @@ public sealed partial class UserSessionManager(
     IServiceScopeFactory scopes,
     IOptions<UserSessionOptions> options,
     TimeProvider time,
+    CleanupClock cleanupClock,
     ILogger<UserSessionManager> logger)
 {
     /// <summary>The live session with this token, its last use noted; <see langword="null"/> when there is none.</summary>
@@ -134,7 +135,7 @@ public sealed partial class UserSessionManager(
     public async Task<int> CleanUpAsync(CancellationToken cancellationToken)
     {
         const int batch = 500;
-        var now = time.GetUtcNow();
+        var now = await cleanupClock.GetUtcNowAsync();
         var total = 0;
 
         // The rows must first know what this process knows, or a session in use would look idle.

@@ -15,16 +15,22 @@ namespace AuthApi.Storage;
 /// Each write may run twice (once in a batch that failed because of another, once alone), so it must do all it does
 /// through the connection that it is given.
 /// </remarks>
-public sealed partial class GroupCommit(SqliteDatabase database, StorageMetrics metrics, ILogger<GroupCommit> logger) : IHostedService
+public sealed partial class GroupCommit : IHostedService
 {
     private const int MaxBatch = 256;
 
-    private static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(2.5);
-
     private readonly LogThrottle _failures = new(TimeProvider.System);
+    private readonly SqliteDatabase _database;
+    private readonly OpenStoreFiles _files;
+    private readonly WriteSlot _slot;
+    private readonly StorageMetrics _metrics;
+    private readonly ILogger<GroupCommit> _logger;
     private readonly Channel<Write> _waiting = Channel.CreateUnbounded<Write>(new() { SingleReader = true });
     private Task _writer = Task.CompletedTask;
     private PreparedConnection? _connection;
+
+    internal GroupCommit(SqliteDatabase database, OpenStoreFiles files, WriteSlot slot, StorageMetrics metrics, ILogger<GroupCommit> logger) =>
+        (_database, _files, _slot, _metrics, _logger) = (database, files, slot, metrics, logger);
 
     /// <summary>Raised on the writer's thread, which waits for it, when a batch is durable: how many writes it had.</summary>
     internal event Action<int>? Committed;
@@ -34,17 +40,28 @@ public sealed partial class GroupCommit(SqliteDatabase database, StorageMetrics 
     /// <exception cref="DbException">The store refused a statement, and nothing of this write was kept.</exception>
     public Task<TResult> WriteAsync<TResult>(Func<PreparedConnection, Task<TResult>> write) => WriteAsync(new Write<TResult>(write));
 
-    /// <summary>Waits for a write as long as a client can be made to. The write goes on: it may yet be made.</summary>
+    /// <summary>Has the writer save what was committed to files that were removed or replaced; it does so before each batch, and has nothing to write here.</summary>
+    /// <exception cref="StoreUnavailableException">The files are not in place afterwards either.</exception>
+    internal Task<bool> SaveFilesAsync() => WriteAsync(_ => Task.FromResult(true));
+
+    /// <summary>
+    /// Waits for a write until it is committed, as long as the request may wait for the store in all. The write goes on: it may yet be committed.
+    /// </summary>
     /// <exception cref="StoreUnavailableException">It took longer.</exception>
     public static async Task<TResult> WaitForCommitAsync<TResult>(Task<TResult> write)
     {
+        var (budget, began) = (StoreWaitBudget.Current, Stopwatch.GetTimestamp());
         try
         {
-            return await write.WaitAsync(MaxWait);
+            return await write.WaitAsync(budget.Remaining);
         }
         catch (TimeoutException exception)
         {
             throw new StoreUnavailableException("The store did not answer in time.", exception);
+        }
+        finally
+        {
+            budget.Spend(began);
         }
     }
 
@@ -67,6 +84,8 @@ public sealed partial class GroupCommit(SqliteDatabase database, StorageMetrics 
         var batch = new List<Write>(MaxBatch);
         while (_waiting.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
         {
+            // What arrives while a database context writes is in the batch too.
+            _slot.EnterAsync().GetAwaiter().GetResult();
             batch.Clear();
             while (batch.Count < MaxBatch && _waiting.Reader.TryRead(out var write))
             {
@@ -74,9 +93,23 @@ public sealed partial class GroupCommit(SqliteDatabase database, StorageMetrics 
             }
 
             CommitAsync(batch).GetAwaiter().GetResult();
+            _slot.Exit();
         }
 
         CloseAsync().GetAwaiter().GetResult();
+        CloseFilesAsync().GetAwaiter().GetResult();
+    }
+
+    private async Task CloseFilesAsync()
+    {
+        try
+        {
+            await _files.CloseAsync();
+        }
+        catch (Exception exception)
+        {
+            Log.LogNotCopied(_logger, exception.Message);
+        }
     }
 
     /// <returns>Whether the store is in reach.</returns>
@@ -90,7 +123,7 @@ public sealed partial class GroupCommit(SqliteDatabase database, StorageMetrics 
         {
             if (_failures.IsDue(out var suppressed))
             {
-                Log.BatchFailed(logger, batch.Count, exception.Message, suppressed);
+                Log.BatchFailed(_logger, batch.Count, exception.Message, suppressed);
             }
 
             Fail(batch, exception);
@@ -106,7 +139,7 @@ public sealed partial class GroupCommit(SqliteDatabase database, StorageMetrics 
         catch (Exception exception) when (batch.Count > 1)
         {
             // One write was refused and took the others down with it: each for itself.
-            Log.BatchSplit(logger, batch.Count, exception);
+            Log.BatchSplit(_logger, batch.Count, exception);
             for (var i = 0; i < batch.Count; i++)
             {
                 if (!await CommitAsync([batch[i]]))
@@ -129,6 +162,7 @@ public sealed partial class GroupCommit(SqliteDatabase database, StorageMetrics 
         var began = Stopwatch.GetTimestamp();
         try
         {
+            await EnsureInPlaceAsync();
             var connection = await OpenAsync();
 
             // The write lock is taken here, at the start, so that no write in the batch can find it gone half-way.
@@ -139,6 +173,9 @@ public sealed partial class GroupCommit(SqliteDatabase database, StorageMetrics 
             }
 
             await connection.Prepare("COMMIT").ExecuteNonQueryAsync();
+
+            // A commit to files that nobody will find again is none.
+            await EnsureInPlaceAsync();
         }
         catch
         {
@@ -146,11 +183,20 @@ public sealed partial class GroupCommit(SqliteDatabase database, StorageMetrics 
             throw;
         }
 
-        metrics.Committed(batch.Count, Stopwatch.GetElapsedTime(began));
+        _metrics.Committed(batch.Count, Stopwatch.GetElapsedTime(began));
         Committed?.Invoke(batch.Count);
         foreach (var write in batch)
         {
             write.Complete();
+        }
+    }
+
+    private async Task EnsureInPlaceAsync()
+    {
+        if (!_files.AreInPlace)
+        {
+            await CloseAsync();
+            await _files.SaveAsync();
         }
     }
 
@@ -159,11 +205,10 @@ public sealed partial class GroupCommit(SqliteDatabase database, StorageMetrics 
     {
         if (_connection is not null)
         {
-            _connection.EnsureFileExists();
             return _connection;
         }
 
-        return _connection = await PreparedConnection.OpenForWritingAsync(database);
+        return _connection = await PreparedConnection.OpenForWritingAsync(_database, _files);
     }
 
     private async Task CloseAsync()
@@ -215,6 +260,9 @@ public sealed partial class GroupCommit(SqliteDatabase database, StorageMetrics 
     {
         [LoggerMessage(101, LogLevel.Error, "The store is out of reach, and {Count} writes were not made: {Message} This is logged once a minute; {Suppressed} more batches failed since the last time.")]
         public static partial void BatchFailed(ILogger logger, int count, string message, long suppressed);
+
+        [LoggerMessage(113, LogLevel.Warning, "The write-ahead log could not be copied into the database file at the end: {Message}")]
+        public static partial void LogNotCopied(ILogger logger, string message);
 
         [LoggerMessage(102, LogLevel.Debug, "One of {Count} writes was refused; each is made alone.")]
         public static partial void BatchSplit(ILogger logger, int count, Exception exception);

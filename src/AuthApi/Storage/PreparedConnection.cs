@@ -13,18 +13,23 @@ public sealed class PreparedConnection : IAsyncDisposable
     private readonly SqliteConnection _connection;
     private readonly Dictionary<string, SqliteCommand> _prepared = new(StringComparer.Ordinal);
 
-    private PreparedConnection(SqliteConnection connection) => _connection = connection;
+    private readonly OpenStoreFiles _files;
 
-    /// <exception cref="StoreUnavailableException">The file is gone.</exception>
+    private PreparedConnection(SqliteConnection connection, OpenStoreFiles files) => (_connection, _files) = (connection, files);
+
+    /// <summary>Whether the files that it has open are still those of the store.</summary>
+    internal bool IsCurrent => _files.IsCurrent(_connection);
+
+    /// <exception cref="StoreUnavailableException">A file of the store was removed or replaced.</exception>
     /// <exception cref="DbException">The store is out of reach.</exception>
-    internal static Task<PreparedConnection> OpenForReadingAsync(SqliteDatabase database) =>
-        OpenAsync(new SqliteConnection(database.ConnectionString), SqliteConnectionPreparation.Prepare);
+    internal static Task<PreparedConnection> OpenForReadingAsync(SqliteDatabase database, OpenStoreFiles files) =>
+        OpenAsync(new SqliteConnection(database.ConnectionString), files, SqliteConnectionPreparation.Prepare);
 
     /// <summary>
     /// The same, for the one that writes. It does not go back to a pool, so that closing it undoes what was not committed, whatever went wrong.
     /// </summary>
-    internal static Task<PreparedConnection> OpenForWritingAsync(SqliteDatabase database) =>
-        OpenAsync(new SqliteConnection($"{database.ConnectionString};Pooling=False"), SqliteConnectionPreparation.PrepareForWriting);
+    internal static Task<PreparedConnection> OpenForWritingAsync(SqliteDatabase database, OpenStoreFiles files) =>
+        OpenAsync(new SqliteConnection($"{database.ConnectionString};Pooling=False"), files, SqliteConnectionPreparation.PrepareForWriting);
 
     /// <summary>The statement, ready to be run, with <c>@p0</c>, <c>@p1</c>, … set to the values.</summary>
     public DbCommand Prepare(string sql, params ReadOnlySpan<object?> values)
@@ -60,16 +65,14 @@ public sealed class PreparedConnection : IAsyncDisposable
         await _connection.DisposeAsync();
     }
 
-    /// <exception cref="StoreUnavailableException">The file is gone, and the connection with it, though it does not know.</exception>
-    internal void EnsureFileExists() => SqliteConnectionPreparation.EnsureFileExists(_connection);
-
-    private static async Task<PreparedConnection> OpenAsync(SqliteConnection connection, Action<DbConnection> prepare)
+    private static async Task<PreparedConnection> OpenAsync(
+        SqliteConnection connection, OpenStoreFiles files, Action<DbConnection, OpenStoreFiles> prepare)
     {
         try
         {
             await connection.OpenAsync();
-            prepare(connection);
-            return new PreparedConnection(connection);
+            prepare(connection, files);
+            return new PreparedConnection(connection, files);
         }
         catch
         {

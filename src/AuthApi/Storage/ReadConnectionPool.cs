@@ -3,23 +3,33 @@ using System.Collections.Concurrent;
 namespace AuthApi.Storage;
 
 /// <summary>Connections for reading, each of which goes from one read to the next.</summary>
-public sealed class ReadConnectionPool(SqliteDatabase database) : IAsyncDisposable
+public sealed class ReadConnectionPool : IAsyncDisposable
 {
     // Reads beyond these open one for themselves: they take no longer than others did before.
-    private static readonly int MostIdle = Math.Max(8, 2 * Environment.ProcessorCount);
+    private static readonly int MaxIdle = Math.Max(8, 2 * Environment.ProcessorCount);
 
+    private readonly SqliteDatabase _database;
+    private readonly OpenStoreFiles _files;
+    private readonly GroupCommit _commits;
     private readonly ConcurrentBag<PreparedConnection> _idle = [];
     private volatile bool _isDisposed;
 
+    internal ReadConnectionPool(SqliteDatabase database, OpenStoreFiles files, GroupCommit commits) =>
+        (_database, _files, _commits) = (database, files, commits);
+
     public async Task<TResult> ReadAsync<TResult>(Func<PreparedConnection, Task<TResult>> read)
     {
-        var connection = _idle.TryTake(out var idle) ? idle : await PreparedConnection.OpenForReadingAsync(database);
+        if (!_files.AreInPlace)
+        {
+            await GroupCommit.WaitForCommitAsync(_commits.SaveFilesAsync());
+        }
+
+        var connection = await TakeAsync();
         var isIdle = false;
         try
         {
-            connection.EnsureFileExists();
             var result = await read(connection);
-            isIdle = !_isDisposed && _idle.Count < MostIdle;
+            isIdle = !_isDisposed && _idle.Count < MaxIdle;
             return result;
         }
         finally
@@ -34,6 +44,21 @@ public sealed class ReadConnectionPool(SqliteDatabase database) : IAsyncDisposab
                 await connection.DisposeAsync();
             }
         }
+    }
+
+    private async Task<PreparedConnection> TakeAsync()
+    {
+        while (_idle.TryTake(out var idle))
+        {
+            if (idle.IsCurrent)
+            {
+                return idle;
+            }
+
+            await idle.DisposeAsync();
+        }
+
+        return await PreparedConnection.OpenForReadingAsync(_database, _files);
     }
 
     public async ValueTask DisposeAsync()

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 
 namespace AuthApi.Storage;
@@ -9,49 +10,57 @@ namespace AuthApi.Storage;
 /// session somebody ended would live again. The busy limit waits inside SQLite, which looks again within milliseconds,
 /// where the managed retry would sleep 150 ms between looks.
 /// </summary>
-internal sealed class SqliteConnectionPreparation : DbConnectionInterceptor
+internal sealed class SqliteConnectionPreparation(OpenStoreFiles files) : DbConnectionInterceptor
 {
     /// <summary>How long to wait for another process's lock, in seconds, before the answer is 503.</summary>
     public const int BusyTimeoutSeconds = 2;
 
-    // Each connection has a cache of pages, of 2 MB unless told otherwise, and the system keeps the same pages: a tenth of it will do.
+    // SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE
+    private const int NoCheckpointOnClose = 1006;
+
+    // Each connection has a cache of pages, of 2 MB by default, and the system keeps the same pages: a tenth of it will do.
     // The log is copied into the file at 16 MB, four times the stock size: a page that changed often in between is copied once.
     private static readonly string Pragmas =
-        $"PRAGMA busy_timeout={BusyTimeoutSeconds * 1000};PRAGMA synchronous=FULL;PRAGMA cache_size=-200;PRAGMA wal_autocheckpoint=4000;";
+        $"PRAGMA busy_timeout={BusyTimeoutSeconds * 1000};PRAGMA synchronous=FULL;PRAGMA cache_size=-200;PRAGMA wal_autocheckpoint=4000;PRAGMA journal_size_limit={LogSizeLimit};";
+
+    // Bytes. A log that a long reader has made larger is cut to this size when it starts over.
+    private const int LogSizeLimit = 32 * 1024 * 1024;
 
     // What a batch changes must fit, or it goes to the log twice.
     private const string WriterPragmas = "PRAGMA cache_size=-8000;";
 
-    public override void ConnectionOpened(DbConnection connection, ConnectionEndEventData eventData) => Prepare(connection);
+    public override void ConnectionOpened(DbConnection connection, ConnectionEndEventData eventData) => Prepare(connection, files);
 
     public override Task ConnectionOpenedAsync(DbConnection connection, ConnectionEndEventData eventData, CancellationToken cancellationToken = default)
     {
-        Prepare(connection);
+        Prepare(connection, files);
         return Task.CompletedTask;
     }
 
-    /// <exception cref="StoreUnavailableException">The file is gone, and what is written would go with the last handle to it.</exception>
-    internal static void Prepare(DbConnection connection)
+    /// <summary>Makes a connection that was just opened ready for use.</summary>
+    /// <exception cref="StoreUnavailableException">A file of the store was removed or replaced: nothing may be read from it or written to it.</exception>
+    internal static void Prepare(DbConnection connection, OpenStoreFiles files)
     {
-        EnsureFileExists(connection);
-        Run(connection, Pragmas);
+        files.Opened(connection);
+        files.EnsureInPlace();
+        SetPragmas(connection);
+
+        // The pragmas have opened the log, which may have been removed in between.
+        files.EnsureInPlace();
     }
 
     /// <summary>The same for the one writer's connection, with the room it needs.</summary>
-    internal static void PrepareForWriting(DbConnection connection)
+    internal static void PrepareForWriting(DbConnection connection, OpenStoreFiles files)
     {
-        Prepare(connection);
+        Prepare(connection, files);
         Run(connection, WriterPragmas);
     }
 
-    /// <summary>Refuses a pooled connection to a file that has been deleted: the system would let us go on writing to nothing.</summary>
-    /// <exception cref="StoreUnavailableException">The file is gone.</exception>
-    internal static void EnsureFileExists(DbConnection connection)
+    internal static void SetPragmas(DbConnection connection)
     {
-        if (!File.Exists(connection.DataSource))
-        {
-            throw new StoreUnavailableException("The database file is gone.");
-        }
+        // The last connection would copy the log and delete what lies at its path, whosever that is; OpenStoreFiles copies it at the end.
+        SQLitePCL.raw.sqlite3_db_config(((SqliteConnection)connection).Handle!, NoCheckpointOnClose, 1, out _);
+        Run(connection, Pragmas);
     }
 
     private static void Run(DbConnection connection, string pragmas)

@@ -14,14 +14,20 @@ namespace AuthApi.Storage;
 /// </remarks>
 public sealed partial class SqliteDatabase(SqliteConnectionStringBuilder connectionString, ILogger<SqliteDatabase> logger) : IDisposable
 {
-    /// <summary>The last migration that there is.</summary>
-    internal const string LastMigration = "20261129095721_RemoveJournals";
+    /// <summary>The migrations of this version, in their order.</summary>
+    internal static readonly string[] Migrations =
+    [
+        "20261122192917_CreateAccountsSessionsAndAudit",
+        "20261123021422_FewerSessionIndexes",
+        "20261126120307_AppendEndsAndEntries",
+        "20261129095721_RemoveJournals",
+    ];
 
     private const string Key = "ConnectionStrings:Auth";
 
     private FileStream? _served;
 
-    private string Path => connectionString.DataSource;
+    internal string Path => connectionString.DataSource;
 
     private string LockPath => Path + ".lock";
 
@@ -58,7 +64,9 @@ public sealed partial class SqliteDatabase(SqliteConnectionStringBuilder connect
         // The file itself, whatever links lead to it: they must not lead past its lock.
         var path = System.IO.Path.GetFullPath(builder.DataSource);
         builder.DataSource = (File.Exists(path) ? File.ResolveLinkTarget(path, returnFinalTarget: true) : null)?.FullName ?? path;
-        builder.DefaultTimeout = SqliteConnectionPreparation.BusyTimeoutSeconds;
+
+        // Seconds. Microsoft.Data.Sqlite looks again until then, asleep; SQLite itself has waited longer (busy_timeout).
+        builder.DefaultTimeout = 1;
         builder.ForeignKeys = true;
 
         // The locks of a shared cache do not wait, whatever the busy limit.
@@ -92,7 +100,7 @@ public sealed partial class SqliteDatabase(SqliteConnectionStringBuilder connect
             await using (var connection = new SqliteConnection(ConnectionString))
             {
                 await connection.OpenAsync(cancellationToken);
-                SqliteConnectionPreparation.Prepare(connection);
+                SqliteConnectionPreparation.SetPragmas(connection);
                 await UseWriteAheadLogAsync(connection, cancellationToken);
                 await ForgetDeadMigratorAsync(connection, cancellationToken);
                 isMigrated = await IsMigratedAsync(connection, cancellationToken);
@@ -186,7 +194,7 @@ public sealed partial class SqliteDatabase(SqliteConnectionStringBuilder connect
     }
 
     // Migrations are applied in their order, so where the last one was, all were.
-    private static async Task<bool> IsMigratedAsync(SqliteConnection connection, CancellationToken cancellationToken)
+    private async Task<bool> IsMigratedAsync(SqliteConnection connection, CancellationToken cancellationToken)
     {
         await using var command = connection.CreateCommand();
         command.CommandText = "SELECT count(*) FROM sqlite_master WHERE name = '__EFMigrationsHistory'";
@@ -195,9 +203,19 @@ public sealed partial class SqliteDatabase(SqliteConnectionStringBuilder connect
             return false;
         }
 
-        command.CommandText = "SELECT count(*) FROM __EFMigrationsHistory WHERE MigrationId = @last";
-        command.Parameters.AddWithValue("@last", LastMigration);
-        return (long?)await command.ExecuteScalarAsync(cancellationToken) > 0;
+        command.CommandText = "SELECT MigrationId FROM __EFMigrationsHistory ORDER BY MigrationId";
+        await using var rows = await command.ExecuteReaderAsync(cancellationToken);
+        string? last = null;
+        while (await rows.ReadAsync(cancellationToken))
+        {
+            last = rows.GetString(0);
+            if (!Migrations.Contains(last))
+            {
+                throw new ConfigurationException(Key, $"names a file of a newer version, with the migration {last}: {Path}. Run that version, or restore a backup made before it");
+            }
+        }
+
+        return last == Migrations[^1];
     }
 
     // EF Core marks a running migration by a row, and waits for ever for one that a killed process left behind.

@@ -16,6 +16,7 @@ public static class StorageServices
         services.AddSingleton(provider => SqliteDatabase.FromConnectionString(
             provider.GetRequiredService<IConfiguration>().GetConnectionString("Auth"), provider.GetRequiredService<ILogger<SqliteDatabase>>()));
         services.AddSingleton<IInterceptor, SqliteConnectionPreparation>();
+        services.AddSingleton<IInterceptor, WriteSlotInterceptor>();
 
         // A room that must know of changes to users registers an interceptor of its own.
         services.AddPooledDbContextFactory<AuthDbContext>((provider, options) => options
@@ -27,11 +28,21 @@ public static class StorageServices
         services.Remove(services.Last(service => service.ServiceType == typeof(DbContextOptions)));
         services.AddScoped(provider => provider.GetRequiredService<IDbContextFactory<AuthDbContext>>().CreateDbContext());
 
-        services.AddSingleton<ReadConnectionPool>();
+        services.AddHttpContextAccessor();
+        services.AddSingleton<OpenStoreFiles>();
+        services.AddSingleton<WriteSlot>();
+        services.AddSingleton(provider => new ReadConnectionPool(
+            provider.GetRequiredService<SqliteDatabase>(), provider.GetRequiredService<OpenStoreFiles>(), provider.GetRequiredService<GroupCommit>()));
         services.AddSingleton<StorageMetrics>();
-        services.AddSingleton<GroupCommit>();
+        services.AddSingleton(provider => new GroupCommit(
+            provider.GetRequiredService<SqliteDatabase>(),
+            provider.GetRequiredService<OpenStoreFiles>(),
+            provider.GetRequiredService<WriteSlot>(),
+            provider.GetRequiredService<StorageMetrics>(),
+            provider.GetRequiredService<ILogger<GroupCommit>>()));
         services.AddHostedService(provider => provider.GetRequiredService<GroupCommit>());
         services.AddHostedService<WalCheckpointer>();
+        services.AddHostedService<OpenStoreFilesWatch>();
         services.AddExceptionHandler<StoreUnavailableExceptionHandler>();
         services.AddSingleton<StoreHealthCheck>();
         services.AddHealthChecks().AddCheck<StoreHealthCheck>("store");
@@ -45,6 +56,7 @@ public static class StorageServices
     {
         await app.Services.GetRequiredService<SqliteDatabase>().PrepareAsync(
             app.Services.GetRequiredService<IDbContextFactory<AuthDbContext>>(), CancellationToken.None);
+        await app.Services.GetRequiredService<OpenStoreFiles>().OpenAsync(CancellationToken.None);
     }
 
     // Identity's context makes its model by the application's options. The migrations are for this one, whatever the application that

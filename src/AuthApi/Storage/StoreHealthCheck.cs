@@ -3,12 +3,16 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 namespace AuthApi.Storage;
 
 /// <summary>
-/// Whether the store can be read and written, found out by doing both: a row is read as every request reads one, and a number in the file's
-/// header that nothing else uses is written by the one writer, and committed. One finding serves whoever asks within a second, so that
-/// being asked often costs nothing.
+/// Whether the store can be read and written, found out by doing both: each room's <see cref="ReadinessProbe"/> reads by the statements of its requests, and a number in
+/// the file's header that nothing else uses is written by the one writer, and committed. One result serves all callers within a second.
 /// </summary>
 internal sealed partial class StoreHealthCheck(
-    ReadConnectionPool readers, GroupCommit commits, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<StoreHealthCheck> logger)
+    ReadConnectionPool readers,
+    IEnumerable<ReadinessProbe> probes,
+    GroupCommit commits,
+    IHostApplicationLifetime lifetime,
+    TimeProvider time,
+    ILogger<StoreHealthCheck> logger)
     : IHealthCheck
 {
     private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(1);
@@ -46,7 +50,16 @@ internal sealed partial class StoreHealthCheck(
             await GroupCommit.WaitForCommitAsync(Task.Run(async () =>
             {
                 await commits.WriteAsync(WriteAsync);
-                return await readers.ReadAsync(connection => connection.Prepare("""SELECT EXISTS (SELECT 1 FROM "AspNetUsers")""").ExecuteScalarAsync());
+                return await readers.ReadAsync(async connection =>
+                {
+                    await connection.Prepare("""SELECT EXISTS (SELECT 1 FROM "AspNetUsers")""").ExecuteScalarAsync();
+                    foreach (var probe in probes)
+                    {
+                        await probe.ReadAsync(connection);
+                    }
+
+                    return true;
+                });
             }));
         }
         catch (Exception exception)

@@ -6,7 +6,9 @@ namespace AuthApi.Storage;
 /// Copies SQLite's write-ahead log into the database file beside the writer, on a thread of its own, each time some hundred writes were committed.
 /// The writer, which copies a full log before it goes on, then finds little left to copy: no logout waits for tens of milliseconds.
 /// </summary>
-internal sealed partial class WalCheckpointer(GroupCommit commits, SqliteDatabase database, ILogger<WalCheckpointer> logger) : IHostedService
+internal sealed partial class WalCheckpointer(
+    GroupCommit commits, SqliteDatabase database, OpenStoreFiles files, ILogger<WalCheckpointer> logger)
+    : IHostedService
 {
     // A write changes up to seven pages; the writer copies the log itself at 4,000 (PRAGMA wal_autocheckpoint).
     private const int WritesBetween = 250;
@@ -56,7 +58,12 @@ internal sealed partial class WalCheckpointer(GroupCommit commits, SqliteDatabas
     {
         try
         {
-            _connection ??= await PreparedConnection.OpenForReadingAsync(database);
+            if (_connection is { IsCurrent: false })
+            {
+                await CloseAsync();
+            }
+
+            _connection ??= await PreparedConnection.OpenForReadingAsync(database, files);
 
             // As far as it goes without waiting for a reader or the writer.
             await _connection.Prepare("PRAGMA wal_checkpoint(PASSIVE)").ExecuteNonQueryAsync();

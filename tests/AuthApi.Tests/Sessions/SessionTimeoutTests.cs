@@ -162,4 +162,19 @@ internal sealed class SessionTimeoutTests
         Assert.That(count, Is.EqualTo(1_100));
         Assert.That(await _application.StoredSessionsAsync(), Is.Empty);
     }
+
+    [TestCase("9999-12-31T23:50:00Z")]
+    [TestCase("1969-06-01T00:00:00Z")]
+    public async Task Logins_work_at_the_ends_of_the_calendar(string now)
+    {
+        await using var application = new AuthApiApplication();
+        application.Time.AdjustTime(DateTimeOffset.Parse(now, System.Globalization.CultureInfo.InvariantCulture));
+        using var browser = application.NewBrowser();
+        await browser.RegisterAsync();
+        await browser.LogInAsync(rememberMe: true);
+
+        Assert.That(await browser.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+        using var logout = await browser.LogOutAsync();
+        Assert.That(logout.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+    }
 }

@@ -23,6 +23,7 @@ internal sealed class SqliteDatabaseTests
     [TestCase("synchronous", "2", Description = "FULL")]
     [TestCase("foreign_keys", "1")]
     [TestCase("busy_timeout", "2000")]
+    [TestCase("journal_size_limit", "33554432")]
     public async Task EveryConnectionIsSetUpForDurability(string pragma, string value)
     {
         var found = await _application.QueryAsync(async context =>
@@ -57,7 +58,7 @@ internal sealed class SqliteDatabaseTests
     {
         Assert.That(await _application.QueryAsync(context => Task.FromResult(context.Database.HasPendingModelChanges())), Is.False);
         Assert.That(await _application.QueryAsync(context => context.Database.GetPendingMigrationsAsync()), Is.Empty);
-        Assert.That(await _application.QueryAsync(context => Task.FromResult(context.Database.GetMigrations().Last())), Is.EqualTo(SqliteDatabase.LastMigration));
+        Assert.That(await _application.QueryAsync(context => Task.FromResult(context.Database.GetMigrations())), Is.EqualTo(SqliteDatabase.Migrations));
     }
 
     [Test]
@@ -80,6 +81,26 @@ internal sealed class SqliteDatabaseTests
         using var loggedOut = await browser.LogOutAsync();
         Assert.That(await browser.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
         Assert.That(await other.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [Test]
+    public async Task A_file_of_a_newer_version_stops_the_start()
+    {
+        using var folder = new TemporaryFolder();
+        var file = Path.Combine(folder.Path, "data", "auth.db");
+        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+        MigratedDatabase.CopyTo(file);
+        await using (var connection = new SqliteConnection($"Data Source={file};Pooling=False"))
+        {
+            await connection.OpenAsync();
+            await ExecuteAsync(connection, """INSERT INTO "__EFMigrationsHistory" VALUES ('29990101000000_FromTheFuture', '99.0')""");
+        }
+
+        var (exitCode, _, error) = await ProgramInProcess.RunToEndAsync(folder.Path);
+
+        Assert.That(exitCode, Is.Not.Zero);
+        Assert.That(error.Trim().Split('\n'), Has.Length.EqualTo(1));
+        Assert.That(error, Does.Contain("ConnectionStrings:Auth").And.Contain("29990101000000_FromTheFuture"));
     }
 
     [Test]

@@ -49,10 +49,15 @@ internal sealed class StoreHealthCheckTests
         // A writer of its own: the application's has the jobs of the start to do as well.
         await using var metrics = new ServiceCollection().AddMetrics().BuildServiceProvider();
         var meters = metrics.GetRequiredService<IMeterFactory>();
-        var commits = new GroupCommit(_application.Services.GetRequiredService<SqliteDatabase>(), new StorageMetrics(meters), NullLogger<GroupCommit>.Instance);
+        var commits = new GroupCommit(
+            _application.Services.GetRequiredService<SqliteDatabase>(),
+            _application.Services.GetRequiredService<OpenStoreFiles>(),
+            _application.Services.GetRequiredService<WriteSlot>(),
+            new StorageMetrics(meters),
+            NullLogger<GroupCommit>.Instance);
         await commits.StartAsync(CancellationToken.None);
         var lifetime = _application.Services.GetRequiredService<IHostApplicationLifetime>();
-        var probe = new StoreHealthCheck(_application.Services.GetRequiredService<ReadConnectionPool>(), commits, lifetime, _application.Time, NullLogger<StoreHealthCheck>.Instance);
+        var probe = new StoreHealthCheck(_application.Services.GetRequiredService<ReadConnectionPool>(), [], commits, lifetime, _application.Time, NullLogger<StoreHealthCheck>.Instance);
         using var numbers = new Numbers(meters);
 
         await Task.WhenAll(Enumerable.Range(0, 200).Select(_ => probe.CheckHealthAsync(new())));
@@ -109,11 +114,33 @@ internal sealed class StoreHealthCheckTests
     }
 
     [Test]
+    public async Task A_damaged_page_of_the_sessions_is_not_ready()
+    {
+        using var browser = await _application.NewLoggedInBrowserAsync();
+        Assert.That(await StatusAsync(), Is.EqualTo(HealthStatus.Healthy));
+        await using (var connection = await OpenAsync())
+        {
+            // The table's pages are looked for where those of its index are.
+            await ExecuteAsync(connection, "PRAGMA writable_schema = ON; UPDATE sqlite_master SET rootpage = (SELECT rootpage FROM sqlite_master WHERE name = 'IX_UserSessions_UserId_Id') WHERE name = 'UserSessions'");
+        }
+
+        _application.Time.Advance(TimeSpan.FromSeconds(1));
+        await _application.Services.GetRequiredService<ReadConnectionPool>().DisposeAsync();
+        await using (var pooled = new SqliteConnection(_application.Services.GetRequiredService<SqliteDatabase>().ConnectionString))
+        {
+            SqliteConnection.ClearPool(pooled);
+        }
+
+        Assert.That(await StatusAsync(), Is.EqualTo(HealthStatus.Unhealthy));
+    }
+
+    [Test]
     public async Task AProgramThatIsEndingIsNotReady()
     {
         using var ending = new CancellationTokenSource();
         var probe = new StoreHealthCheck(
             _application.Services.GetRequiredService<ReadConnectionPool>(),
+            [],
             _application.Services.GetRequiredService<GroupCommit>(),
             Mock.Of<IHostApplicationLifetime>(lifetime => lifetime.ApplicationStopping == ending.Token),
             _application.Time,

@@ -1,0 +1,39 @@
+using System.Diagnostics;
+
+namespace AuthApi.Storage;
+
+/// <summary>How long one request may wait for the store, in all: its waits do not add up to more before it is answered 503.</summary>
+internal sealed class StoreWaitBudget
+{
+    private static readonly TimeSpan Max = TimeSpan.FromSeconds(2.5);
+
+    // Reads what the host has set for the request, whoever asks.
+    private static readonly HttpContextAccessor Accessor = new();
+
+    private long _spentTicks;
+
+    /// <summary>The budget of the request that is being served; outside a request, a new one.</summary>
+    public static StoreWaitBudget Current
+    {
+        get
+        {
+            if (Accessor.HttpContext is not { } context)
+            {
+                return new StoreWaitBudget();
+            }
+
+            if (context.Features.Get<StoreWaitBudget>() is not { } budget)
+            {
+                context.Features.Set(budget = new StoreWaitBudget());
+            }
+
+            return budget;
+        }
+    }
+
+    /// <summary>What is left, zero or more.</summary>
+    public TimeSpan Remaining => TimeSpan.FromTicks(Math.Max(0, Max.Ticks - Interlocked.Read(ref _spentTicks)));
+
+    /// <summary>Takes the time since <paramref name="began"/>, a timestamp of <see cref="Stopwatch"/>, off the budget.</summary>
+    public void Spend(long began) => Interlocked.Add(ref _spentTicks, Stopwatch.GetElapsedTime(began).Ticks);
+}
