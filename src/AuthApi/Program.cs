@@ -28,7 +28,7 @@ return await StartupErrors.RunAsync(args, async () =>
         .AddTelemetry(builder.Configuration)
         .AddOpenApi(builder.Configuration, builder.Environment);
 
-    await using var app = builder.Build();
+    var app = builder.Build();
 
     app.UseHeaderRelease();
     app.UseSecurityHeaders();
@@ -53,5 +53,5 @@ return await StartupErrors.RunAsync(args, async () =>
 
     app.ValidateConfiguration();
     await app.PrepareStorageAsync();
-    await app.RunAsync();
+    return app;
 });

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Microsoft.Extensions.Options;
 
 namespace AuthApi.Startup;
@@ -6,31 +7,56 @@ namespace AuthApi.Startup;
 public static class StartupErrors
 {
     /// <summary>
-    /// Runs <paramref name="program"/>, unless the command line asks for something else, and returns the exit code: 0; 1 when the
-    /// configuration does not allow a start, with one line on standard error that names the key where there is one; or 2 when the command
-    /// line is not understood.
+    /// Builds the program and runs it until SIGTERM, SIGINT or SIGHUP, unless the command line asks for something else, and returns the exit
+    /// code: 0; 1 when it did not start, with one line on standard error that names the key where there is one; or 2 when the command line is
+    /// not understood.
     /// </summary>
-    public static async Task<int> RunAsync(string[] args, Func<Task> program)
+    /// <param name="args">The command line.</param>
+    /// <param name="build">Builds the program and prepares what it needs.</param>
+    public static async Task<int> RunAsync(string[] args, Func<Task<WebApplication>> build)
     {
         if (CommandLine.Answer(args) is { } exitCode)
         {
             return exitCode;
         }
 
+        using var stop = new CancellationTokenSource();
+
+        // From the first moment on: by default SIGHUP, and SIGTERM before the host is there, end the process at once.
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+        using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, Stop);
+        WebApplication? app = null;
         try
         {
-            await program();
+            try
+            {
+                app = await build();
+                await app.StartAsync(stop.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                return await SayAsync(stop.IsCancellationRequested ? "it was stopped before it had started." : "the start took too long, or was cancelled.");
+            }
+            catch (Exception exception) when (Explain(exception) is { } line)
+            {
+                return await SayAsync(line);
+            }
+
+            await app.WaitForShutdownAsync(stop.Token);
             return 0;
         }
-        catch (OperationCanceledException)
+        finally
         {
-            // Told to stop before it had started.
-            return 0;
+            if (app is not null)
+            {
+                await app.DisposeAsync();
+            }
         }
-        catch (Exception exception) when (Explain(exception) is { } line)
+
+        void Stop(PosixSignalContext context)
         {
-            await Console.Error.WriteLineAsync($"AuthApi does not start: {line.ReplaceLineEndings(" ")}");
-            return 1;
+            context.Cancel = true;
+            stop.Cancel();
         }
     }
 
@@ -39,6 +65,12 @@ public static class StartupErrors
     {
         app.Services.GetRequiredService<IStartupValidator>().Validate();
         KnownKeys.Check(app.Services.GetServices<KnownKeys>(), app.Configuration);
+    }
+
+    private static async Task<int> SayAsync(string line)
+    {
+        await Console.Error.WriteLineAsync($"AuthApi does not start: {line.ReplaceLineEndings(" ")}");
+        return 1;
     }
 
     private static string? Explain(Exception exception) => exception switch

@@ -62,7 +62,7 @@ internal static class TelemetrySetup
         var options = app.Services.GetRequiredService<IOptions<MetricsOptions>>().Value;
         return options.Enabled
             ? app.MapWhen(
-                context => IsMetrics(context.Request.Path)
+                context => IsMetrics(context.Request.Path) && IsSentAsItIs(context)
                     && HttpMethods.IsGet(context.Request.Method)
 
                     // Not by the Host header, in which a client can write what it likes.
@@ -77,7 +77,10 @@ internal static class TelemetrySetup
             : app;
     }
 
-    private static bool IsMetrics(PathString path) => path.Equals(Path, StringComparison.OrdinalIgnoreCase) || path.Equals($"{Path}/", StringComparison.OrdinalIgnoreCase);
+    private static bool IsMetrics(PathString path) => path.Equals(Path, StringComparison.Ordinal) || path.Equals($"{Path}/", StringComparison.Ordinal);
+
+    // Not as /%6Detrics, which would pass the rule of a proxy for /metrics.
+    private static bool IsSentAsItIs(HttpContext context) => context.Features.Get<IHttpRequestFeature>()?.RawTarget.Contains('%', StringComparison.Ordinal) == false;
 
     // They ask every few seconds, and would bury what users do.
     public static bool IsOfOperators(PathString path) => path.StartsWithSegments("/health", StringComparison.OrdinalIgnoreCase) || IsMetrics(path);

@@ -117,9 +117,12 @@ internal sealed partial class RunningProgram : IAsyncDisposable
     public Task<(int ExitCode, IReadOnlyList<string> Output)> Ended { get; private set; } = null!;
 
     /// <summary>Asks the process to end, as <c>kill -TERM</c> and an orchestrator do.</summary>
-    public async Task TerminateAsync()
+    public Task TerminateAsync() => SignalAsync("TERM");
+
+    /// <summary>Sends a signal to the process.</summary>
+    public async Task SignalAsync(string name)
     {
-        using var kill = Process.Start("kill", ["-TERM", _process.Id.ToString(CultureInfo.InvariantCulture)]);
+        using var kill = Process.Start("kill", [$"-{name}", _process.Id.ToString(CultureInfo.InvariantCulture)]);
         await kill.WaitForExitAsync();
     }
 

@@ -94,6 +94,19 @@ internal sealed class ShutdownTests
         Assert.That((await program.Ended).ExitCode, Is.Zero);
     }
 
+    [Test]
+    public async Task SIGHUP_ends_the_program_in_order()
+    {
+        using var folder = new TemporaryFolder();
+        await using var program = await RunningProgram.StartAsync(folder.Path);
+
+        await program.SignalAsync("HUP");
+
+        var (exitCode, output) = await program.Ended;
+        Assert.That(exitCode, Is.Zero);
+        Assert.That(output[^1].Trim(), Is.EqualTo("Shut down: every write that was taken is durable."));
+    }
+
     private static async Task<string> ReceiveAsync(Socket socket)
     {
         var buffer = new byte[1024];

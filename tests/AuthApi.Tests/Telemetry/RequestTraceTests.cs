@@ -14,7 +14,7 @@ internal sealed class RequestTraceTests
 {
     private const string TraceId = "0af7651916cd43dd8448eb211c80319c";
     private const string SenderId = "b7ad6b7169203331";
-    private const string Refused = "Requests from 127.0.0.1 are refused";
+    private const string Refused = "Requests from 127.0.0.1 are rejected";
 
     [Test]
     public async Task ALineAndAProblemBelongToTheTraceThatTheSenderNamed()

@@ -35,6 +35,20 @@ internal sealed partial class TelemetryTests
         Assert.That(application.Services.GetService<TracerProvider>(), Is.Null);
     }
 
+    [TestCase("/METRICS")]
+    [TestCase("/%4d%65trics")]
+    [TestCase("/%6detrics")]
+    public async Task Metrics_are_served_at_the_exact_path_only(string path)
+    {
+        await using var application = new AuthApiApplication(settings: new() { ["Metrics:Enabled"] = "true" }, kestrel: true);
+        using var browser = application.NewBrowser();
+        using var raw = await RawConnection.OpenAsync(application.ClientOptions.BaseAddress);
+
+        await raw.SendAsync($"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+
+        (await raw.ReadAsync())!.ShouldBeProblem(404, "not_found");
+    }
+
     [Test]
     public async Task PrometheusIsAnsweredOverPlainHttpUnderAnyHost()
     {
