@@ -1,3 +1,4 @@
+using System.Security.Claims;
 using AuthApi.Api;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.Extensions.Options;
@@ -29,11 +30,17 @@ public static class HttpContextSession
     internal static CachedSession? GetSession(this AuthenticateResult result) => result.Properties?.GetParameter<CachedSession>(SessionParameter);
 
     /// <summary>The ticket of a request that <paramref name="session"/> authenticates, for <see cref="GetSession(AuthenticateResult)"/> to find it by.</summary>
-    internal static AuthenticationTicket CreateTicket(this CachedSession session, string scheme)
+    /// <param name="session">The session.</param>
+    /// <param name="scheme">The name of its scheme.</param>
+    /// <param name="isShared">Whether all requests of the session may have one principal; a claims transformation may change it, and needs a copy.</param>
+    internal static AuthenticationTicket CreateTicket(this CachedSession session, string scheme, bool isShared)
     {
         var properties = new AuthenticationProperties();
         properties.SetParameter(SessionParameter, session);
-        return new AuthenticationTicket(session.Principal, properties, scheme);
+
+        // ClaimsPrincipal.Clone would share its identities.
+        var principal = isShared ? session.Principal : new ClaimsPrincipal(session.Principal.Identities.Select(identity => identity.Clone()));
+        return new AuthenticationTicket(principal, properties, scheme);
     }
 
     /// <summary>

@@ -25,6 +25,7 @@ internal sealed partial class SessionAuthenticationHandler(
     IOptionsMonitor<SessionAuthenticationOptions> options,
     IOptions<UserSessionOptions> limits,
     UserSessionManager sessions,
+    IClaimsTransformation transformation,
     TimeProvider time,
     ILoggerFactory logger,
     UrlEncoder encoder)
@@ -55,7 +56,7 @@ internal sealed partial class SessionAuthenticationHandler(
         try
         {
             return await sessions.FindAsync(token.Hash) is { } session
-                ? AuthenticateResult.Success(session.CreateTicket(Scheme.Name))
+                ? AuthenticateResult.Success(session.CreateTicket(Scheme.Name, isShared: transformation is NoopClaimsTransformation))
                 : DeadSession;
         }
         catch (Exception exception) when (StoreUnavailableException.IsCauseOf(exception))

@@ -14,10 +14,6 @@ public readonly struct TokenHash : IEquatable<TokenHash>
     /// <summary>The length of a hash, and of a token, in bytes.</summary>
     public const int Size = 32;
 
-    // Kept, as SHA256.HashData has OpenSSL make one and throw it away each time, which is a third of what hashing takes.
-    [ThreadStatic]
-    private static IncrementalHash? _hasher;
-
     private readonly ulong _a;
     private readonly ulong _b;
     private readonly ulong _c;
@@ -44,13 +40,7 @@ public readonly struct TokenHash : IEquatable<TokenHash>
     public static TokenHash Of(ReadOnlySpan<byte> token)
     {
         Span<byte> hash = stackalloc byte[Size];
-
-        // Taken out while it is used: if it fails half-way, it is not there for the next token.
-        var hasher = _hasher ?? IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        _hasher = null;
-        hasher.AppendData(token);
-        hasher.GetHashAndReset(hash);
-        _hasher = hasher;
+        SHA256.HashData(token, hash);
         return new TokenHash(hash);
     }
 

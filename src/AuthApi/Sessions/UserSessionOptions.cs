@@ -8,6 +8,9 @@ public sealed class UserSessionOptions : IValidatableObject
 {
     public const string Section = "Sessions";
 
+    // GET /sessions/ answers them all at once, at 300 bytes and more each, and a logout of all ends them in one transaction.
+    private const int MaxMaxPerUser = 1_000;
+
     private const string SecurePrefix = "__Host-";
 
     private static readonly SearchValues<char> TokenCharacters =
@@ -108,9 +111,9 @@ public sealed class UserSessionOptions : IValidatableObject
             yield return new ValidationResult($"{Section}:{nameof(CookieSameSite)} must be Strict or Lax, not {CookieSameSite}.");
         }
 
-        if (MaxPerUser is < 1 or > 10_000)
+        if (MaxPerUser is < 1 or > MaxMaxPerUser)
         {
-            yield return new ValidationResult($"{Section}:MaxPerUser must be between 1 and 10000, not {MaxPerUser}.");
+            yield return new ValidationResult($"{Section}:MaxPerUser must be between 1 and {MaxMaxPerUser}, not {MaxPerUser}.");
         }
 
         if (CacheSize is < 100 or > 10_000_000)

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Claims;
 using AuthApi.Api;
 using AuthApi.Sessions;
 using AuthApi.Storage;
@@ -186,6 +187,25 @@ internal sealed class SessionAuthenticationHandlerTests
         Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK));
         Assert.That(_session!.UserAgent, Has.Length.EqualTo(512));
         Assert.That(_session.UserAgent, Does.StartWith("Phone [31mxxx"));
+    }
+
+    [Test]
+    public async Task A_claims_transformation_changes_one_request_only()
+    {
+        var transformation = new Mock<IClaimsTransformation>();
+        transformation.Setup(visitor => visitor.TransformAsync(It.IsAny<ClaimsPrincipal>())).ReturnsAsync((ClaimsPrincipal user) =>
+        {
+            ((ClaimsIdentity)user.Identity!).AddClaim(new Claim(ClaimTypes.Role, "visitor"));
+            return user;
+        });
+        await using var application = new AuthApiApplication(services => services.Replace(ServiceDescriptor.Singleton(transformation.Object)));
+        using var browser = await application.NewLoggedInBrowserAsync();
+
+        for (var i = 0; i < 3; i++)
+        {
+            using var me = await browser.GetAsync("/me/");
+            Assert.That((await me.JsonAsync())["roles"]!.AsArray().Select(role => role!.GetValue<string>()), Is.EqualTo(new[] { "visitor" }));
+        }
     }
 
     [TestCase(511, 511, TestName = "A_character_is_not_cut_in_half")]

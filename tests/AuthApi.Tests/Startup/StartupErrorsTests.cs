@@ -22,6 +22,7 @@ internal sealed class StartupErrorsTests
     [TestCase("--Passwords:Hashing:MemoryKiB=99999999", "Passwords:Hashing:MemoryKiB")]
     [TestCase("--Passwords:Hashing:Lanes=2", "Passwords:Hashing:Lanes")]
     [TestCase("--Sessions:MaxPerUser=0", "Sessions:MaxPerUser")]
+    [TestCase("--Sessions:MaxPerUser=1001", "Sessions:MaxPerUser")]
     [TestCase("--Sessions:RecentAuthentication=2.00:00:00", "Sessions:RecentAuthentication")]
     [TestCase("--Sessions:CleanupInterval=60.00:00:00", "Sessions:CleanupInterval")]
     [TestCase("--ConnectionStrings:Auth=Data Source=auth.db;Password=x", "ConnectionStrings:Auth")]
