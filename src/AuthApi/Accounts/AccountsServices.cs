@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using AuthApi.Api;
+using AuthApi.Sessions;
 using AuthApi.Startup;
 using AuthApi.Storage;
 using Microsoft.AspNetCore.Identity;
@@ -26,7 +27,7 @@ public static partial class AccountsServices
         services.AddSingleton<IPasswordHasher<ApplicationUser>, Argon2PasswordHasher>();
         services.AddScoped<IPasswordValidator<ApplicationUser>, AccountPasswordValidator>();
 
-        services.AddScoped<UserClaimsPrincipalFactory<ApplicationUser, IdentityRole<int>>>();
+        services.AddSingleton<ISessionPrincipalFactory, StoredPrincipalFactory>();
 
         // AddIdentityCore, as AddIdentity would bring the cookie handlers along.
         services.AddIdentityCore<ApplicationUser>(options =>

@@ -23,7 +23,7 @@ public static partial class SessionsServices
         services.AddSingleton<IUserSessionStore, UserSessionStore>();
         services.AddSingleton(new ReadinessProbe(StoredSessionQuery.ProbeAsync));
         services.AddSingleton<UserSessionManager>();
-        services.AddScoped<LoadedUser>();
+        services.AddSingleton<ISessionPrincipalFactory, IdentityPrincipalFactory>();
         services.AddSingleton<IInterceptor, UserChangeInterceptor>();
         services.AddHostedService<LastSeenWriter>();
         services.AddHostedService<ExpiredSessionCleanup>();

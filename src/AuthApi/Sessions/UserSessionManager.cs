@@ -3,7 +3,6 @@ using System.Security.Claims;
 using AuthApi.Api;
 using AuthApi.Audit;
 using AuthApi.Storage;
-using Microsoft.AspNetCore.Identity;
 using Microsoft.Extensions.Options;
 
 namespace AuthApi.Sessions;
@@ -17,7 +16,7 @@ public sealed partial class UserSessionManager(
     SessionCache cache,
     SessionMetrics metrics,
     LastSeenTracker lastSeen,
-    IServiceScopeFactory scopes,
+    ISessionPrincipalFactory principals,
     IOptions<UserSessionOptions> options,
     TimeProvider time,
     CleanupClock cleanupClock,
@@ -236,12 +235,9 @@ public sealed partial class UserSessionManager(
         return cached;
     }
 
-    // In a scope of its own, so that the action does not find this user, and its changes, already tracked.
     private async Task<ClaimsPrincipal> CreatePrincipalAsync(StoredSession stored)
     {
-        await using var scope = scopes.CreateAsyncScope();
-        scope.ServiceProvider.GetRequiredService<LoadedUser>().Set(stored);
-        var principal = await scope.ServiceProvider.GetRequiredService<IUserClaimsPrincipalFactory<ApplicationUser>>().CreateAsync(stored.User);
+        var principal = await principals.CreateAsync(stored);
         var identity = (ClaimsIdentity)principal.Identity!;
 
         // These are the session's to say, whatever claims the user was given.

@@ -63,8 +63,14 @@ internal sealed class UserSessionStoreTests
         var found = (await _store.FindAsync(session.TokenHash))!;
 
         Assert.That(found.User, Is.EqualTo(await _application.QueryAsync(context => context.Users.AsNoTracking().SingleAsync())).UsingPropertiesComparer());
+        var fast = await _application.Services.GetRequiredService<ISessionPrincipalFactory>().CreateAsync(found);
+        var identitys = await new IdentityPrincipalFactory(_application.Services.GetRequiredService<IServiceScopeFactory>()).CreateAsync(found);
+        Assert.That(fast.Claims.Select(Text), Is.EquivalentTo(identitys.Claims.Where(claim => claim.Type != "AspNet.Identity.SecurityStamp").Select(Text)));
+        Assert.That(fast.IsInRole("Admin"), Is.True);
         Assert.That(found.Roles, Is.EqualTo(new[] { "Admin" }));
         Assert.That(found.Claims.Select(claim => (claim.Type, claim.Value)), Is.EqualTo(new[] { ("likes", "tea"), ("may", "everything") }));
+
+        static string Text(Claim claim) => $"{claim.Type}={claim.Value} ({claim.ValueType})";
     }
 
     [Test]
