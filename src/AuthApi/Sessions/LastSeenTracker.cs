@@ -3,7 +3,7 @@ using System.Threading.Channels;
 
 namespace AuthApi.Sessions;
 
-/// <summary>The last uses that the store has not been told yet: at most one a session, however often it is used.</summary>
+/// <summary>Last uses that are not persisted yet: at most one for each session, however often it is used.</summary>
 public sealed class LastSeenTracker(IUserSessionStore store)
 {
     private const int Batch = 500;

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Options;
 namespace AuthApi.Sessions;
 
 /// <summary>
-/// The sessions at hand, bounded in number. A hit takes no lock. What has been forgotten never comes back by a read that
+/// Cached sessions, bounded in number. A hit takes no lock. What has been forgotten never comes back by a read that
 /// began before: every reading is stamped with the cache's clock when it begins, every forgetting moves the clock on, and
 /// what was read before it was forgotten is not kept.
 /// </summary>
@@ -26,13 +26,13 @@ public sealed class SessionCache(IOptions<UserSessionOptions> options)
     private long _clock;
     private long _stale;
 
-    /// <summary>How often a session was found at hand.</summary>
+    /// <summary>The number of look-ups that found a session.</summary>
     public long Hits => (_sessions.Metrics.Value?.Hits ?? 0) - Interlocked.Read(ref _stale);
 
-    /// <summary>How often none was, or one that is not to be believed any more.</summary>
+    /// <summary>The number of look-ups that found none, or a stale one.</summary>
     public long Misses => (_sessions.Metrics.Value?.Misses ?? 0) + Interlocked.Read(ref _stale);
 
-    /// <summary>How many sessions are at hand.</summary>
+    /// <summary>The number of cached sessions.</summary>
     public int Count => _sessions.Count;
 
     /// <summary>To be called before the row is read; the stamp goes with what is then added.</summary>
@@ -71,7 +71,7 @@ public sealed class SessionCache(IOptions<UserSessionOptions> options)
         }
     }
 
-    /// <summary>Forgets a session that has ended. To be called when that is durable, and before anybody is told.</summary>
+    /// <summary>Forgets a session that has ended. Call it when the end is durable, and before it is acknowledged.</summary>
     public void Forget(TokenHash tokenHash)
     {
         var stripe = StripeOf(tokenHash);

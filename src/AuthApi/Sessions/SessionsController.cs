@@ -8,7 +8,7 @@ using Microsoft.AspNetCore.Mvc;
 
 namespace AuthApi.Sessions;
 
-/// <summary>That you are here: the devices you are signed in on.</summary>
+/// <summary>The sessions of the signed-in user.</summary>
 [ApiController]
 [Produces("application/json")]
 [ResponseCache(NoStore = true)]
@@ -49,7 +49,7 @@ public sealed class SessionsController(
             return NoContent();
         }
 
-        // Another user's session is as unknown as one that never was.
+        // Another user's session is answered as one that does not exist.
         var session = (await sessions.ListAsync(current.UserId)).Select(item => item.Session).FirstOrDefault(session => session.Id.ToString() == id);
         if (session is null)
         {

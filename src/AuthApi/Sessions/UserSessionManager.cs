@@ -118,7 +118,7 @@ public sealed partial class UserSessionManager(
                     return null;
                 }
 
-                // What is known of its last use goes on under the new token.
+                // Its last known use continues under the new token.
                 lastSeen.Add(tokenHash, new LastSeen(session.UserId, session.Id, current.LastSeenAt, current.ExpiresAt));
                 return session with { TokenHash = tokenHash, AuthenticatedAt = now };
             }
@@ -193,7 +193,7 @@ public sealed partial class UserSessionManager(
         return session;
     }
 
-    // What is at hand may not know of a use that a request beside it noted; before a session ends by time, all is asked.
+    // The cached session may lack a use that a concurrent request noted; before a session expires, store and tracker are read.
     private async ValueTask<CachedSession?> FindStoredAsync(TokenHash tokenHash, DateTimeOffset now)
     {
         if (await ReadAsync(tokenHash) is not { } session)
@@ -203,7 +203,7 @@ public sealed partial class UserSessionManager(
 
         if (session.IsExpired(now))
         {
-            // Nobody waits for it to be written, and it is no part of this request, which has no session whatever comes of that.
+            // No caller waits for the write, and it is no part of this request, which has no session whether it succeeds or not.
             using (ExecutionContext.SuppressFlow())
             {
                 _ = ExpireAsync(session.Session, now);
@@ -229,7 +229,7 @@ public sealed partial class UserSessionManager(
         var seenAt = unwritten?.At > session.LastSeenAt ? unwritten.Value.At : session.LastSeenAt;
         var cached = new CachedSession(session, await CreatePrincipalAsync(stored), seenAt, readAt);
 
-        // If it was forgotten while it was being read, this request still came before the end was told, and may pass;
+        // If it was evicted while it was being read, this request came before the end was acknowledged, and may pass;
         // the next one reads the row again.
         cache.TryAdd(tokenHash, cached);
         return cached;
@@ -240,7 +240,7 @@ public sealed partial class UserSessionManager(
         var principal = await principals.CreateAsync(stored);
         var identity = (ClaimsIdentity)principal.Identity!;
 
-        // These are the session's to say, whatever claims the user was given.
+        // The session decides these, whatever claims the user was given.
         foreach (var claim in identity.FindAll(claim => claim.Type is "amr" or "auth_time").ToList())
         {
             identity.RemoveClaim(claim);

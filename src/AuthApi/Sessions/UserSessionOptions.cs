@@ -31,7 +31,7 @@ public sealed class UserSessionOptions : IValidatableObject
     /// <summary>How many live sessions a user may have. One more makes the least recently used end (ASVS 7.1.2).</summary>
     public int MaxPerUser { get; set; } = 50;
 
-    /// <summary>How many sessions the process keeps at hand. Others are read from the store when they are used.</summary>
+    /// <summary>The number of sessions that the process caches. Others are read from the store when they are used.</summary>
     public int CacheSize { get; set; } = 5_000;
 
     /// <summary>How often expired sessions are deleted.</summary>
