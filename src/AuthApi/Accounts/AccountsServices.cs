@@ -16,7 +16,7 @@ public static partial class AccountsServices
             _ => "e\u0301".Normalize() == "\u00e9",
             "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT must not be set: passwords and addresses are compared in Unicode's normal form, which takes the ICU library.");
         services.AddValidatedOptions<PasswordHashingOptions>(PasswordHashingOptions.Section);
-        services.AddSingleton(new KnownKeys(AccountPasswordOptions.Section, ["Hashing"]));
+        services.AddSingleton(new KnownKeys(AccountPasswordOptions.Section, ["Hashing"], []));
 
         services.AddSingleton<PasswordHashLimiter>();
         services.AddSingleton<PasswordHashMetrics>();

@@ -63,8 +63,8 @@ public static class StartupErrors
     /// <summary>Reads every option now, so that a wrong one stops the start before anything is touched.</summary>
     public static void ValidateConfiguration(this WebApplication app)
     {
-        app.Services.GetRequiredService<IStartupValidator>().Validate();
         KnownKeys.Check(app.Services.GetServices<KnownKeys>(), app.Configuration);
+        app.Services.GetRequiredService<IStartupValidator>().Validate();
     }
 
     private static async Task<int> SayAsync(string line)

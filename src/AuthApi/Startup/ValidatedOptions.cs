@@ -16,7 +16,10 @@ public static class ValidatedOptions
 
     /// <summary>Says that the properties of these options are keys of the section, for options that are not bound but read.</summary>
     public static IServiceCollection AddKnownKeys<TOptions>(this IServiceCollection services, string section) =>
-        services.AddSingleton(new KnownKeys(section, [.. typeof(TOptions).GetProperties().Where(property => property.CanWrite).Select(property => property.Name)]));
+        services.AddSingleton(new KnownKeys(
+            section,
+            [.. typeof(TOptions).GetProperties().Where(property => property.CanWrite).Select(property => property.Name)],
+            [.. typeof(TOptions).GetProperties().Where(property => (Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType) == typeof(TimeSpan)).Select(property => property.Name)]));
 
     // The stock one wraps each message in the names of our classes; ours name the key and say what it must be.
     private sealed class Validator<TOptions> : IValidateOptions<TOptions>

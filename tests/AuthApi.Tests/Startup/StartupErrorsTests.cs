@@ -12,6 +12,7 @@ internal sealed class StartupErrorsTests
 
     [TestCase("--Database:Provider=Oracle", "Database:Provider")]
     [TestCase("--Sessions:IdleTimeout=soon", "Sessions:IdleTimeout")]
+    [TestCase("--Sessions:IdleTimeout=30", "Sessions:IdleTimeout")]
     [TestCase("--Sessions:IdleTimeout=-00:01:00", "Sessions:IdleTimeout")]
     [TestCase("--Sessions:IdleTimeout=13:00:00", "Sessions:IdleTimeout")]
     [TestCase("--Sessions:CacheSize=0", "Sessions:CacheSize")]
