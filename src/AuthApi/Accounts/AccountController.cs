@@ -11,7 +11,7 @@ using Microsoft.AspNetCore.Mvc;
 
 namespace AuthApi.Accounts;
 
-/// <summary>Login and logout.</summary>
+/// <summary>Your account: register, log in, log out.</summary>
 [ApiController]
 [Produces("application/json")]
 [Tags("Accounts")]

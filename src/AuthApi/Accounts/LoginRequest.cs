@@ -8,11 +8,11 @@ public sealed record LoginRequest
 {
     /// <summary>The account's address; or give <c>userName</c>.</summary>
     /// <example>ada@example.com</example>
-    [MaxLength(EmailAddress.MaxLength, ErrorMessage = "This must have at most 254 characters."), EmailOrUserName]
+    [MaxCharacters(EmailAddress.MaxLength, ErrorMessage = "This must have at most 254 characters."), EmailOrUserName]
     public string? Email { get; init; }
 
     /// <summary>The account's user name; or give <c>email</c>.</summary>
-    [MaxLength(EmailAddress.MaxLength, ErrorMessage = "This must have at most 254 characters.")]
+    [MaxCharacters(EmailAddress.MaxLength, ErrorMessage = "This must have at most 254 characters.")]
     public string? UserName { get; init => field = value is "" ? null : value; }
 
     /// <summary>The account's password.</summary>

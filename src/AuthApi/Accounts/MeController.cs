@@ -16,7 +16,7 @@ namespace AuthApi.Accounts;
 public sealed class MeController : ControllerBase
 {
     /// <summary>See who I am signed in as</summary>
-    /// <remarks>The account and the session that the request came with. A change of roles or of the account shows in the next request.</remarks>
+    /// <remarks>The account and the session of the request. A change of roles or of the account shows in the next request.</remarks>
     /// <response code="200">The account and the session of this request.</response>
     [HttpGet("/me/", Name = "me")]
     [Authorize]
@@ -27,10 +27,10 @@ public sealed class MeController : ControllerBase
 /// <summary>An account, as its owner sees it.</summary>
 /// <param name="Id" example="42">The user's id.</param>
 /// <param name="Email" example="ada@example.com">The account's address.</param>
-/// <param name="EmailConfirmed">Whether the address was confirmed.</param>
+/// <param name="EmailConfirmed">Whether the address is confirmed.</param>
 /// <param name="UserName" example="ada">The account's user name.</param>
 /// <param name="Roles">The account's roles.</param>
-/// <param name="TwoFactorEnabled">Whether a login takes a second factor.</param>
+/// <param name="TwoFactorEnabled">Whether a login needs a second factor.</param>
 /// <param name="Session">The session of this request.</param>
 public sealed record MeResponse(
     int Id, string Email, bool EmailConfirmed, string UserName, IReadOnlyList<string> Roles, bool TwoFactorEnabled, SessionResponse Session)

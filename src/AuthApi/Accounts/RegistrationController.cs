@@ -27,7 +27,7 @@ public sealed partial class RegistrationController(
     [AllowAnonymous]
     [CountedAs(RateLimit.Registrations)]
     [ProducesResponseType<UserResponse>(StatusCodes.Status201Created)]
-    [ProducesProblem(StatusCodes.Status409Conflict, "`email_taken`: another account has this address. `user_name_taken`: another account has this user name.")]
+    [ProducesProblem(StatusCodes.Status409Conflict, "`email_taken`: an account with this address is there already. `user_name_taken`: another account has this user name.")]
     [ProducesProblem(StatusCodes.Status503ServiceUnavailable, PasswordAnswers.Unavailable)]
     public async Task<ActionResult<UserResponse>> Register(RegisterRequest request)
     {
@@ -87,8 +87,8 @@ public sealed record RegisterRequest
 
     /// <summary>A name to log in with beside the address: 1 to 64 letters, digits, dots, hyphens and underscores. Left out or empty, it is the address.</summary>
     /// <example>ada</example>
-    // No "@": nobody can take another's address as their name.
-    [RegularExpression("^[A-Za-z0-9._-]{1,64}$", ErrorMessage = "This must have 1 to 64 letters (a-z), digits, dots, hyphens or underscores.")]
+    // No "@": nobody can take another's address as their name. An empty one is left out.
+    [RegularExpression("^[A-Za-z0-9._-]{0,64}$", ErrorMessage = "This must have 1 to 64 letters (a-z), digits, dots, hyphens or underscores.")]
     public string? UserName { get; init => field = value is "" ? null : value; }
 
     // MVC logs the arguments of an action, at Trace.

@@ -89,13 +89,13 @@ public sealed record ApiProblem(int Status, string Code, string Title, int? Retr
 [JsonSerializable(typeof(ProblemResponse))]
 internal sealed partial class ProblemJson : JsonSerializerContext;
 
-/// <summary>An error, as RFC 9457 has it.</summary>
-/// <param name="Title">One plain sentence for a person.</param>
+/// <summary>An error (RFC 9457).</summary>
+/// <param name="Title">A sentence for a person.</param>
 /// <param name="Status">The HTTP status.</param>
-/// <param name="Code">A stable word to switch on.</param>
-/// <param name="TraceId">What to name when asking about this answer.</param>
-/// <param name="Errors">What is wrong with which field, where fields are wrong.</param>
-/// <param name="Detail">What was refused in this request, where there is more to say than the title.</param>
+/// <param name="Code">A stable word for programs to switch on.</param>
+/// <param name="TraceId">The id of this request, to quote when you ask about it.</param>
+/// <param name="Errors">The errors of each field, where fields are not valid.</param>
+/// <param name="Detail">The value that was rejected, and the setting that decides it.</param>
 public sealed record ProblemResponse(
     string Title,
     int Status,

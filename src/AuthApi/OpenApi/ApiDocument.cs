@@ -20,25 +20,33 @@ internal static class ApiDocument
     /// <summary>The order of the rooms on the page; one that is not named here comes after them.</summary>
     private static readonly string[] Rooms = ["Accounts", "Sessions"];
 
+    /// <summary>The order of the calls that a reader needs first; the others of the room come after them, as they stand in the source.</summary>
+    private static readonly string[] FirstCalls = ["register", "login", "me", "logout"];
+
     private const string Description = """
-        Session-based authentication in which logging out really ends the session.
+        Session-based authentication with a logout that is final.
 
         ### Sign in with a cookie, as a browser does
 
-        1. Open `POST /register/` and press *Execute*; then the same in `POST /login/`. The examples work as they stand.
-        2. Your browser now keeps the session cookie and sends it with every call here.
-        3. Press *Execute* in `POST /logout/`. From then on the cookie is refused, and so is every copy of it.
+        1. Press *Execute* in `POST /register/`, then in `POST /login/`. The examples work as they are. If the account of the example is there
+           already, `POST /register/` answers 409 `email_taken`: go on with `POST /login/`.
+        2. The browser keeps the session cookie and sends it with every call.
+        3. Press *Execute* in `POST /logout/`. From then on the cookie is rejected, and so is every copy of it.
 
         ### Sign in with a header token, as a phone does
 
-        1. In `POST /login/`, write `"transport": "header"`, press *Execute*, and copy `sessionToken` from the answer.
-        2. Press *Authorize* and paste it. Every call here now sends it; where a cookie comes too, the header alone counts.
-        3. Press *Execute* in `POST /logout/`. The token is refused from then on.
+        1. In `POST /login/`, write `"transport": "header"` and press *Execute*. The answer has the `sessionToken`.
+        2. Send it as `Authorization: Session TOKEN`. This page does so by itself, also with the new token of `POST /reauthenticate/`; under
+           *Authorize* you can paste another. With a header, a cookie does not count.
+        3. Press *Execute* in `POST /logout/`. The token is rejected from then on. (*Forget* under *Authorize* ends nothing: it only makes this
+           page stop sending the token.)
 
-        ### When something is wrong
+        ### Errors
 
-        Every error is `application/problem+json` (RFC 9457) with a `code` to switch on; a call lists those it can answer. Beside them, any call
-        is 400 `https_required` over plain HTTP (outside Development), and 400 `host_not_allowed` under a host name that is not served.
+        Every error is `application/problem+json` (RFC 9457) with a `code` to switch on, and each call lists its own. Any call can also answer
+        400 `https_required` over plain HTTP (outside Development), and 400 `host_not_allowed` under a host name that is not served.
+        Times are RFC 3339 in UTC, as `2026-03-01T12:00:00.000Z`. Fields that are not known are ignored, and answers may get more fields: ignore
+        those you do not know.
         """;
 
     public static void AddApiDocument(this IServiceCollection services) =>
@@ -50,22 +58,23 @@ internal static class ApiDocument
                 Version = Name,
                 Description = Description,
                 Contact = new OpenApiContact { Name = "The AuthApi authors" },
-                License = new OpenApiLicense { Name = "MIT" },
             });
-            options.AddServer(new OpenApiServer { Url = "/", Description = "The server that this document comes from." });
+            
+            // Relative to the document, so that it holds below any path prefix.
+            options.AddServer(new OpenApiServer { Url = "../..", Description = "The server that this document comes from." });
             options.AddSecurityDefinition(HeaderScheme, new OpenApiSecurityScheme
             {
                 Type = SecuritySchemeType.ApiKey,
                 In = ParameterLocation.Header,
                 Name = "Authorization",
-                Description = "`Authorization: Session TOKEN`, with the `sessionToken` that `POST /login/` answers to `\"transport\": \"header\"`. On this page, paste the token alone.",
+                Description = "`Authorization: Session TOKEN`, with the `sessionToken` of `POST /login/` with `\"transport\": \"header\"`. On this page, paste the token alone.",
             });
             options.AddSecurityDefinition(CookieScheme, new OpenApiSecurityScheme
             {
                 Type = SecuritySchemeType.ApiKey,
                 In = ParameterLocation.Cookie,
                 Name = "__Host-session",
-                Description = "The cookie that `POST /login/` sets; a browser keeps and sends it by itself, so there is nothing to fill in. Over plain HTTP, in Development only, its name is `session`.",
+                Description = "The cookie that `POST /login/` sets. A browser keeps and sends it by itself: there is nothing to fill in here. Over plain HTTP, in Development only, its name is `session`.",
             });
             options.IncludeXmlComments(Assembly.GetExecutingAssembly(), includeControllerXmlComments: true);
             options.SupportNonNullableReferenceTypes();
@@ -77,14 +86,18 @@ internal static class ApiDocument
             options.OperationFilter<CommonAnswersFilter>();
             options.ParameterFilter<AllowedValuesFilter>();
             options.SchemaFilter<RequestSchemaFilter>();
+            options.SchemaFilter<ErrorMessageFilter>();
+            options.SchemaFilter<ServerRulesFilter>();
+            options.ParameterFilter<ServerRulesFilter>();
+            options.RequestBodyFilter<ServerRulesFilter>();
             options.DocumentFilter<TrailingSlashFilter>();
             options.DocumentFilter<SharedAnswersFilter>();
         });
 
-    // By room; in a room as they stand in the source, but for what the API is there for.
     private static string PlaceOf(ApiDescription call)
     {
         var room = Array.IndexOf(Rooms, call.ActionDescriptor.EndpointMetadata.OfType<ITagsMetadata>().Single().Tags[0]);
-        return $"{(room < 0 ? Rooms.Length : room)} {(call.RelativePath == "logout" ? 0 : 1)}";
+        var first = Array.IndexOf(FirstCalls, call.RelativePath);
+        return $"{(room < 0 ? Rooms.Length : room)} {(first < 0 ? FirstCalls.Length : first)}";
     }
 }

@@ -8,8 +8,8 @@ using Swashbuckle.AspNetCore.SwaggerGen;
 namespace AuthApi.OpenApi;
 
 /// <summary>
-/// Adds to every call what follows from its shape: the answers that any call, any call with a body and any call with a
-/// session can give, and the session it needs.
+/// Adds to every call what follows from its shape: the problems of any call, of any call with a body and of any call with a
+/// session, and the session it needs.
 /// </summary>
 internal sealed class CommonAnswersFilter : IOperationFilter
 {
@@ -24,17 +24,18 @@ internal sealed class CommonAnswersFilter : IOperationFilter
 
         if (context.ApiDescription.HttpMethod != HttpMethods.Get)
         {
-            Add(ApiProblem.CrossSiteRequest, "a page of an origin that is not allowed made the call.");
+            Add(ApiProblem.CrossSiteRequest, "the call comes from a page of an origin that is not allowed.");
         }
 
         if (metadata.OfType<IAuthorizeData>().Any())
         {
-            Add(ApiProblem.NotAuthenticated, "no session came, or a dead one. Only logging out removes the cookie.");
-            Add(ApiProblem.AmbiguousSession, "two session cookies came with different values.");
+            Add(ApiProblem.NotAuthenticated, "the request has no session, or one that has ended. Only logging out removes the cookie.");
+            Add(ApiProblem.AmbiguousSession, "the request has two session cookies with different values.");
             operation.Security =
             [
-                new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(ApiDocument.CookieScheme, context.Document)] = [] },
+                // The header first: tools that take only the first (an import into Postman) would send the cookie as a header of its name.
                 new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(ApiDocument.HeaderScheme, context.Document)] = [] },
+                new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(ApiDocument.CookieScheme, context.Document)] = [] },
             ];
         }
 
@@ -42,16 +43,16 @@ internal sealed class CommonAnswersFilter : IOperationFilter
         {
             Add(ApiProblem.ValidationFailed, "a field is not valid (see `errors`). `malformed_json`: the body is not a JSON object.");
             Add(ApiProblem.PayloadTooLarge, "the body is larger than 16 KB.");
-            Add(ApiProblem.UnsupportedMediaType, "the body is not `application/json`.");
+            Add(ApiProblem.UnsupportedMediaType, "there is no body, or it is not `application/json`.");
         }
         else if (operation.Parameters?.Any(parameter => parameter.In == ParameterLocation.Query) == true)
         {
             Add(ApiProblem.ValidationFailed, "a parameter is not valid (see `errors`).");
         }
 
-        Add(ApiProblem.TooManyRequests, "too many requests came at once from this user or this address; try again after `Retry-After` seconds.");
-        Add(ApiProblem.InternalError, "something went wrong on the server's side.");
-        Add(ApiProblem.StoreUnavailable, "the store is out of reach; try again after `Retry-After` seconds.");
+        Add(ApiProblem.TooManyRequests, "too many requests from this user or this address. Try again after `Retry-After` seconds.");
+        Add(ApiProblem.InternalError, "the server failed. Nothing was reported as done.");
+        Add(ApiProblem.StoreUnavailable, "the store is out of reach. Try again after `Retry-After` seconds.");
 
         operation.Responses ??= [];
         foreach (var (status, description) in answers)
@@ -80,7 +81,7 @@ internal sealed class CommonAnswersFilter : IOperationFilter
     private static Dictionary<string, IOpenApiHeader>? HeadersOf(int status) => status switch
     {
         StatusCodes.Status401Unauthorized => Header(HeaderNames.WWWAuthenticate, JsonSchemaType.String, "`Session realm=\"AuthApi\"`."),
-        StatusCodes.Status429TooManyRequests or StatusCodes.Status503ServiceUnavailable => Header(HeaderNames.RetryAfter, JsonSchemaType.Integer, "Seconds to wait before trying again."),
+        StatusCodes.Status429TooManyRequests or StatusCodes.Status503ServiceUnavailable => Header(HeaderNames.RetryAfter, JsonSchemaType.Integer, "Seconds to wait before the next try."),
         _ => null,
     };
 

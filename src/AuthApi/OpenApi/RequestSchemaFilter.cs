@@ -8,8 +8,8 @@ using Swashbuckle.AspNetCore.SwaggerGen;
 namespace AuthApi.OpenApi;
 
 /// <summary>
-/// Says of the body of a request which properties it must have, where Swashbuckle takes every one that cannot be null for one, and makes
-/// an example from those of its properties: without it, Swagger UI fills every other property with "string", and such a request is refused.
+/// Marks the required properties of a request's body, which Swashbuckle takes to be all that cannot be null, and the enums that can be null;
+/// makes an example from those of the properties: without it, Swagger UI fills every other property with "string", and such a request is rejected.
 /// </summary>
 internal sealed class RequestSchemaFilter : ISchemaFilter
 {
@@ -27,6 +27,7 @@ internal sealed class RequestSchemaFilter : ISchemaFilter
             .ToHashSet(StringComparer.Ordinal);
 
         var example = new JsonObject();
+        var nullable = new List<string>();
         foreach (var (name, property) in target.Properties)
         {
             if (property.Examples is [var value, ..])
@@ -35,9 +36,20 @@ internal sealed class RequestSchemaFilter : ISchemaFilter
             }
             else if (properties[name] is var choice && (Nullable.GetUnderlyingType(choice.PropertyType) ?? choice.PropertyType).IsEnum)
             {
-                // It is a reference in the document, which has no place for an example: what holds when it is left out.
+                // It is a reference in the document, which has no place for an example: the value that holds when it is left out.
                 example[name] = JsonNamingPolicy.CamelCase.ConvertName(choice.GetValue(Activator.CreateInstance(context.Type))!.ToString()!);
+                if (Nullable.GetUnderlyingType(choice.PropertyType) is not null)
+                {
+                    nullable.Add(name);
+                }
             }
+        }
+
+        foreach (var name in nullable)
+        {
+            // A reference has no place for this either.
+            var reference = target.Properties[name];
+            target.Properties[name] = new OpenApiSchema { Type = JsonSchemaType.String | JsonSchemaType.Null, AllOf = [reference], Description = reference.Description };
         }
 
         target.Examples = [example];

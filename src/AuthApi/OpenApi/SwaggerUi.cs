@@ -1,6 +1,7 @@
 using AuthApi.Security;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.OpenApi;
 
 namespace AuthApi.OpenApi;
@@ -25,7 +26,7 @@ internal static partial class SwaggerUi
         if (IsEnabled(app.Configuration, app.Environment))
         {
             // In a branch of their own, or each would look at every request's path.
-            app.UseWhen(context => context.Request.Path.StartsWithSegments("/swagger", StringComparison.OrdinalIgnoreCase), branch =>
+            app.UseWhen(IsSwagger, branch =>
             {
                 branch.UsePageHeaders();
 
@@ -47,24 +48,12 @@ internal static partial class SwaggerUi
                 });
                 branch.UseFile(Script, "text/javascript; charset=utf-8");
                 branch.UseFile(Style, "text/css; charset=utf-8");
-                branch.UseSwagger(options =>
-                {
-                    options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_0;
-
-                    // Below a prefix the calls are there too.
-                    options.PreSerializeFilters.Add(static (document, request) =>
-                    {
-                        if (request.PathBase.HasValue)
-                        {
-                            document.Servers = [new OpenApiServer { Url = request.PathBase.ToUriComponent(), Description = document.Servers?.FirstOrDefault()?.Description }];
-                        }
-                    });
-                });
+                branch.UseSwagger(options => options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_0);
                 branch.UseSwaggerUI(options =>
                 {
                     options.DocumentTitle = "AuthApi";
-                    
-                    // The script asks for it beside the page, which may be below a prefix. Swagger UI itself would look for index.html in the page's address.
+
+                    // The script makes it relative to the page, which may be below a prefix. Swagger UI itself would look for index.html in the page's address.
                     options.SwaggerEndpoint($"/swagger/{ApiDocument.Name}/swagger.json", "AuthApi");
                     options.DisplayRequestDuration();
                     options.DefaultModelsExpandDepth(0);
@@ -103,6 +92,11 @@ internal static partial class SwaggerUi
         var isSet = bool.TryParse(configuration[$"{SwaggerOptions.Section}:{nameof(SwaggerOptions.Enabled)}"], out var enabled);
         return isSet ? enabled : environment.IsDevelopment();
     }
+
+    // Written exactly so: /SWAGGER and /%73wagger would pass the rule of a proxy for /swagger.
+    private static bool IsSwagger(HttpContext context) =>
+        context.Request.Path.StartsWithSegments("/swagger", StringComparison.Ordinal)
+        && context.Features.Get<IHttpRequestFeature>()?.RawTarget.Contains('%', StringComparison.Ordinal) == false;
 
     private static void UseFile(this IApplicationBuilder app, string name, string contentType)
     {

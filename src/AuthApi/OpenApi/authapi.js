@@ -1,11 +1,58 @@
-// Swagger UI sends what was pasted under Authorize as the whole header: the scheme's name before the token is added here.
-const send = window.fetch;
-window.fetch = (url, request) => {
-  const token = request?.headers?.Authorization;
-  if (token && !/^session /i.test(token)) {
-    request.headers.Authorization = 'Session ' + token.trim();
+// Swagger UI for sessions: sends the header token as the API expects it, keeps the newest one, shows who is signed in, and scrolls to the answer.
+addEventListener('DOMContentLoaded', () => {
+  const scheme = 'sessionHeader';
+  const note = document.createElement('p');
+  note.id = 'signed-in';
+  note.setAttribute('role', 'status');
+  document.body.append(note);
+
+  const forget = () => window.ui.authActions.logout([scheme]);
+
+  function follow({ url, status, body }) {
+    const account = body?.user ?? body;
+    if (body?.session && account.email) {
+      const way = body.session.transport === 'header' ? 'a header token' : 'a cookie';
+      note.textContent = `Signed in as ${account.email} with ${way}`;
+    }
+    if (body?.sessionToken) {
+      window.ui.preauthorizeApiKey(scheme, body.sessionToken);
+    } else if (body?.user) {
+      // A cookie, beside which an older header token would be what counts.
+      forget();
+    }
+    const hasLoggedOut = status === 200 && /\/logout\/(\?scope=(current|all))?$/.test(url);
+    if (hasLoggedOut || body?.code === 'not_authenticated') {
+      note.textContent = 'Not signed in';
+      forget();
+    }
   }
-  // The document is beside this page, which may be below a path prefix.
-  const isDocument = new URL(url, location.href).pathname === '/swagger/v1/swagger.json';
-  return send(isDocument ? 'v1/swagger.json' : url, request);
-};
+
+  // Below a long body, the answer would be off the page.
+  let pressed;
+  addEventListener('click', ({ target }) => pressed = target.closest?.('.execute') ?? pressed, true);
+  function showAnswer() {
+    const code = pressed?.closest('.opblock')?.querySelector('.live-responses-table .response-col_status');
+    if (code && code.getBoundingClientRect().bottom > innerHeight * 0.7) {
+      code.scrollIntoView({ block: 'center' });
+    }
+  }
+
+  const bundle = window.SwaggerUIBundle;
+  window.SwaggerUIBundle = Object.assign(config => bundle({
+    ...config,
+    // Beside this page, which may be below a path prefix.
+    urls: config.urls.map(document => ({ ...document, url: new URL('v1/swagger.json', location.href).href })),
+    requestInterceptor: request => {
+      const token = request.headers.Authorization;
+      if (token && !/^session /i.test(token)) {
+        request.headers.Authorization = `Session ${token.trim()}`;
+      }
+      return request;
+    },
+    responseInterceptor: response => {
+      follow(response);
+      setTimeout(showAnswer, 100); // once the page shows it
+      return response;
+    },
+  }), bundle);
+});

@@ -8,7 +8,7 @@ using Microsoft.AspNetCore.Mvc;
 
 namespace AuthApi.Sessions;
 
-/// <summary>The sessions of the signed-in user.</summary>
+/// <summary>The devices you are signed in on, and what happened to the account.</summary>
 [ApiController]
 [Produces("application/json")]
 [ResponseCache(NoStore = true)]
@@ -17,7 +17,7 @@ public sealed class SessionsController(
     UserSessionManager sessions, SignInManager<ApplicationUser> signInManager) : ControllerBase
 {
     /// <summary>See where I am signed in</summary>
-    /// <remarks>All the live sessions of the account, the last used first. Never a token.</remarks>
+    /// <remarks>All live sessions of the account, the most recently used first. No answer has a token.</remarks>
     /// <response code="200">The sessions.</response>
     [HttpGet("/sessions/", Name = "listSessions")]
     [Authorize]
@@ -31,15 +31,16 @@ public sealed class SessionsController(
 
     /// <summary>End one of my sessions</summary>
     /// <remarks>
-    /// The session is dead as after its own logout. Ending the current one removes its cookie; ending another takes a recent authentication.
+    /// The session's token is rejected from then on, as after its own logout. Ending the current session removes its cookie; ending another needs
+    /// a recent authentication.
     /// </remarks>
-    /// <param name="id">The session's id, from the list.</param>
+    /// <param name="id">The session's <c>id</c> in <c>GET /sessions/</c>.</param>
     /// <response code="204">The session has ended.</response>
     [HttpDelete("/sessions/{id}/", Name = "endSession")]
     [Authorize]
     [ProducesResponseType(StatusCodes.Status204NoContent)]
-    [ProducesProblem(StatusCodes.Status403Forbidden, "`reauthentication_required`: ending another session takes a recent authentication.")]
-    [ProducesProblem(StatusCodes.Status404NotFound, "`not_found`: the account has no live session of this id.")]
+    [ProducesProblem(StatusCodes.Status403Forbidden, "`reauthentication_required`: ending another session needs a recent authentication.")]
+    [ProducesProblem(StatusCodes.Status404NotFound, "`not_found`: the account has no live session with this id.")]
     public async Task<ActionResult> End(string id)
     {
         var current = HttpContext.GetSession().Session;
@@ -69,5 +70,5 @@ public sealed class SessionsController(
 }
 
 /// <summary>The live sessions of an account.</summary>
-/// <param name="Items">The last used first.</param>
+/// <param name="Items">The sessions, the most recently used first.</param>
 public sealed record SessionsResponse(IReadOnlyList<SessionResponse> Items);

@@ -6,7 +6,7 @@ using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
 namespace AuthApi.Sessions;
 
-/// <summary>How a session's token travels.</summary>
+/// <summary>How the client sends the session's token.</summary>
 [JsonConverter(typeof(CamelCaseEnumConverter))]
 public enum SessionTransport
 {

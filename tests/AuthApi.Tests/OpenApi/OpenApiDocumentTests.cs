@@ -79,14 +79,14 @@ internal sealed class OpenApiDocumentTests
     }
 
     [Test]
-    public async Task TheCallsStandByRoomAndLogoutIsTheFirst()
+    public async Task The_calls_are_in_the_order_a_reader_needs_them()
     {
         using var response = await _browser.GetAsync("/swagger/v1/swagger.json");
         var document = await response.JsonAsync();
         var calls = document["paths"]!.AsObject().SelectMany(path => path.Value!.AsObject()).Select(call => call.Value!).ToList();
         var rooms = calls.Select(call => call["tags"]![0]!.GetValue<string>()).ToList();
 
-        Assert.That(calls[0]["operationId"]!.GetValue<string>(), Is.EqualTo("logout"));
+        Assert.That(calls.Take(4).Select(call => call["operationId"]!.GetValue<string>()), Is.EqualTo(new[] { "register", "login", "me", "logout" }));
         Assert.That(rooms.Zip(rooms.Skip(1)).Count(pair => pair.First != pair.Second), Is.EqualTo(rooms.Distinct().Count() - 1), "each room in one piece");
         Assert.That(document["tags"]!.AsArray().Select(tag => tag!["name"]!.GetValue<string>()), Is.EqualTo(rooms.Distinct()));
         Assert.That(document["tags"]!.AsArray().Select(tag => tag!["description"]?.GetValue<string>()), Has.All.Not.Empty);
@@ -184,6 +184,53 @@ internal sealed class OpenApiDocumentTests
             using var response = await browser.GetAsync(path);
             Assert.That((int)response.StatusCode, Is.EqualTo(served ? 200 : 404));
         }
+    }
+
+    [Test]
+    public async Task An_address_of_swagger_counts_only_as_written()
+    {
+        await using var application = new AuthApiApplication(kestrel: true);
+        using var browser = application.NewBrowser();
+
+        foreach (var (path, status) in new[]
+        {
+            ("/swagger/", 200), ("/swagger/v1/swagger.json", 200),
+            ("/SWAGGER/", 404), ("/Swagger/v1/swagger.json", 404), ("/%73wagger/", 404), ("/%73wagger/v1/swagger.json", 404), ("/x/..//swagger/", 404),
+        })
+        {
+            using var connection = await RawConnection.OpenAsync(browser.Address);
+            await connection.SendAsync($"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+            Assert.That((await connection.ReadAsync())?.Status, Is.EqualTo(status), path);
+        }
+    }
+
+    [Test]
+    public async Task The_server_is_named_relative_to_the_document()
+    {
+        using var response = await _browser.GetAsync("/swagger/v1/swagger.json");
+        var server = (await response.JsonAsync())["servers"]!.AsArray().Single()!["url"]!.GetValue<string>();
+
+        Assert.That(new Uri(new Uri("https://example.com/below/a/prefix/swagger/v1/swagger.json"), server).ToString(), Is.EqualTo("https://example.com/below/a/prefix/"));
+    }
+
+    [Test]
+    public async Task The_header_comes_first_for_tools_that_take_one()
+    {
+        using var response = await _browser.GetAsync("/swagger/v1/swagger.json");
+        var secured = (await response.JsonAsync())["paths"]!.AsObject().SelectMany(path => path.Value!.AsObject())
+            .Select(call => call.Value!["security"]?.AsArray()).OfType<JsonArray>().ToList();
+
+        Assert.That(secured, Is.Not.Empty);
+        Assert.That(secured.Select(ways => string.Join(' ', ways.Select(way => way!.AsObject().Single().Key))), Has.All.EqualTo("sessionHeader sessionCookie"));
+    }
+
+    [Test]
+    public async Task The_title_is_the_message_of_a_generated_error()
+    {
+        using var response = await _browser.GetAsync("/swagger/v1/swagger.json");
+        var problem = (await response.JsonAsync())["components"]!["schemas"]!["ProblemResponse"]!["properties"]!;
+
+        Assert.That(problem["title"]!["x-ms-primary-error-message"]!.GetValue<bool>(), Is.True);
     }
 
     private static JsonNode Resolved(JsonNode document, JsonNode answer) =>

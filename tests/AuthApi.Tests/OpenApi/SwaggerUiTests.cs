@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
+using AuthApi.Sessions;
 using AuthApi.Tests.Harness;
 using Microsoft.Playwright;
 
@@ -16,6 +17,7 @@ internal sealed class SwaggerUiTests
     private IBrowserContext _person = null!;
     private IPage _page = null!;
     private string _origin = null!;
+    private string _curl = null!;
     private int _screenshots;
 
     [OneTimeSetUp]
@@ -69,10 +71,7 @@ internal sealed class SwaggerUiTests
         Assert.That(refused["code"]!.GetValue<string>(), Is.EqualTo("not_authenticated"));
         Assert.That(await _person.CookiesAsync(), Is.Empty);
 
-        // Over plain HTTP a browser clears the storage of this machine's own names only, and says so.
-        TheOnlyComplaintShouldBeTheRefusal(host == "app.test"
-            ? [$"{_origin}/swagger/:0:0 Clear-Site-Data header on '{_origin}/logout/?scope=current': Not supported for insecure origins."]
-            : []);
+        TheOnlyComplaintShouldBeTheRefusal();
     }
 
     [Test]
@@ -80,8 +79,9 @@ internal sealed class SwaggerUiTests
     {
         await OpenAsync("127.0.0.1");
         await ExecuteAsync("register", 201);
-        var login = await ExecuteAsync("login", 200, change: body => body.Replace("\"cookie\"", "\"header\"", StringComparison.Ordinal));
-        await AuthorizeAsync(login["sessionToken"]!.GetValue<string>());
+        using var phone = _program.NewBrowser(SessionTransport.Header);
+        await phone.LogInAsync();
+        await AuthorizeAsync(phone.Token);
         var me = await ExecuteAsync("me", 200);
         var sessions = await ExecuteAsync("listSessions", 200, "Sessions");
         await ExecuteAsync("logout", 200);
@@ -92,6 +92,64 @@ internal sealed class SwaggerUiTests
         Assert.That(refused["code"]!.GetValue<string>(), Is.EqualTo("not_authenticated"));
         Assert.That(await _person.CookiesAsync(), Is.Empty);
         TheOnlyComplaintShouldBeTheRefusal();
+    }
+
+    [Test]
+    public async Task The_page_keeps_the_newest_header_token()
+    {
+        await OpenAsync("127.0.0.1");
+        await ExecuteAsync("register", 201);
+        await ExecuteAsync("login", 200, change: body => body.Replace("\"cookie\"", "\"header\"", StringComparison.Ordinal));
+        await ExecuteAsync("me", 200);
+        var renewed = await ExecuteAsync("reauthenticate", 200);
+        await ExecuteAsync("me", 200);
+
+        Assert.That(_curl, Does.Contain($"-H 'Authorization: Session {renewed["sessionToken"]}'"), "what the page shows as the command");
+
+        // Logged in with a cookie instead, which an old header token must not hide.
+        await ExecuteAsync("login", 200, change: body => body.Replace("\"header\"", "\"cookie\"", StringComparison.Ordinal));
+        var me = await ExecuteAsync("me", 200);
+        Assert.That(me["session"]!["transport"]!.GetValue<string>(), Is.EqualTo("cookie"));
+        Assert.That(_complaints, Is.Empty);
+    }
+
+    [Test]
+    public async Task The_page_shows_who_is_signed_in()
+    {
+        await OpenAsync("127.0.0.1");
+        var note = _page.GetByRole(AriaRole.Status);
+        await ExecuteAsync("register", 201);
+        await ExecuteAsync("login", 200);
+        await Assertions.Expect(note).ToHaveTextAsync("Signed in as ada@example.com with a cookie");
+        await ExecuteAsync("login", 200, change: body => body.Replace("\"cookie\"", "\"header\"", StringComparison.Ordinal));
+        await Assertions.Expect(note).ToHaveTextAsync("Signed in as ada@example.com with a header token");
+        await ExecuteAsync("logout", 200);
+        await Assertions.Expect(note).ToHaveTextAsync("Not signed in");
+        Assert.That(_complaints, Is.Empty);
+    }
+
+    [Test]
+    public async Task Forgetting_a_token_is_not_called_logout()
+    {
+        await OpenAsync("127.0.0.1");
+        await ExecuteAsync("register", 201);
+        await ExecuteAsync("login", 200, change: body => body.Replace("\"cookie\"", "\"header\"", StringComparison.Ordinal));
+        await _page.Locator(".auth-wrapper > .authorize").ClickAsync();
+        var button = _page.Locator(".auth-container").Filter(new() { HasText = "sessionHeader" }).GetByRole(AriaRole.Button, new() { Name = "Remove authorization" });
+        await KeepAsync("forget", path => _page.ScreenshotAsync(new() { Path = path }));
+
+        Assert.That(await button.EvaluateAsync<string>("button => getComputedStyle(button).fontSize"), Is.EqualTo("0px"));
+        Assert.That(await button.EvaluateAsync<string>("button => getComputedStyle(button, '::after').content"), Is.EqualTo("\"Forget\""));
+    }
+
+    [Test]
+    public async Task The_answer_is_in_view_after_the_click()
+    {
+        await OpenAsync("127.0.0.1");
+        foreach (var operation in new[] { "register", "login", "me", "logout" })
+        {
+            await ExecuteAsync(operation, operation is "register" ? 201 : 200, isInView: true);
+        }
     }
 
     [Test]
@@ -135,7 +193,7 @@ internal sealed class SwaggerUiTests
     }
 
     /// <summary>Opens a call, presses its button, and returns the answer as the page shows it.</summary>
-    private async Task<JsonNode> ExecuteAsync(string operation, int status, string room = "Accounts", Func<string, string>? change = null)
+    private async Task<JsonNode> ExecuteAsync(string operation, int status, string room = "Accounts", Func<string, string>? change = null, bool isInView = false)
     {
         var call = _page.Locator($"#operations-{room}-{operation}");
         await call.Locator(".opblock-summary-control").ClickAsync();
@@ -148,6 +206,13 @@ internal sealed class SwaggerUiTests
         await call.Locator(".execute").ClickAsync();
         var answer = call.Locator(".live-responses-table tbody");
         await Assertions.Expect(answer.Locator(".response-col_status")).ToContainTextAsync($"{status}", new() { Timeout = 30_000 });
+        if (isInView)
+        {
+            await Assertions.Expect(answer.Locator(".response-col_status").First).ToBeInViewportAsync();
+            await KeepAsync($"{operation}-view", path => _page.ScreenshotAsync(new() { Path = path }));
+        }
+
+        _curl = await call.Locator(".curl").InnerTextAsync();
         var json = await answer.Locator("pre code, pre.microlight").First.InnerTextAsync();
         await KeepAsync($"{operation}-{status}", path => call.ScreenshotAsync(new() { Path = path }));
         await call.Locator(".opblock-summary-control").ClickAsync();
