@@ -15,6 +15,7 @@ internal sealed partial class TranscriptTests
     // What is not typed here, by how it begins, and why.
     private static readonly Dictionary<string, string> RunElsewhere = new(StringComparer.Ordinal)
     {
+        ["dotnet run -c Release --no-build --project tests/AuthApi.Benchmarks"] = "takes minutes, and needs a quiet machine",
         ["dotnet run --project src/AuthApi"] = "StartupErrorsTests and RestartTests start the program",
         ["dotnet restore"] = "the gate",
         ["dotnet format"] = "the gate",

@@ -175,7 +175,7 @@ internal sealed partial class AdoptTests
     public void TheProgramItBeginsWithIsTheOneOfTheExperiment()
     {
         Assert.That(
-            File.ReadAllText(Path.Combine(Repository.Root, "README.md")),
+            File.ReadAllText(Path.Combine(Repository.Root, "docs", "comparison.md")),
             Does.Contain($"```csharp\n{File.ReadAllText(Path.Combine(Samples, "Before", "Program.cs"))}```"));
     }
 
