@@ -1,3 +1,4 @@
+using System.Net;
 using AuthApi.Accounts;
 using AuthApi.Audit;
 using AuthApi.Sessions;
@@ -49,7 +50,8 @@ internal sealed class AuthApiApplication : WebApplicationFactory<Program>
         _migrated = migrated;
         if (kestrel)
         {
-            UseKestrel(port: 0);
+            // An endpoint, and not a port: the factory would set that while the program may already be starting to listen.
+            UseKestrel(options => options.Listen(IPAddress.Loopback, 0));
         }
     }
 
