@@ -20,7 +20,7 @@ public static partial class AccountsServices
 
         services.AddSingleton<PasswordHashLimiter>();
         services.AddSingleton<PasswordHashMetrics>();
-        services.AddOnStarted(provider => provider.GetRequiredService<PasswordHashMetrics>());
+        services.AddHostedService<AccountsWarmUp>();
 
         // Before AddIdentityCore, which adds its own where there are none. These hold nothing of a request.
         services.AddSingleton<ILookupNormalizer, AccountLookupNormalizer>();

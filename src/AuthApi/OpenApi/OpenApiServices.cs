@@ -8,7 +8,6 @@ public static class OpenApiServices
     public static IServiceCollection AddOpenApi(this IServiceCollection services, IConfiguration configuration, IHostEnvironment environment)
     {
         services.AddValidatedOptions<SwaggerOptions>(SwaggerOptions.Section);
-        services.AddOnStarted(SwaggerUi.SayWhereItIs);
         if (SwaggerUi.IsEnabled(configuration, environment))
         {
             services.AddApiDocument();

@@ -23,6 +23,7 @@ internal static partial class SwaggerUi
     /// <summary>Serves the OpenAPI document and Swagger UI where they are meant to be (ASVS 13.4.5).</summary>
     public static WebApplication UseOpenApi(this WebApplication app)
     {
+        app.Lifetime.ApplicationStarted.Register(() => LogAddress(app));
         if (IsEnabled(app.Configuration, app.Environment))
         {
             // In a branch of their own, or each would look at every request's path.
@@ -69,17 +70,17 @@ internal static partial class SwaggerUi
         return app;
     }
 
-    /// <summary>Says where a person finds it, once the program listens.</summary>
-    public static void SayWhereItIs(IServiceProvider provider)
+    // The server's addresses are known once it listens.
+    private static void LogAddress(WebApplication app)
     {
-        var logger = provider.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(SwaggerUi).FullName!);
-        if (!IsEnabled(provider.GetRequiredService<IConfiguration>(), provider.GetRequiredService<IHostEnvironment>()))
+        var logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(SwaggerUi).FullName!);
+        if (!IsEnabled(app.Configuration, app.Environment))
         {
             Log.Off(logger);
         }
-        else if (provider.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()?.Addresses.FirstOrDefault() is { } first)
+        else if (app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()?.Addresses.FirstOrDefault() is { } first)
         {
-            // An address that means all of this machine's is none to open a page at.
+            // A browser cannot open an address that stands for all of this machine's.
             var address = BindingAddress.Parse(first);
             var host = address.Host is "*" or "+" or "[::]" or "0.0.0.0" ? "localhost" : address.Host;
             Log.On(logger, $"{address.Scheme}://{host}:{address.Port}/swagger/");

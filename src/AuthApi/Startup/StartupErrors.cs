@@ -49,6 +49,8 @@ public static class StartupErrors
         {
             if (app is not null)
             {
+                // After a failed start, to dispose the background services cancels them, which the host would log as a failure of theirs.
+                app.Services.GetRequiredService<IOptions<HostOptions>>().Value.BackgroundServiceExceptionBehavior = BackgroundServiceExceptionBehavior.Ignore;
                 await app.DisposeAsync();
             }
         }

@@ -19,6 +19,9 @@ public sealed partial class GroupCommit : IHostedService
 {
     private const int MaxBatch = 256;
 
+    /// <summary>How long the store may take to close.</summary>
+    internal static readonly TimeSpan TimeToClose = TimeSpan.FromSeconds(10);
+
     private readonly LogThrottle _failures = new(TimeProvider.System);
     private readonly SqliteDatabase _database;
     private readonly OpenStoreFiles _files;
@@ -72,11 +75,16 @@ public sealed partial class GroupCommit : IHostedService
         return Task.CompletedTask;
     }
 
-    /// <summary>Takes no more writes and returns when those already taken are durable.</summary>
-    public Task StopAsync(CancellationToken cancellationToken)
+    /// <summary>
+    /// Accepts no more writes and returns when those that were accepted are durable and the files are closed. That has time of its own: the
+    /// token is cancelled where the server used up the time for the shutdown.
+    /// </summary>
+    /// <exception cref="TimeoutException">It took longer.</exception>
+    public async Task StopAsync(CancellationToken cancellationToken)
     {
         _waiting.Writer.TryComplete();
-        return _writer.WaitAsync(cancellationToken);
+        await _writer.WaitAsync(TimeToClose, CancellationToken.None);
+        Log.Closed(_logger);
     }
 
     private void Run()
@@ -260,6 +268,9 @@ public sealed partial class GroupCommit : IHostedService
     {
         [LoggerMessage(101, LogLevel.Error, "The store is out of reach, and {Count} writes were not made: {Message} This is logged once a minute; {Suppressed} more batches failed since the last time.")]
         public static partial void BatchFailed(ILogger logger, int count, string message, long suppressed);
+
+        [LoggerMessage(114, LogLevel.Information, "The store is closed: every write that was accepted is durable.")]
+        public static partial void Closed(ILogger logger);
 
         [LoggerMessage(113, LogLevel.Warning, "The write-ahead log could not be copied into the database file at the end: {Message}")]
         public static partial void LogNotCopied(ILogger logger, string message);

@@ -119,8 +119,8 @@ public sealed partial class SqliteDatabase(SqliteConnectionStringBuilder connect
         }
     }
 
-    /// <summary>Says where the database lies, once the program serves it.</summary>
-    public void SayWhichItIs() => Log.Serving(logger, Path);
+    /// <summary>Logs which file is the database.</summary>
+    internal void LogPath() => Log.Serving(logger, Path);
 
     public void Dispose() => _served?.Dispose();
 

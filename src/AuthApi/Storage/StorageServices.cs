@@ -46,7 +46,6 @@ public static class StorageServices
         services.AddExceptionHandler<StoreUnavailableExceptionHandler>();
         services.AddSingleton<StoreHealthCheck>();
         services.AddHealthChecks().AddCheck<StoreHealthCheck>("store");
-        services.AddOnStarted(provider => provider.GetRequiredService<SqliteDatabase>().SayWhichItIs());
         return services;
     }
 
@@ -54,9 +53,10 @@ public static class StorageServices
     /// <exception cref="ConfigurationException">The configured database cannot be used.</exception>
     public static async Task PrepareStorageAsync(this WebApplication app)
     {
-        await app.Services.GetRequiredService<SqliteDatabase>().PrepareAsync(
-            app.Services.GetRequiredService<IDbContextFactory<AuthDbContext>>(), CancellationToken.None);
+        var database = app.Services.GetRequiredService<SqliteDatabase>();
+        await database.PrepareAsync(app.Services.GetRequiredService<IDbContextFactory<AuthDbContext>>(), CancellationToken.None);
         await app.Services.GetRequiredService<OpenStoreFiles>().OpenAsync(CancellationToken.None);
+        app.Lifetime.ApplicationStarted.Register(database.LogPath);
     }
 
     // Identity's context makes its model by the application's options. The migrations are for this one, whatever the application that

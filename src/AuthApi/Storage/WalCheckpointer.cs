@@ -29,7 +29,9 @@ internal sealed partial class WalCheckpointer(
     {
         commits.Committed -= Count;
         _due.Writer.TryComplete();
-        return _thread.WaitAsync(cancellationToken);
+
+        // Not by the token, which is cancelled where the server used up the time for the shutdown.
+        return _thread.WaitAsync(GroupCommit.TimeToClose, CancellationToken.None);
     }
 
     // Called by the writer only, one batch at a time.

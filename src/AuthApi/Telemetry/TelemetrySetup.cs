@@ -1,7 +1,5 @@
 using System.ComponentModel.DataAnnotations;
 using AuthApi.Startup;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Options;
 
@@ -37,7 +35,7 @@ internal static class TelemetrySetup
         var prometheus = configuration.GetValue<bool>($"{MetricsOptions.Section}:{nameof(MetricsOptions.Enabled)}");
         if (prometheus)
         {
-            services.AddOnStarted(CheckPort);
+            services.AddHostedService<MetricsPortCheck>();
         }
 
         if (prometheus || Signals.Any(signal => IsSent(signal, configuration)))
@@ -84,15 +82,4 @@ internal static class TelemetrySetup
 
     // They ask every few seconds, and would bury what users do.
     public static bool IsOfOperators(PathString path) => path.StartsWithSegments("/health", StringComparison.OrdinalIgnoreCase) || IsMetrics(path);
-
-    private static void CheckPort(IServiceProvider provider)
-    {
-        if (provider.GetRequiredService<IOptions<MetricsOptions>>().Value.Port is { } port
-            && provider.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()?.Addresses is { Count: > 0 } addresses
-            && !addresses.Any(address => BindingAddress.Parse(address).Port == port))
-        {
-            throw new ConfigurationException(
-                $"{MetricsOptions.Section}:{nameof(MetricsOptions.Port)}", $"is {port}, and none of the addresses in Urls has that port ({string.Join(", ", addresses)}).");
-        }
-    }
 }

@@ -20,12 +20,10 @@ internal sealed class ConsoleTests
     {
         var (program, output) = await RunAsync();
 
-        Assert.That(output.Where(line => line.StartsWith("      ", StringComparison.Ordinal)).Take(3).Select(line => line.Trim()), Is.EqualTo(new[]
-        {
-            $"Now listening on: {program.ToString().TrimEnd('/')}",
-            $"The store is SQLite: {Path.Combine(_folder.Path, "data", "auth.db")}",
-            $"Swagger UI is at {program}swagger/",
-        }));
+        var lines = output.Where(line => line.StartsWith("      ", StringComparison.Ordinal)).Select(line => line.Trim()).ToList();
+        Assert.That(lines[0], Is.EqualTo($"Now listening on: {program.ToString().TrimEnd('/')}"));
+        Assert.That(lines.Take(6), Does.Contain($"The store is SQLite: {Path.Combine(_folder.Path, "data", "auth.db")}"));
+        Assert.That(lines.Take(6), Does.Contain($"Swagger UI is at {program}swagger/"));
     }
 
     [Test]
@@ -37,14 +35,14 @@ internal sealed class ConsoleTests
         foreach (var line in lines)
         {
             Assert.That(line["Timestamp"]!.GetValue<string>(), Does.Match(@"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"));
-            Assert.That(line["EventId"]!.GetValue<int>(), Is.Positive, line.ToJsonString());
+            Assert.That(
+                line["EventId"]!.GetValue<int>(), line["Category"]!.GetValue<string>() == "Microsoft.Hosting.Lifetime" ? Is.Not.Negative : Is.Positive, line.ToJsonString());
         }
 
-        Assert.That(lines.Take(3).Select(line => line["Message"]!.GetValue<string>().Split(' ')[..2]), Is.EqualTo(new[]
-        {
-            new[] { "Now", "listening" }, ["The", "store"], ["Swagger", "UI"],
-        }));
-        Assert.That(lines[1]["State"]!["Path"]!.GetValue<string>(), Is.EqualTo(Path.Combine(_folder.Path, "data", "auth.db")));
+        Assert.That(lines[0]["Message"]!.GetValue<string>(), Does.StartWith("Now listening on: http://127.0.0.1:"));
+        Assert.That(lines.Take(6).Select(line => line["Message"]!.GetValue<string>()), Has.Some.StartsWith("Swagger UI is off"));
+        var store = lines.Take(6).Single(line => line["Category"]!.GetValue<string>() == "AuthApi.Storage.SqliteDatabase");
+        Assert.That(store["State"]!["Path"]!.GetValue<string>(), Is.EqualTo(Path.Combine(_folder.Path, "data", "auth.db")));
         var registered = lines.Single(line => line["Message"]!.GetValue<string>() == "User 1 registered.");
         Assert.That(registered["Scopes"]!.ToJsonString(), Does.Match("\"TraceId\":\"[0-9a-f]{32}\""));
     }
@@ -67,7 +65,10 @@ internal sealed class ConsoleTests
         Assert.That(output, Has.Some.Contains("FAKE"), "the address is logged, at least");
         foreach (var line in output)
         {
-            Assert.That(line, Does.StartWith("{").And.EndsWith("}").And.Not.Contain("\u001b"));
+            Assert.That(line, Does.StartWith("{").And.EndsWith("}"));
+
+            // As a character: a string is compared by the culture, to which this one is nothing.
+            Assert.That(line.Contains('\u001b', StringComparison.Ordinal), Is.False, line);
             Assert.That(() => JsonNode.Parse(line), Throws.Nothing);
         }
     }
@@ -77,7 +78,7 @@ internal sealed class ConsoleTests
     {
         var (_, output) = await RunAsync("--environment=Production", "--ForwardedHeaders:KnownProxies=127.0.0.1", "--Logging:Console:FormatterName=simple");
 
-        Assert.That(output[0], Does.StartWith("info: AuthApi.Startup.RunReport[1]"));
+        Assert.That(output[0], Does.StartWith("info: Microsoft.Hosting.Lifetime[14]"));
     }
 
     [Test]

@@ -66,7 +66,7 @@ internal sealed class ShutdownTests
 
             var (exitCode, output) = await program.Ended;
             Assert.That(exitCode, Is.Zero);
-            Assert.That(output[^1].Trim(), Is.EqualTo("Shut down: every write that was taken is durable."));
+            Assert.That(output[^1].Trim(), Is.EqualTo("The store is closed: every write that was accepted is durable."));
         }
 
         await using var again = await RunningProgram.StartAsync(folder.Path);
@@ -104,7 +104,7 @@ internal sealed class ShutdownTests
 
         var (exitCode, output) = await program.Ended;
         Assert.That(exitCode, Is.Zero);
-        Assert.That(output[^1].Trim(), Is.EqualTo("Shut down: every write that was taken is durable."));
+        Assert.That(output[^1].Trim(), Is.EqualTo("The store is closed: every write that was accepted is durable."));
     }
 
     private static async Task<string> ReceiveAsync(Socket socket)
