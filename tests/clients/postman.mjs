@@ -65,7 +65,15 @@ const lines = text => text.replace(/^\n|\n\s*$/g, '').split('\n');
 const script = (listen, text) => ({ listen, script: { type: 'text/javascript', exec: lines(text) } });
 
 const everyAnswer = `
-// Every answer, whatever was asked: it is kept nowhere, and it is one that the OpenAPI document has for this call.
+// Sent too often: the request is sent again after the time that the server names.
+if (pm.response.code === 429) {
+  const seconds = Number(pm.response.headers.get('Retry-After'));
+  console.log('429: sending "' + pm.info.requestName + '" again in ' + seconds + ' s');
+  pm.execution.setNextRequest(pm.info.requestId);
+  setTimeout(() => {}, seconds * 1000);
+}
+
+// Every answer, whatever was asked: no cache keeps it, and the OpenAPI document has it for this call.
 const definitions = ${JSON.stringify(definitions)};
 const promised = ${JSON.stringify(promised)};
 const status = pm.response.code;
@@ -73,7 +81,7 @@ const type = (pm.response.headers.get('Content-Type') || '').split(';')[0];
 const path = '/' + pm.request.url.path.map(part => part.startsWith(':') ? 'x' : part).join('/');
 const call = promised.find(([method, pattern]) => method === pm.request.method && new RegExp(pattern).test(path));
 
-pm.test('is kept in no cache', () => pm.response.to.have.header('Cache-Control', 'no-store'));
+pm.test('no cache keeps it', () => pm.response.to.have.header('Cache-Control', 'no-store'));
 if (status >= 400) {
   pm.test('says what is wrong', () => {
     pm.expect(type).to.equal('application/problem+json');
@@ -141,15 +149,17 @@ const testNames = {
   200: 'is done', 201: 'is made', 204: 'is done', 400: 'is not valid', 401: 'is not signed in', 403: 'is refused', 404: 'is not there', 405: 'is not taken', 409: 'is taken',
 };
 
+// What is expected of an answer is not expected of a 429, after which the request is sent again.
+const unlessTooMany = text => `if (pm.response.code !== 429) {\n${lines(text).map(line => `  ${line}\n`).join('')}}`;
+
 // One step of a story: what is sent, the status it must have, and what else must be true of the answer.
 function step(name, operationId, status, { before, then = '', ...rest } = {}) {
   return {
     name,
     event: [
       ...(before ? [script('prerequest', before)] : []),
-      script('test', `
-pm.test('${testNames[status]}: ${status}', () => pm.response.to.have.status(${status}));
-${then.replace(/^\n/, '')}`),
+      script('test', unlessTooMany(`pm.test('${testNames[status]}: ${status}', () => pm.response.to.have.status(${status}));
+${then.replace(/^\n/, '')}`)),
     ],
     request: request(operationId, rest),
   };
@@ -168,12 +178,12 @@ const refused = text(codeIs('not_authenticated'), test('says how to sign in', `p
 const loggedOut = text(
   test('says whose session ended', `pm.expect(pm.response.json().message).to.match(/^Logout successful\\. User id: \\d+$/);`),
   test('clears nothing', `pm.response.to.not.have.header('Clear-Site-Data');`));
-const othersLoggedOut = text(
-  test('says whose sessions ended', `pm.expect(pm.response.json().message).to.match(/^Logout successful\\. User id: \\d+$/);`),
-  test('clears nothing', `pm.response.to.not.have.header('Clear-Site-Data');`),
-  cookieStays);
+const severalLoggedOut = ended => text(
+  loggedOut,
+  test('says how many sessions ended', `pm.expect(pm.response.json().endedSessions).to.equal(${ended});`));
+const othersLoggedOut = text(severalLoggedOut(0), cookieStays);
 
-// Each story is somebody new, so that it can be told again.
+// Each story has an account of its own, so that it can run again.
 const account = { email: '{{email}}', password: '{{password}}' };
 const register = step('Register', 'register', 201, {
   before: set('email', `pm.variables.replaceIn('{{$guid}}@example.com')`),
@@ -281,7 +291,7 @@ const phone = {
       then: test('has it, the latest first',
         `pm.expect(pm.response.json().items.map(item => item.event)).to.eql(['session_revoked', 'reauthenticated', 'signed_in']);`),
     }),
-    step('Log out nobody knows whom', 'logout', 400, { query: { scope: 'everybody' }, then: fieldIsWrong('scope') }),
+    step('Log out of a scope that does not exist', 'logout', 400, { query: { scope: 'everybody' }, then: fieldIsWrong('scope') }),
     step('Log out by GET', 'logout', 405, {
       method: 'GET',
       then: text(codeIs('method_not_allowed'), test('says how', `pm.response.to.have.header('Allow', 'POST');`)),
@@ -301,13 +311,13 @@ const everywhere = {
     register,
     phoneLogin('Log in', 'sessionToken', 'sessionId'),
     phoneLogin('Log in on a second device', 'otherToken', 'otherSessionId'),
-    step('Log out everywhere', 'logout', 200, { query: { scope: 'all' }, then: loggedOut }),
+    step('Log out everywhere', 'logout', 200, { query: { scope: 'all' }, then: severalLoggedOut(2) }),
     step('This device', 'me', 401, { then: refused }),
     step('The other device', 'me', 401, { auth: header('otherToken'), then: text(refused, set('sessionToken', `''`)) }),
   ],
 };
 
-// What a login answers is remembered, so that whatever is sent next by hand is sent as whoever logged in.
+// Keeps the answer of a login, so that the next calls by hand are sent with its session.
 const remember = `
 const answer = pm.response.code === 200 ? pm.response.json() : {};
 if (answer.session) {
@@ -319,8 +329,8 @@ const kept = { login: remember, reauthenticate: `if (pm.response.code === 200) {
 const calls = {
   name: 'Calls',
   description: text(
-    'Every call of the API once, with the example of the OpenAPI document, to send by hand. `login` keeps you signed in: by its cookie, or with',
-    '`"transport": "header"` by its token, which is then sent with each call of this folder. Whatever is answered must be in the document.'),
+    'Each call of the API once, with the example of the OpenAPI document, to send by hand. `login` keeps you signed in: by its cookie, or with',
+    '`"transport": "header"` by its token, which is then sent with each call of this folder. Each answer must be one of the document.'),
   auth: noAuth,
   event: [script('prerequest', `
 if (pm.collectionVariables.get('sessionToken')) {
@@ -349,7 +359,8 @@ const collection = {
     description: text(
       document.info.description.split('\n')[0],
       '',
-      'Made from docs/openapi.json. The stories can be run as they stand, again and again; the folder *Calls* has every call once, to play with.'),
+      'Generated from docs/openapi.json. The stories run as they are, again and again: after a 429 they wait as long as the server says. The folder *Calls* has',
+      'each call once, to send by hand.'),
     schema: 'https://schema.getpostman.com/json/collection/v2.1.0/collection.json',
   },
   auth: noAuth,

@@ -52,8 +52,8 @@ internal sealed partial class RunningProgram : IAsyncDisposable
     public static Task<RunningProgram> StartAsync(string folder, params string[] arguments) => StartAsync(folder, [], arguments);
 
     /// <summary>Starts the program that <see cref="PublishAsync"/> has put into <paramref name="published"/>.</summary>
-    public static Task<RunningProgram> StartPublishedAsync(string published, string folder) =>
-        StartAsync(folder, [], [], Path.Combine(published, Path.GetFileName(Built)));
+    public static Task<RunningProgram> StartPublishedAsync(string published, string folder, params string[] arguments) =>
+        StartAsync(folder, [], arguments, Path.Combine(published, Path.GetFileName(Built)));
 
     /// <summary>Starts <c>Before</c> or <c>After</c> of the samples, whose keys of Data Protection lie in <paramref name="folder"/> too.</summary>
     public static Task<RunningProgram> StartSampleAsync(string name, string folder)

@@ -1,26 +1,28 @@
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using AuthApi.Tests.Harness;
 
 namespace AuthApi.Tests.House;
 
 /// <summary>
-/// What clients are given, run against the published program: the Postman collection, the typed client made from the OpenAPI document,
-/// and the phone's client that a document shows. It takes Node.js, which a machine with the .NET SDK alone does not have.
+/// What clients are given, run against the published program: the Postman collection, the requests for editors, the typed client made from the
+/// OpenAPI document, and the phone's client that a document shows. It needs Node.js, which a machine with the .NET SDK alone does not have.
 /// </summary>
-internal sealed class ClientTests
+internal sealed partial class ClientTests
 {
     private static readonly string Clients = Path.Combine(Repository.Root, "tests", "clients");
 
     private readonly TemporaryFolder _folder = new();
+    private string _published = null!;
     private RunningProgram _program = null!;
 
     [OneTimeSetUp]
     public async Task PublishAndStartTheProgram()
     {
         await NodeIsThereAsync();
-        var published = Path.Combine(_folder.Path, "published");
-        await RunningProgram.PublishAsync(published);
-        _program = await RunningProgram.StartPublishedAsync(published, Directory.CreateDirectory(Path.Combine(_folder.Path, "run")).FullName);
+        _published = Path.Combine(_folder.Path, "published");
+        await RunningProgram.PublishAsync(_published);
+        _program = await RunningProgram.StartPublishedAsync(_published, Directory.CreateDirectory(Path.Combine(_folder.Path, "run")).FullName);
         await NpmAsync("generate");
         await NpmAsync("build");
     }
@@ -70,6 +72,43 @@ internal sealed class ClientTests
     }
 
     [Test]
+    public async Task The_postman_collection_passes_twice_in_a_minute()
+    {
+        var folder = Directory.CreateDirectory(Path.Combine(_folder.Path, "limited")).FullName;
+        await using var program = await RunningProgram.StartPublishedAsync(_published, folder, "--RateLimiting:Enabled=true");
+        var address = program.Address.ToString().TrimEnd('/');
+        await NpmAsync("newman", "--env-var", $"baseUrl={address}");
+
+        // One story of it, as each password beyond the limit waits for six seconds.
+        var report = Path.Combine(folder, "newman.json");
+        await NpmAsync("newman", "--env-var", $"baseUrl={address}", "--folder", "Log out everywhere", "--reporters", "cli,json", "--reporter-json-export", report);
+
+        var run = JsonNode.Parse(await File.ReadAllTextAsync(report))!["run"]!;
+        var answers = run["executions"]!.AsArray().Select(execution => execution!["response"]!["code"]!.GetValue<int>()).ToList();
+        Assert.That(answers, Contains.Item(429), "The limit was not reached.");
+        Assert.That(answers.Where(code => code is not 429), Is.EqualTo(new[] { 201, 200, 200, 200, 401, 401 }));
+    }
+
+    [Test]
+    public async Task Httpyac_sends_the_http_file_as_its_titles_say()
+    {
+        var docs = Path.Combine(Repository.Root, "docs");
+        var folder = Directory.CreateDirectory(Path.Combine(_folder.Path, "http")).FullName;
+        File.Copy(Path.Combine(docs, "httpyac.config.js"), Path.Combine(folder, "httpyac.config.js"));
+        var text = await File.ReadAllTextAsync(Path.Combine(docs, "AuthApi.http"));
+        await File.WriteAllTextAsync(
+            Path.Combine(folder, "AuthApi.http"), text.Replace("http://localhost:5080", _program.Address.ToString().TrimEnd('/'), StringComparison.Ordinal));
+
+        // It takes files below its own folder only.
+        var httpyac = Path.Combine(Clients, "node_modules", "httpyac", "bin", "httpyac.js");
+        var output = await Tool.RunAsync(folder, "node", httpyac, "send", "AuthApi.http", "--all", "--output", "short", "--no-color");
+
+        var answers = Answers().Matches(output).Select(answer => (Title: answer.Groups[1].Value, Expected: answer.Groups[2].Value, Status: answer.Groups[3].Value)).ToList();
+        Assert.That(answers, Has.Count.EqualTo(Regex.Count(text, "^### ", RegexOptions.Multiline)), output);
+        Assert.That(answers.Where(answer => answer.Status != answer.Expected), Is.Empty, output);
+    }
+
+    [Test]
     public async Task TheTypedClientCompilesAndItsStoryIsTrue() => await NpmAsync("story", _program.Address.ToString().TrimEnd('/'));
 
     [Test]
@@ -99,4 +138,7 @@ internal sealed class ClientTests
 
     private static Task<string> NpmAsync(string script, params string[] arguments) =>
         Tool.RunAsync(Clients, Tool.Npm, ["run", "--silent", script, "--", .. arguments]);
+
+    [GeneratedRegex(@"^=== (.+?): (\d{3})\b.* ===\s+[A-Z]+ \S+\s+=> (\d{3}) ", RegexOptions.Multiline)]
+    private static partial Regex Answers();
 }
