@@ -5,7 +5,7 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import * as SecureStore from 'expo-secure-store';
 import type { components } from './generated/api';
-import { api, call, logIn, logOut, reauthenticate, Refused } from './generated/session';
+import { api, call, logIn, logOut, reauthenticate, Refused, register } from './generated/session';
 
 const key = 'session-token';
 const email = `${randomUUID()}@example.com`;
@@ -15,7 +15,10 @@ const kept = () => SecureStore.getItemAsync(key);
 const refusal = (status: number, code: string) => (error: unknown) => error instanceof Refused && error.status === status && error.code === code;
 
 async function againstTheServer() {
-  await call('POST', '/register/', { email, password });
+  await assert.rejects(register(email, 'short'), (error: unknown) =>
+    error instanceof Refused && error.code === 'validation_failed' && error.title !== '' && error.traceId !== ''
+    && error.errors.password?.length === 1);
+  assert.equal((await register(email, password)).email, email);
 
   await assert.rejects(logIn(email, 'not the right password'), refusal(401, 'invalid_credentials'));
   assert.equal((await logIn(email, password)).email, email);
@@ -30,6 +33,8 @@ async function againstTheServer() {
 
   const me = await call<components['schemas']['MeResponse']>('GET', '/me/');
   assert.equal(me.email, email);
+  assert.equal(me.session.userAgent, api.userAgent);
+  assert.equal(me.session.device, 'Example app on iPhone');
 
   assert.equal(await logOut(), true);
   assert.equal(await kept(), null);
@@ -74,7 +79,7 @@ async function run() {
   await againstOneThatFails();
 }
 
-run().then(() => console.log('The phone signs in, calls, renews its token and logs out.'), error => {
+run().then(() => console.log('The phone registers, signs in, calls, renews its token and logs out.'), error => {
   console.error(error);
   process.exitCode = 1;
 });
