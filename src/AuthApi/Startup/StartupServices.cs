@@ -12,6 +12,7 @@ public static class StartupServices
     {
         services.AddServiceManager();
         services.AddServerLimits();
+        services.AddConnectionDrain();
         services.AddConsoleFormat();
         return services;
     }

@@ -97,6 +97,16 @@ internal sealed class RawConnection : IDisposable
         }
     }
 
+    /// <summary>Waits for bytes from the server, and drops them.</summary>
+    /// <returns>Whether there were some; else the server closed the connection.</returns>
+    public async Task<bool> ReadAnyAsync()
+    {
+        using var timeout = new CancellationTokenSource(Patience);
+        var any = await FillAsync(timeout.Token);
+        _start = _end;
+        return any;
+    }
+
     public void Dispose() => _socket.Dispose();
 
     private async Task<RawResponse?> ReadResponseAsync(string method, CancellationToken cancellationToken)

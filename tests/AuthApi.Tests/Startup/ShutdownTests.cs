@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
@@ -103,6 +104,65 @@ internal sealed class ShutdownTests
         await program.SignalAsync("HUP");
 
         var (exitCode, output) = await program.Ended;
+        Assert.That(exitCode, Is.Zero);
+        Assert.That(output[^1].Trim(), Is.EqualTo("The store is closed: every write that was accepted is durable."));
+    }
+
+    [TestCase("GET /me/ HTTP/1.1\r\nHost: localhost\r\nUser-Ag")]
+    [TestCase("POST /login/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{")]
+    [TestCase("POST /login/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n")]
+    public async Task A_half_sent_request_does_not_hold_the_shutdown(string half)
+    {
+        await ShouldEndSoonAsync("GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"u8.ToArray(), Encoding.Latin1.GetBytes(half));
+    }
+
+    [TestCase(false)]
+    [TestCase(true)]
+    public async Task A_half_sent_http2_request_does_not_hold_it(bool hasHeaders)
+    {
+        // Of HEADERS, without END_HEADERS or without END_STREAM: :method POST, :scheme http, :path /.
+        byte[] frame = [0, 0, 3, 1, (byte)(hasHeaders ? 4 : 0), 0, 0, 0, 1, 0x83, 0x86, 0x84];
+
+        await ShouldEndSoonAsync([.. "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8, 0, 0, 0, 4, 0, 0, 0, 0, 0], frame, "--Kestrel:EndpointDefaults:Protocols=Http2");
+    }
+
+    [Test]
+    public async Task The_store_closes_after_the_time_of_the_server()
+    {
+        using var folder = new TemporaryFolder();
+        await using var program = await RunningProgram.StartAsync(folder.Path, "--ShutdownTimeoutSeconds=0");
+        using (var browser = program.NewBrowser())
+        {
+            await browser.RegisterAsync();
+            await browser.LogInAsync();
+            await browser.MeAsync();
+        }
+
+        using var half = await RawConnection.OpenAsync(program.Address);
+        await half.SendAsync("GET /me/ HTTP/1.1\r\nHost: ");
+        await program.TerminateAsync();
+
+        var (exitCode, output) = await program.Ended;
+        Assert.That(exitCode, Is.Zero);
+        Assert.That(output[^1].Trim(), Is.EqualTo("The store is closed: every write that was accepted is durable."));
+        Assert.That(new FileInfo(Path.Combine(folder.Path, "data", "auth.db-wal")).Length, Is.Zero, "the log is copied into the database");
+    }
+
+    // Long before the thirty seconds of a shutdown.
+    private static async Task ShouldEndSoonAsync(byte[] begin, byte[] half, params string[] arguments)
+    {
+        using var folder = new TemporaryFolder();
+        await using var program = await RunningProgram.StartAsync(folder.Path, [.. arguments, "--Kestrel:Limits:RequestHeadersTimeout=00:05:00"]);
+        using var connection = await RawConnection.OpenAsync(program.Address);
+        await connection.SendAsync(begin);
+        Assert.That(await connection.ReadAnyAsync(), Is.True, "it is served");
+        await connection.SendAsync(half);
+        var began = Stopwatch.GetTimestamp();
+
+        await program.TerminateAsync();
+
+        var (exitCode, output) = await program.Ended;
+        Assert.That(Stopwatch.GetElapsedTime(began), Is.LessThan(TimeSpan.FromSeconds(20)));
         Assert.That(exitCode, Is.Zero);
         Assert.That(output[^1].Trim(), Is.EqualTo("The store is closed: every write that was accepted is durable."));
     }
