@@ -9,12 +9,12 @@ using AuthApi.Startup;
 using AuthApi.Storage;
 using AuthApi.Telemetry;
 
-// The same words and numbers on every machine, whatever its language.
+// Numbers, times and messages are the same whatever the language of the machine.
 CultureInfo.DefaultThreadCurrentCulture = CultureInfo.DefaultThreadCurrentUICulture = CultureInfo.InvariantCulture;
 
 return await StartupErrors.RunAsync(args, async () =>
 {
-    // The settings lie beside the program, wherever it is started from.
+    // appsettings.json lies beside the program, which may be started from anywhere.
     var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
 
     builder.Services
@@ -38,7 +38,9 @@ return await StartupErrors.RunAsync(args, async () =>
     app.UseAllowedOrigins();
     app.UseMessageFraming();
     app.UseHeaderLimit();
-    app.UseHealth();
+
+    // Probes are answered here, before the rules for clients.
+    app.UseRouting();
     app.UseMetrics();
     app.UseRequestLimit();
     app.UseAllowedHosts();
@@ -50,6 +52,7 @@ return await StartupErrors.RunAsync(args, async () =>
     app.UseOpenApi();
     app.UseAuthorization();
     app.MapControllers();
+    app.MapHealth();
 
     app.ValidateConfiguration();
     await app.PrepareStorageAsync();

@@ -78,7 +78,8 @@ internal static class TelemetrySetup
     private static bool IsMetrics(PathString path) => path.Equals(Path, StringComparison.Ordinal) || path.Equals($"{Path}/", StringComparison.Ordinal);
 
     // Not as /%6Detrics, which would pass the rule of a proxy for /metrics.
-    private static bool IsSentAsItIs(HttpContext context) => context.Features.Get<IHttpRequestFeature>()?.RawTarget.Contains('%', StringComparison.Ordinal) == false;
+    public static bool IsSentAsItIs(HttpContext context) =>
+        context.Features.Get<IHttpRequestFeature>()?.RawTarget.Split('?')[0].Contains('%', StringComparison.Ordinal) == false;
 
     // They ask every few seconds, and would bury what users do.
     public static bool IsOfOperators(PathString path) => path.StartsWithSegments("/health", StringComparison.OrdinalIgnoreCase) || IsMetrics(path);

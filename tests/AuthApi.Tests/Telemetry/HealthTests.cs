@@ -57,6 +57,36 @@ internal sealed class HealthTests
         await other.ShouldBeProblemAsync(HttpStatusCode.BadRequest, "host_not_allowed");
     }
 
+    [TestCase("/health/live/", HttpStatusCode.OK)]
+    [TestCase("/health/ready/?a=%20", HttpStatusCode.OK)]
+    [TestCase("/HEALTH/live", HttpStatusCode.NotFound)]
+    [TestCase("/health/Ready", HttpStatusCode.NotFound)]
+    [TestCase("/%68ealth/live", HttpStatusCode.NotFound)]
+    [TestCase("/health/", HttpStatusCode.NotFound)]
+    public async Task A_probe_has_one_path(string path, HttpStatusCode status)
+    {
+        await using var application = new AuthApiApplication(kestrel: true);
+        using var browser = application.NewBrowser();
+        var address = new Uri(application.ClientOptions.BaseAddress.ToString().Replace("localhost", "127.0.0.1", StringComparison.Ordinal));
+        using var connection = await RawConnection.OpenAsync(address);
+
+        await connection.SendAsync($"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+
+        Assert.That((await connection.ReadAsync())!.Status, Is.EqualTo((int)status));
+    }
+
+    [Test]
+    public async Task HEAD_is_answered_without_a_body()
+    {
+        await using var application = new AuthApiApplication(kestrel: true);
+        using var browser = application.NewBrowser();
+
+        using var response = await browser.SendAsync(HttpMethod.Head, "/health/ready");
+
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(await response.Content.ReadAsStringAsync(), Is.Empty);
+    }
+
     [Test]
     public async Task AnythingElseThereIsAProblem()
     {
