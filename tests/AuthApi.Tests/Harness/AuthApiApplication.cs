@@ -111,6 +111,9 @@ internal sealed class AuthApiApplication : WebApplicationFactory<Program>
         }
 
         builder.UseEnvironment(_environment);
+
+        // No test changes appsettings.json, and each application would watch it.
+        builder.UseSetting("hostBuilder:reloadConfigOnChange", "false");
         builder.UseSetting("ConnectionStrings:Auth", $"Data Source={DatabaseFile}");
 
         // All clients of a test come from one address; the tests of the limits switch them on.

@@ -19,6 +19,9 @@ internal static class ProgramInProcess
             "--environment=Development",
             $"--ConnectionStrings:Auth=Data Source={Path.Combine(folder, "data", "auth.db")}",
             "--urls=http://127.0.0.1:0",
+
+            // Who fails early leaves its watchers of files behind, of which a Linux user may have 128.
+            "--hostBuilder:reloadConfigOnChange=false",
             .. arguments,
         ];
         var capture = new CapturedConsole();
