@@ -44,9 +44,11 @@ internal static class ApiDocument
         ### Errors
 
         Every error is `application/problem+json` (RFC 9457) with a `code` to switch on, and each call lists its own. Any call can also answer
-        400 `https_required` over plain HTTP (outside Development), and 400 `host_not_allowed` under a host name that is not served.
-        Times are RFC 3339 in UTC, as `2026-03-01T12:00:00.000Z`. Fields that are not known are ignored, and answers may get more fields: ignore
-        those you do not know.
+        400 `https_required` over plain HTTP (outside Development), 400 `host_not_allowed` under a host name that is not served, 400 `bad_request`,
+        405 `method_not_allowed`, 431 `headers_too_large` and 503 `service_unavailable`.
+
+        Times are RFC 3339 in UTC, as `2026-03-01T12:00:00.000Z`. In a request, `null` for an optional field is as if it were left out, enum
+        values are read in any case, and unknown fields are ignored. Answers may get more fields: ignore those you do not know.
         """;
 
     public static void AddApiDocument(this IServiceCollection services) =>

@@ -52,7 +52,8 @@ internal sealed class CommonAnswersFilter : IOperationFilter
 
         Add(ApiProblem.TooManyRequests, "too many requests from this user or this address. Try again after `Retry-After` seconds.");
         Add(ApiProblem.InternalError, "the server failed. Nothing was reported as done.");
-        Add(ApiProblem.StoreUnavailable, "the store is out of reach. Try again after `Retry-After` seconds.");
+        Add(ApiProblem.StoreUnavailable, "the store is out of reach.");
+        Add(ApiProblem.ServerBusy, "too many requests are under way. Try again after `Retry-After` seconds.");
 
         operation.Responses ??= [];
         foreach (var (status, description) in answers)

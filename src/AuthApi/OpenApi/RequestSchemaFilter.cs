@@ -8,8 +8,8 @@ using Swashbuckle.AspNetCore.SwaggerGen;
 namespace AuthApi.OpenApi;
 
 /// <summary>
-/// Marks the required properties of a request's body, which Swashbuckle takes to be all that cannot be null, and the enums that can be null;
-/// makes an example from those of the properties: without it, Swagger UI fills every other property with "string", and such a request is rejected.
+/// Marks the required properties of a request's body, which Swashbuckle takes to be all that cannot be null, and makes an
+/// example from those of the properties: without it, Swagger UI fills every other property with "string", and such a request is rejected.
 /// </summary>
 internal sealed class RequestSchemaFilter : ISchemaFilter
 {
@@ -27,7 +27,6 @@ internal sealed class RequestSchemaFilter : ISchemaFilter
             .ToHashSet(StringComparer.Ordinal);
 
         var example = new JsonObject();
-        var nullable = new List<string>();
         foreach (var (name, property) in target.Properties)
         {
             if (property.Examples is [var value, ..])
@@ -38,18 +37,7 @@ internal sealed class RequestSchemaFilter : ISchemaFilter
             {
                 // It is a reference in the document, which has no place for an example: the value that holds when it is left out.
                 example[name] = JsonNamingPolicy.CamelCase.ConvertName(choice.GetValue(Activator.CreateInstance(context.Type))!.ToString()!);
-                if (Nullable.GetUnderlyingType(choice.PropertyType) is not null)
-                {
-                    nullable.Add(name);
-                }
             }
-        }
-
-        foreach (var name in nullable)
-        {
-            // A reference has no place for this either.
-            var reference = target.Properties[name];
-            target.Properties[name] = new OpenApiSchema { Type = JsonSchemaType.String | JsonSchemaType.Null, AllOf = [reference], Description = reference.Description };
         }
 
         target.Examples = [example];

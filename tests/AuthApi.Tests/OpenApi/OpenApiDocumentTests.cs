@@ -106,7 +106,7 @@ internal sealed class OpenApiDocumentTests
         Assert.That(inline, Is.Unique);
         Assert.That(
             document["components"]!["responses"]!.AsObject().Select(answer => answer.Key),
-            Is.SupersetOf(new[] { "CrossSiteRequest", "InternalError", "NotAuthenticatedOrAmbiguousSession", "StoreUnavailable", "TooManyRequests" }));
+            Is.SupersetOf(new[] { "CrossSiteRequest", "InternalError", "NotAuthenticatedOrAmbiguousSession", "StoreUnavailableOrServerBusy", "TooManyRequests" }));
     }
 
     [TestCase("GET", "/me/", null, null, 401, "not_authenticated")]
