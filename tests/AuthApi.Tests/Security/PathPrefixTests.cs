@@ -44,26 +44,19 @@ internal sealed class PathPrefixTests
     [TestCase("/auth", "/auth")]
     [TestCase("/auth/", "/auth")]
     [TestCase("/a/b-c_d.e~f", "/a/b-c_d.e~f")]
-    [TestCase("//evil.example", "/", Description = "would lead to another site")]
-    [TestCase("/\\evil.example", "/")]
-    [TestCase("/a/../b", "/")]
-    [TestCase("/a?b", "/")]
-    [TestCase("https://evil.example", "/")]
-    public async Task A_known_proxy_says_which_prefix_it_took_off(string forwarded, string server)
+    [TestCase("//evil.example", "", Description = "would lead to another site")]
+    [TestCase("/\\evil.example", "")]
+    [TestCase("/a/../b", "")]
+    [TestCase("/a?b", "")]
+    [TestCase("https://evil.example", "")]
+    public async Task A_known_proxy_says_which_prefix_it_took_off(string forwarded, string prefix)
     {
         await using var application = new AuthApiApplication(settings: new() { ["ForwardedHeaders:KnownProxies"] = "127.0.0.1" }, kestrel: true);
         using var browser = application.NewBrowser();
 
-        using var document = await browser.SendAsync(
-            HttpMethod.Get, "/swagger/v1/swagger.json", change: request => request.Headers.TryAddWithoutValidation("X-Forwarded-Prefix", forwarded));
-        using var start = await browser.SendAsync(HttpMethod.Get, "/", change: request =>
-        {
-            request.Headers.TryAddWithoutValidation("X-Forwarded-Prefix", forwarded);
-            request.Headers.Add("Accept", "text/html");
-        });
+        using var start = await GetStartPageAsync(browser, "/", forwarded);
 
-        Assert.That((await document.JsonAsync())["servers"]![0]!["url"]!.GetValue<string>(), Is.EqualTo(server));
-        Assert.That(start.Headers.Location?.OriginalString, Is.EqualTo(server == "/" ? "swagger/" : $"{server}/swagger/"));
+        Assert.That(start.Headers.Location?.OriginalString, Is.EqualTo(prefix.Length == 0 ? "swagger/" : $"{prefix}/swagger/"));
     }
 
     [Test]
@@ -72,26 +65,32 @@ internal sealed class PathPrefixTests
         await using var application = new AuthApiApplication(settings: new() { ["ForwardedHeaders:KnownProxies"] = "192.0.2.1" }, kestrel: true);
         using var browser = application.NewBrowser();
 
-        using var document = await browser.SendAsync(
-            HttpMethod.Get, "/swagger/v1/swagger.json", change: request => request.Headers.Add("X-Forwarded-Prefix", "/auth"));
+        using var start = await GetStartPageAsync(browser, "/", "/auth");
 
-        Assert.That((await document.JsonAsync())["servers"]![0]!["url"]!.GetValue<string>(), Is.EqualTo("/"));
+        Assert.That(start.Headers.Location?.OriginalString, Is.EqualTo("swagger/"));
     }
 
     [TestCase("/auth", "/auth/me/", "/auth", Description = "kept and forwarded")]
     [TestCase("/auth", "/me/", "/auth")]
     [TestCase("/other", "/me/", "/auth", Description = "what is configured counts")]
-    public async Task A_configured_prefix_is_not_doubled(string forwarded, string path, string server)
+    public async Task A_configured_prefix_is_not_doubled(string forwarded, string path, string prefix)
     {
         await using var application = new AuthApiApplication(
             settings: new() { ["ForwardedHeaders:KnownProxies"] = "127.0.0.1", ["PathBase"] = "/auth/" }, kestrel: true);
         using var browser = application.NewBrowser();
 
         using var me = await browser.SendAsync(HttpMethod.Get, path, change: request => request.Headers.Add("X-Forwarded-Prefix", forwarded));
-        using var document = await browser.SendAsync(
-            HttpMethod.Get, path.Replace("me/", "swagger/v1/swagger.json", StringComparison.Ordinal), change: request => request.Headers.Add("X-Forwarded-Prefix", forwarded));
+        using var start = await GetStartPageAsync(browser, path.Replace("me/", "", StringComparison.Ordinal), forwarded);
 
         await me.ShouldBeNotAuthenticatedAsync();
-        Assert.That((await document.JsonAsync())["servers"]![0]!["url"]!.GetValue<string>(), Is.EqualTo(server));
+        Assert.That(start.Headers.Location?.OriginalString, Is.EqualTo($"{prefix}/swagger/"));
     }
+
+    // It redirects to Swagger UI below the prefix; the document's own address is relative.
+    private static Task<HttpResponseMessage> GetStartPageAsync(Browser browser, string path, string forwarded) =>
+        browser.SendAsync(HttpMethod.Get, path, change: request =>
+        {
+            request.Headers.TryAddWithoutValidation("X-Forwarded-Prefix", forwarded);
+            request.Headers.Add("Accept", "text/html");
+        });
 }
