@@ -1,21 +1,25 @@
 using System.Diagnostics;
+using System.Diagnostics.Metrics;
 using AuthApi.Startup;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace AuthApi.Security;
 
 /// <summary>
-/// Logs what the server itself rejects before any middleware runs: its answer is empty, and nothing else says why. The server reports such
-/// requests to the diagnostic listener of ASP.NET Core.
+/// Logs what the server itself rejects before any middleware runs: requests, whose answer is empty, and connections beyond the limit. The server
+/// reports the former to the diagnostic listener of ASP.NET Core and counts the latter, where its log would have a line for each.
 /// </summary>
-internal sealed partial class ServerRejectionLog(DiagnosticListener diagnostics, TimeProvider time, ILogger<ServerRejectionLog> logger)
+internal sealed partial class ServerRejectionLog(DiagnosticListener diagnostics, IMeterFactory meters, TimeProvider time, ILogger<ServerRejectionLog> logger)
     : IHostedService, IObserver<KeyValuePair<string, object?>>, IDisposable
 {
+    private const string RejectedConnections = "kestrel.rejected_connections";
     private const string BadRequest = "Microsoft.AspNetCore.Server.Kestrel.BadRequest";
 
     // Of their own, or a port scanner's requests would hide the one line that an operator needs.
     private readonly LogThrottle _withoutLength = new(time);
     private readonly LogThrottle _others = new(time);
+    private readonly LogThrottle _connections = new(time);
+    private readonly MeterListener _listener = new();
 
     private IDisposable? _subscription;
 
@@ -23,6 +27,21 @@ internal sealed partial class ServerRejectionLog(DiagnosticListener diagnostics,
     {
         // Of this one event only: others are made for each request as soon as somebody wants them.
         _subscription = diagnostics.Subscribe(this, static name => name == BadRequest);
+        _listener.InstrumentPublished = (instrument, listener) =>
+        {
+            if (instrument.Name == RejectedConnections && instrument.Meter.Scope == meters)
+            {
+                listener.EnableMeasurementEvents(instrument);
+            }
+        };
+        _listener.SetMeasurementEventCallback<long>((_, _, _, _) =>
+        {
+            if (_connections.IsDue(out var suppressed))
+            {
+                Log.ConnectionRejected(logger, suppressed);
+            }
+        });
+        _listener.Start();
         return Task.CompletedTask;
     }
 
@@ -59,7 +78,11 @@ internal sealed partial class ServerRejectionLog(DiagnosticListener diagnostics,
     {
     }
 
-    public void Dispose() => _subscription?.Dispose();
+    public void Dispose()
+    {
+        _subscription?.Dispose();
+        _listener.Dispose();
+    }
 
     private static bool IsHttp10WithoutLength(IHttpRequestFeature? request) =>
         request is not null
@@ -70,6 +93,9 @@ internal sealed partial class ServerRejectionLog(DiagnosticListener diagnostics,
 
     private static partial class Log
     {
+        [LoggerMessage(3, LogLevel.Warning, "The server rejected a connection: as many are open as Kestrel:Limits:MaxConcurrentConnections allows. This is logged once a minute; {Suppressed} more since the last time.")]
+        public static partial void ConnectionRejected(ILogger logger, long suppressed);
+
         [LoggerMessage(1, LogLevel.Warning, "The server rejected an HTTP/1.0 POST or PUT without Content-Length from {IpAddress} with 400. A proxy that speaks HTTP/1.0, as nginx by default, needs 'proxy_http_version 1.1' (deploy/nginx.conf); a client can send 'Content-Length: 0'. Logged at most once a minute.")]
         public static partial void WithoutLength(ILogger logger, string? ipAddress);
 

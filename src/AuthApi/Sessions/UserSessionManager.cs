@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Claims;
 using AuthApi.Api;
 using AuthApi.Audit;
+using AuthApi.Startup;
 using AuthApi.Storage;
 using Microsoft.Extensions.Options;
 
@@ -22,6 +23,8 @@ public sealed partial class UserSessionManager(
     CleanupClock cleanupClock,
     ILogger<UserSessionManager> logger)
 {
+    private readonly LogThrottle _expiriesNotWritten = new(time);
+
     /// <summary>The live session with this token, its last use noted; <see langword="null"/> when there is none.</summary>
     public ValueTask<CachedSession?> FindAsync(TokenHash tokenHash)
     {
@@ -265,7 +268,10 @@ public sealed partial class UserSessionManager(
         }
         catch (Exception exception)
         {
-            Log.ExpiryNotWritten(logger, session.Id, now, exception);
+            if (_expiriesNotWritten.IsDue(out var suppressed))
+            {
+                Log.ExpiryNotWritten(logger, session.Id, now, suppressed, exception);
+            }
         }
     }
 
@@ -300,7 +306,7 @@ public sealed partial class UserSessionManager(
 
     private static partial class Log
     {
-        [LoggerMessage(201, LogLevel.Warning, "Session {SessionId} was found expired at {Now}, and that could not be written down.")]
-        public static partial void ExpiryNotWritten(ILogger logger, Guid sessionId, DateTimeOffset now, Exception exception);
+        [LoggerMessage(201, LogLevel.Warning, "Session {SessionId} was found expired at {Now}, and that could not be persisted. This is logged once a minute; {Suppressed} more since the last time.")]
+        public static partial void ExpiryNotWritten(ILogger logger, Guid sessionId, DateTimeOffset now, long suppressed, Exception exception);
     }
 }

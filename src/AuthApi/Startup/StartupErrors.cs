@@ -65,7 +65,9 @@ public static class StartupErrors
     /// <summary>Reads every option now, so that a wrong one stops the start before anything is touched.</summary>
     public static void ValidateConfiguration(this WebApplication app)
     {
-        KnownKeys.Check(app.Services.GetServices<KnownKeys>(), app.Configuration);
+        var known = app.Services.GetServices<KnownKeys>().ToList();
+        MistypedSections.Check(known, app.Configuration);
+        KnownKeys.Check(known, app.Configuration);
         app.Services.GetRequiredService<IStartupValidator>().Validate();
     }
 

@@ -23,6 +23,8 @@ public sealed partial class SqliteDatabase(SqliteConnectionStringBuilder connect
         "20261129095721_RemoveJournals",
     ];
 
+    internal const string DefaultConnectionString = "Data Source=data/auth.db";
+
     private const string Key = "ConnectionStrings:Auth";
 
     private FileStream? _served;

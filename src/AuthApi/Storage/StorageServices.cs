@@ -14,7 +14,7 @@ public static class StorageServices
         services.AddValidatedOptions<DatabaseOptions>(DatabaseOptions.Section);
 
         services.AddSingleton(provider => SqliteDatabase.FromConnectionString(
-            provider.GetRequiredService<IConfiguration>().GetConnectionString("Auth"), provider.GetRequiredService<ILogger<SqliteDatabase>>()));
+            provider.GetRequiredService<IConfiguration>().GetConnectionString("Auth") ?? SqliteDatabase.DefaultConnectionString, provider.GetRequiredService<ILogger<SqliteDatabase>>()));
         services.AddSingleton<IInterceptor, SqliteConnectionPreparation>();
         services.AddSingleton<IInterceptor, WriteSlotInterceptor>();
 

@@ -64,6 +64,20 @@ internal sealed partial class RunningProgram : IAsyncDisposable
         return StartAsync(folder, new(StringComparer.Ordinal) { ["HOME"] = folder }, ["--ConnectionStrings:Auth=Data Source=data/auth.db"], sample);
     }
 
+    /// <summary>Starts the program where it may open no more than so many files and connections.</summary>
+    public static Task<RunningProgram> StartWithHandlesAsync(int handles, string folder, params string[] arguments) =>
+        StartAsync(folder, [], arguments, Built, handles: handles);
+
+    /// <summary>The time for which the process has used a processor so far.</summary>
+    public TimeSpan ProcessorTime
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.TotalProcessorTime;
+        }
+    }
+
     /// <summary>Starts the program with these environment variables too.</summary>
     public static Task<RunningProgram> StartAsync(string folder, Dictionary<string, string> environment, params string[] arguments) =>
         StartAsync(folder, environment, arguments, Built);
@@ -72,9 +86,9 @@ internal sealed partial class RunningProgram : IAsyncDisposable
     public static Task<RunningProgram> StartUnreadAsync(string folder, params string[] arguments) => StartAsync(folder, [], arguments, Built, isRead: false);
 
     private static async Task<RunningProgram> StartAsync(
-        string folder, Dictionary<string, string> environment, string[] arguments, string program, bool isRead = true)
+        string folder, Dictionary<string, string> environment, string[] arguments, string program, bool isRead = true, int? handles = null)
     {
-        var process = Launch(folder, [.. Usual, .. arguments], environment, program);
+        var process = Launch(folder, [.. Usual, .. arguments], environment, program, handles);
         var output = new List<string>();
         var address = await ReadToAsync(process, output, Listening()) is { } line
             ? new Uri(Listening().Match(line).Groups[1].Value)
@@ -184,9 +198,15 @@ internal sealed partial class RunningProgram : IAsyncDisposable
         return null;
     }
 
-    private static Process Launch(string folder, string[] arguments, Dictionary<string, string>? environment = null, string? program = null)
+    private static Process Launch(string folder, string[] arguments, Dictionary<string, string>? environment = null, string? program = null, int? handles = null)
     {
-        var start = new ProcessStartInfo("dotnet", [program ?? Built, .. arguments])
+        string[] command = ["dotnet", program ?? Built, .. arguments];
+        if (handles is { } limit)
+        {
+            command = ["bash", "-c", string.Create(CultureInfo.InvariantCulture, $"ulimit -n {limit}; exec \"$@\""), "bash", .. command];
+        }
+
+        var start = new ProcessStartInfo(command[0], command[1..])
         {
             WorkingDirectory = folder,
             RedirectStandardOutput = true,

@@ -67,6 +67,47 @@ internal sealed class ServerLimitsTests
         await ShouldServeAsync(program);
     }
 
+    [TestCase(4, 0, 6, Description = "SETTINGS with one entry")]
+    [TestCase(6, 0, 8, Description = "PING")]
+    [TestCase(3, 0, 4, Description = "RST_STREAM of a stream that never was")]
+    public async Task A_flood_of_http2_frames_is_not_a_flood_of_lines(byte type, byte flags, byte length)
+    {
+        await using var program = await RunningProgram.StartAsync(_folder.Path, "--Kestrel:EndpointDefaults:Protocols=Http2");
+        byte[] frame = [0, 0, length, type, flags, 0, 0, 0, (byte)(type == 3 ? 1 : 0), .. new byte[length]];
+        byte[] flood = [.. "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8, 0, 0, 0, 4, 0, 0, 0, 0, 0, .. Enumerable.Repeat(frame, 5_000).SelectMany(bytes => bytes)];
+        for (var i = 0; i < 20; i++)
+        {
+            using var connection = await RawConnection.OpenAsync(program.Address);
+            await connection.SendAsync(flood);
+        }
+
+        await program.TerminateAsync();
+
+        var (exitCode, output) = await program.Ended;
+        Assert.That(exitCode, Is.Zero);
+        Assert.That(output, Has.None.StartsWith("crit"));
+        Assert.That(output, Has.Count.LessThan(30));
+    }
+
+    [Test]
+    public async Task Rejected_connections_are_logged_once_a_minute()
+    {
+        await using var program = await RunningProgram.StartAsync(_folder.Path, "--Kestrel:Limits:MaxConcurrentConnections=2");
+        var connections = new List<RawConnection>();
+        for (var i = 0; i < 20; i++)
+        {
+            connections.Add(await RawConnection.OpenAsync(program.Address));
+        }
+
+        Assert.That(await connections[^1].ReadAnyAsync(), Is.False, "it is rejected");
+        connections.ForEach(connection => connection.Dispose());
+        await program.TerminateAsync();
+
+        var (_, output) = await program.Ended;
+        Assert.That(output.Count(line => line.StartsWith("warn", StringComparison.Ordinal)), Is.EqualTo(1), string.Join("\n", output));
+        Assert.That(output, Has.Some.Contains("Kestrel:Limits:MaxConcurrentConnections"));
+    }
+
     [Test]
     public async Task A_limit_in_the_configuration_wins()
     {

@@ -102,6 +102,30 @@ internal sealed class StartupErrorsTests
         Assert.That(error, Does.StartWith("AuthApi does not start: ").And.Contain("Sessions:IdleTimeout"));
     }
 
+    [TestCase("Session", "Sessions")]
+    [TestCase("Cor", "Cors")]
+    [TestCase("RateLimit", "RateLimiting")]
+    [TestCase("RateLimits", "RateLimiting")]
+    [TestCase("passwrods", "Passwords")]
+    [TestCase("ConnectionString", "ConnectionStrings")]
+    public async Task A_mistyped_section_stops_the_start(string section, string meant)
+    {
+        var (exitCode, _, error) = await ProgramInProcess.RunToEndAsync(_folder.Path, $"--{section}:Anything=1");
+
+        Assert.That(exitCode, Is.EqualTo(1), error);
+        Assert.That(error.TrimEnd(), Is.EqualTo($"AuthApi does not start: {section} is no section; {meant} is."));
+    }
+
+    [TestCase("--Data:Directory=x")]
+    [TestCase("--Session=plasma")]
+    [TestCase("--Serilog:MinimumLevel=Debug")]
+    public async Task A_section_of_another_program_does_not(string argument)
+    {
+        var (_, _, error) = await ProgramInProcess.RunToEndAsync(_folder.Path, argument, "--urls=nonsense");
+
+        Assert.That(error, Does.StartWith("AuthApi does not start: urls"));
+    }
+
     [TestCase("Metrics:Port", "--Metrics:Enabled=true", "--Metrics:Port=1")]
     [TestCase("OTEL_EXPORTER_OTLP_PROTOCOL", "--OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317", "--OTEL_EXPORTER_OTLP_PROTOCOL=smoke")]
     public async Task ASettingThatContradictsAnotherStopsTheStart(string key, params string[] arguments)
