@@ -21,8 +21,8 @@ internal static class ServerLimits
     // What one connection can hold at worst: its buffer, and headers, which are twice as large once they are strings.
     private const int BytesPerConnection = MaxBuffered + (2 * MaxHeaders);
 
-    // The files of the database, of the program and of the log.
-    private const int HandlesForFiles = 256;
+    // The files of the program, of which each assembly keeps one open (some 300 in all), of the database and of the log.
+    private const int HandlesForFiles = 512;
 
     /// <summary>The memory available to the process, in bytes: of its container, where that is limited.</summary>
     public static long Memory => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
