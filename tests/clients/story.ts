@@ -1,5 +1,5 @@
 // A typed client, made from the OpenAPI document alone, against the server: node built/story.js ADDRESS
-// That it compiles shows that the document says what can be sent and what comes; that it runs shows that it is so.
+// It compiles if the document has these requests and answers, and runs if the server has them too.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import createClient from 'openapi-fetch';

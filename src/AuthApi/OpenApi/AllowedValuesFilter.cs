@@ -6,7 +6,7 @@ using Swashbuckle.AspNetCore.SwaggerGen;
 
 namespace AuthApi.OpenApi;
 
-/// <summary>Lists in the document the values that a parameter may have.</summary>
+/// <summary>Lists the allowed values of a parameter in the document.</summary>
 internal sealed class AllowedValuesFilter : IParameterFilter
 {
     public void Apply(IOpenApiParameter parameter, ParameterFilterContext context)

@@ -5,7 +5,7 @@ using Microsoft.OpenApi;
 
 namespace AuthApi.OpenApi;
 
-/// <summary>The OpenAPI document: what is said of the API as a whole, and the filters that say the rest.</summary>
+/// <summary>The OpenAPI document: its general text, and the filters that add the rest.</summary>
 internal static class ApiDocument
 {
     /// <summary>The document's name, as in <c>/swagger/v1/swagger.json</c>.</summary>

@@ -68,7 +68,7 @@ internal sealed class CommonAnswersFilter : IOperationFilter
             };
         }
 
-        // One status may have several codes; what the action itself says comes first.
+        // A status may have several codes; the action's own come first.
         void Add(ApiProblem problem, string when)
         {
             var said = answers.GetValueOrDefault(problem.Status, "");

@@ -8,7 +8,7 @@ using Microsoft.OpenApi;
 
 namespace AuthApi.OpenApi;
 
-/// <summary>Shows what a problem looks like, from the table that the answers are made from.</summary>
+/// <summary>Examples of problems, from the same table as the answers.</summary>
 internal static partial class ProblemExamples
 {
     private const string TraceId = "00-c218a38e321435ec62cd821b72568ae4-1563825ee4191725-00";
@@ -17,10 +17,10 @@ internal static partial class ProblemExamples
         .Select(field => (ApiProblem)field.GetValue(null)!)
         .ToDictionary(problem => problem.Code, StringComparer.Ordinal);
 
-    /// <summary>The codes of a description, which has them as <c>`code`: when it comes</c>.</summary>
+    /// <summary>The codes of a description, which has them as <c>`code`: reason</c>.</summary>
     public static IEnumerable<string> CodesOf(string description) => Codes().Matches(description).Select(match => match.Groups[1].Value);
 
-    /// <summary>Adds an example for each code that the description names; a code that is not in the table is a mistake, and throws.</summary>
+    /// <summary>Adds an example for each code that the description names; throws where the table has no such code.</summary>
     public static void AddTo(OpenApiMediaType content, int status, string description, MethodInfo action)
     {
         var examples = CodesOf(description).ToDictionary(code => code, code => Example(Problems[code] with { Status = status }, action), StringComparer.Ordinal);
@@ -40,7 +40,7 @@ internal static partial class ProblemExamples
         return JsonSerializer.SerializeToNode(new ProblemResponse(problem.Title, problem.Status, problem.Code, TraceId, errors), JsonSerializerOptions.Web)!;
     }
 
-    // A parameter's own words, where it has a rule; for a body, what any required field says.
+    // The message of a parameter's rule, where it has one; for a body, the message of a required field.
     private static Dictionary<string, string[]> ErrorsOf(MethodInfo action)
     {
         var (field, error) = action.GetParameters()

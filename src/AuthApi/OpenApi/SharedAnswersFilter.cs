@@ -3,7 +3,7 @@ using Swashbuckle.AspNetCore.SwaggerGen;
 
 namespace AuthApi.OpenApi;
 
-/// <summary>Describes a problem that several calls answer once, under the name of its codes (<c>NotAuthenticated</c>), and has the calls refer to it.</summary>
+/// <summary>Describes once each problem that several calls answer, under the name of its codes (<c>NotAuthenticated</c>); the calls refer to it.</summary>
 internal sealed class SharedAnswersFilter : IDocumentFilter
 {
     public const string ProblemContent = "application/problem+json";

@@ -11,7 +11,7 @@ public sealed class SwaggerOptions
 {
     public const string Section = "Swagger";
 
-    /// <summary>Whether Swagger UI and the document are served; in Development they are unless this says no.</summary>
+    /// <summary>Whether Swagger UI and the document are served; the default is yes in Development and no elsewhere.</summary>
     public bool? Enabled { get; set; }
 }
 
@@ -20,7 +20,7 @@ internal static partial class SwaggerUi
     private const string Script = "authapi.js";
     private const string Style = "authapi.css";
 
-    /// <summary>Serves the OpenAPI document and Swagger UI where they are meant to be (ASVS 13.4.5).</summary>
+    /// <summary>Serves the OpenAPI document and Swagger UI where they are on (ASVS 13.4.5).</summary>
     public static WebApplication UseOpenApi(this WebApplication app)
     {
         app.Lifetime.ApplicationStarted.Register(() => LogAddress(app));
@@ -89,7 +89,7 @@ internal static partial class SwaggerUi
 
     public static bool IsEnabled(IConfiguration configuration, IHostEnvironment environment)
     {
-        // A value that is neither is reported when the options are validated.
+        // The validation of the options reports another value.
         var isSet = bool.TryParse(configuration[$"{SwaggerOptions.Section}:{nameof(SwaggerOptions.Enabled)}"], out var enabled);
         return isSet ? enabled : environment.IsDevelopment();
     }

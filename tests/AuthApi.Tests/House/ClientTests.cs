@@ -52,7 +52,7 @@ internal sealed partial class ClientTests
             Assert.That(
                 await File.ReadAllTextAsync(Path.Combine(Repository.Root, "docs", "postman", Path.GetFileName(file))),
                 Is.EqualTo(await File.ReadAllTextAsync(file)),
-                "Write it anew and commit it: npm run postman, in tests/clients");
+                "Write it again and commit it: npm run postman, in tests/clients");
         }
     }
 

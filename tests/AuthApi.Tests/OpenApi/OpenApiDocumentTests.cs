@@ -40,7 +40,7 @@ internal sealed class OpenApiDocumentTests
         Assert.That(
             File.Exists(kept) ? await File.ReadAllTextAsync(kept) : "",
             Is.EqualTo(served),
-            "docs/openapi.json is not what the server serves. Look at the difference, and if it is meant, write it anew: "
+            "docs/openapi.json is not what the server serves. Look at the difference, and if it is meant, write it again: "
             + "UPDATE_OPENAPI=1 dotnet test tests/AuthApi.Tests --filter TheKeptDocumentIsTheServedOne");
     }
 

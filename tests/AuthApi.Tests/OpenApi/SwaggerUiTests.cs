@@ -183,6 +183,21 @@ internal sealed class SwaggerUiTests
         Assert.That(_complaints.Single(), Does.StartWith($"{_origin}/auth/me/"));
     }
 
+    [Test]
+    public async Task The_page_works_below_a_prefix_nobody_names()
+    {
+        // A proxy that takes the prefix off and does not forward it.
+        await _person.RouteAsync("**/auth/**", route => route.ContinueAsync(new() { Url = route.Request.Url.Replace("/auth/", "/", StringComparison.Ordinal) }));
+
+        await OpenAsync("127.0.0.1", "/auth/swagger/");
+        await ExecuteAsync("register", 201);
+        await ExecuteAsync("login", 200);
+        await ExecuteAsync("logout", 200);
+
+        Assert.That(_curl, Does.Contain($"'{_origin}/auth/logout/"));
+        Assert.That(_complaints, Is.Empty);
+    }
+
     private async Task OpenAsync(string host, string path = "/swagger/")
     {
         _origin = $"http://{host}:{_program.Address.Port}";
