@@ -83,7 +83,7 @@ internal sealed class RequestFuzzer
         ("X-HTTP-Method-Override: DELETE\r\n", true), ("X-Content-Length: 5\r\n", true), ("Expect: 100-continue\r\n", true), ("Expect: nonsense\r\n", false), ("Content-Encoding: gzip\r\n", true), ("Upgrade: websocket\r\nConnection: Upgrade\r\n", true),
         ("If-None-Match: *\r\n", true), ("If-Modified-Since: nonsense\r\n", true), ("Range: bytes=0-1\r\n", true), ("Cookie: \r\n", true), ("Cookie: ;;=;;session;\r\n", true), ("Cookie: __Host-session=x; a=\"\r\n", true),
         ("traceparent: 00-00000000000000000000000000000000-0000000000000000-00\r\n", true), ("traceparent: nonsense\r\ntracestate: =,=\r\nbaggage: a=%00,\r\n", true), ("Request-Id: |" + new string('a', 2_000) + ".\r\n", true),
-        ("X-A: a\0b\r\n", false), ("X-A: \u00e9\u00ff\r\n", false), ("X-A\r\n", false), ("Host: b\r\n", false), (new string('X', 9_000) + ": 1\r\n", true), ("X-A: " + new string('x', 40_000) + "\r\n", true),
+        ("X-A: a\0b\r\n", false), ("X-A: \u00e9\u00ff\r\n", false), ("X-A\r\n", false), ("Host: b\r\n", false), (new string('X', 9_000) + ": 1\r\n", true), ("X-A: " + new string('x', 40_000) + "\r\n", false),
         (string.Concat(Enumerable.Range(0, 101).Select(i => $"X-{i}: 1\r\n")), false), (string.Concat(Enumerable.Repeat("Accept: a/b\r\n", 20)), true),
     ];
 
@@ -136,7 +136,7 @@ internal sealed class RequestFuzzer
             head.Append(text);
 
             // Two that are fine may be too many together.
-            isForTheProgram &= isFine && head.Length < 100_000;
+            isForTheProgram &= isFine && head.Length < 32_000;
         }
 
         var hasBody = operation.Body is not null ? !dice.OneIn(20) : dice.OneIn(6);
