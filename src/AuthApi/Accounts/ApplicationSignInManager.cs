@@ -23,42 +23,54 @@ public class ApplicationSignInManager(
     TimeProvider time)
     : SignInManager<ApplicationUser>(userManager, contextAccessor, claimsFactory, options, logger, schemes, confirmation)
 {
+    // Identity's own sign-in with a password makes properties itself and takes none.
+    private AuthenticationProperties? _properties;
+
     private ApplicationUserManager Users => (ApplicationUserManager)UserManager;
 
-    /// <summary>Signs in with a password and starts a session. A failure is counted, and may lock the account.</summary>
+    /// <summary>Signs in with a password and starts a session. A failure is recorded and counted, and may lock the account.</summary>
     /// <param name="user">The user; <see langword="null"/> if there is none with the given name.</param>
     /// <param name="password">The password to check.</param>
     /// <param name="properties">How to start the session; they return the session that was started.</param>
     public async Task<SignInResult> PasswordSignInAsync(ApplicationUser? user, string password, AuthenticationProperties properties)
     {
-        if (!await TryPasswordAsync(user, password, AuditEvent.SignInFailed))
+        _properties = properties;
+        var result = await MayTryAsync(user)
+            ? await PasswordSignInAsync(user!, password, properties.IsPersistent, lockoutOnFailure: false)
+            : SignInResult.NotAllowed;
+        if (result.Succeeded || result.RequiresTwoFactor)
         {
-            return SignInResult.Failed;
+            return result;
         }
 
-        if (await IsTwoFactorEnabledAsync(user!) && !await IsTwoFactorClientRememberedAsync(user!))
-        {
-            return SignInResult.TwoFactorRequired;
-        }
-
-        await SignInWithClaimsAsync(user!, properties, [new Claim("amr", "pwd")]);
-        return SignInResult.Success;
+        await RefuseAsync(result, user, password, AuditEvent.SignInFailed, sessionId: null);
+        return SignInResult.Failed;
     }
 
-    /// <summary>Whether the user may sign in and this is the password. A failure is recorded and counted, and may lock the account.</summary>
-    /// <param name="user">The user; <see langword="null"/> if there is none with the given name.</param>
+    /// <summary>Whether this is the password of the session's user, who may sign in. A failure is recorded and counted, and may lock the account.</summary>
+    /// <param name="user">The user; <see langword="null"/> if the account is gone.</param>
     /// <param name="password">The password to check.</param>
-    /// <param name="failure">The event to record on failure.</param>
-    /// <param name="sessionId">The session in which the password was given, if any.</param>
-    public async Task<bool> TryPasswordAsync(ApplicationUser? user, string password, AuditEvent failure, Guid? sessionId = null)
+    /// <param name="sessionId">The session in which the password was given.</param>
+    public async Task<bool> ReauthenticateAsync(ApplicationUser? user, string password, Guid sessionId)
     {
-        var isLockedOut = await Users.IsLockedOutAsync(user ?? ApplicationUserManager.Nobody);
-        var result = user is null || isLockedOut ? SignInResult.NotAllowed : await CheckPasswordSignInAsync(user, password, lockoutOnFailure: false);
-        if (result.Succeeded)
+        var result = await MayTryAsync(user) ? await CheckPasswordSignInAsync(user!, password, lockoutOnFailure: false) : SignInResult.NotAllowed;
+        if (!result.Succeeded)
         {
-            return true;
+            await RefuseAsync(result, user, password, AuditEvent.ReauthenticationFailed, sessionId);
         }
 
+        return result.Succeeded;
+    }
+
+    /// <inheritdoc/>
+    public override Task SignInWithClaimsAsync(ApplicationUser user, AuthenticationProperties? authenticationProperties, IEnumerable<Claim> additionalClaims) =>
+        base.SignInWithClaimsAsync(user, _properties ?? authenticationProperties, additionalClaims);
+
+    // The lock of a user who is not there is read too, in the time in which one would be found.
+    private async Task<bool> MayTryAsync(ApplicationUser? user) => !await Users.IsLockedOutAsync(user ?? ApplicationUserManager.Nobody) && user is not null;
+
+    private async Task RefuseAsync(SignInResult result, ApplicationUser? user, string password, AuditEvent failure, Guid? sessionId)
+    {
         // Where Identity refuses before it looks at the password, the same is done as if it had looked.
         if (result.IsNotAllowed || result.IsLockedOut)
         {
@@ -75,6 +87,5 @@ public class ApplicationSignInManager(
             IpAddress = client.IpAddress,
             UserAgent = client.UserAgent,
         });
-        return false;
     }
 }

@@ -1,7 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 using AuthApi.Api;
-using AuthApi.Audit;
 using AuthApi.Security;
 using AuthApi.Sessions;
 using Microsoft.AspNetCore.Authorization;
@@ -33,7 +32,7 @@ public sealed class ReauthenticationController(
     public async Task<ActionResult<ReauthenticateResponse>> Reauthenticate(ReauthenticateRequest request)
     {
         var user = await userManager.GetUserAsync(User);
-        if (!await signInManager.TryPasswordAsync(user, request.Password, AuditEvent.ReauthenticationFailed, HttpContext.GetSession().Session.Id))
+        if (!await signInManager.ReauthenticateAsync(user, request.Password, HttpContext.GetSession().Session.Id))
         {
             // Not a 401: a client that gets one throws its token away, and the session is alive.
             return new ProblemResult(ApiProblem.InvalidCredentials with { Status = StatusCodes.Status403Forbidden });

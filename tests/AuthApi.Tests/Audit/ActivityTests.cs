@@ -131,7 +131,7 @@ internal sealed class ActivityTests
         Assert.That(entries.Select(entry => entry.UserAgent), Has.Some.EqualTo("Mozilla [31m evil"));
         foreach (var secret in new[] { Browser.Password, "a guess", _browser.Token, "\u001b", "\r" })
         {
-            Assert.That(text, Does.Not.Contain(secret));
+            Assert.That(text.Contains(secret, StringComparison.Ordinal), Is.False, secret);
         }
     }
 
