@@ -124,6 +124,30 @@ internal sealed partial class RunningProgram : IAsyncDisposable
         }
     }
 
+    /// <summary>Starts the program and sends it a signal as soon as a file exists.</summary>
+    public static async Task<(int ExitCode, string Output, string Error)> RunAndSignalAsync(string folder, string signal, string file)
+    {
+        using var process = Launch(folder, Usual);
+        using var timeout = new CancellationTokenSource(Patience);
+        try
+        {
+            var (output, error) = (process.StandardOutput.ReadToEndAsync(timeout.Token), process.StandardError.ReadToEndAsync(timeout.Token));
+            while (!File.Exists(file))
+            {
+                timeout.Token.ThrowIfCancellationRequested();
+                await Task.Yield();
+            }
+
+            using var kill = Process.Start("kill", [$"-{signal}", process.Id.ToString(CultureInfo.InvariantCulture)]);
+            await process.WaitForExitAsync(timeout.Token);
+            return (process.ExitCode, await output, await error);
+        }
+        finally
+        {
+            process.Kill();
+        }
+    }
+
     public Browser NewBrowser(SessionTransport transport = SessionTransport.Cookie) =>
         new(new HttpClient(new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false }) { BaseAddress = Address }, transport);
 

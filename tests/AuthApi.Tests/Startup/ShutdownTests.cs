@@ -108,6 +108,21 @@ internal sealed class ShutdownTests
         Assert.That(output[^1].Trim(), Is.EqualTo("The store is closed: every write that was accepted is durable."));
     }
 
+    // On a busy machine the start may be over before the signal is sent.
+    [Test]
+    [Retry(3)]
+    public async Task SIGTERM_during_the_start_fails_it_in_order()
+    {
+        using var folder = new TemporaryFolder();
+
+        // It is there before the migrations run.
+        var (exitCode, output, error) = await RunningProgram.RunAndSignalAsync(folder.Path, "TERM", Path.Combine(folder.Path, "data", "auth.db.lock"));
+
+        Assert.That(exitCode, Is.EqualTo(1), output);
+        Assert.That(error.TrimEnd(), Is.EqualTo("AuthApi does not start: it was stopped before it had started."));
+        await using var again = await RunningProgram.StartAsync(folder.Path);
+    }
+
     [TestCase("GET /me/ HTTP/1.1\r\nHost: localhost\r\nUser-Ag")]
     [TestCase("POST /login/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{")]
     [TestCase("POST /login/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n")]
