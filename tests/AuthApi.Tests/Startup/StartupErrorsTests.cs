@@ -1,4 +1,10 @@
+using AuthApi.Startup;
 using AuthApi.Tests.Harness;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 
 namespace AuthApi.Tests.Startup;
 
@@ -100,6 +106,18 @@ internal sealed class StartupErrorsTests
         Assert.That(output, Is.Empty);
         Assert.That(error.TrimEnd().Split('\n'), Has.Length.EqualTo(1), error);
         Assert.That(error, Does.StartWith("AuthApi does not start: ").And.Contain("Sessions:IdleTimeout"));
+    }
+
+    [Test]
+    public async Task A_start_that_is_cancelled_exits_with_1()
+    {
+        Assert.That(await RunAsync(new Failing(start: new OperationCanceledException())), Is.EqualTo(1));
+    }
+
+    [Test]
+    public void A_later_FormatException_is_not_blamed_on_urls()
+    {
+        Assert.That(async () => await RunAsync(new Failing(stop: new FormatException())), Throws.InstanceOf<FormatException>());
     }
 
     [TestCase("Session", "Sessions")]
@@ -211,5 +229,24 @@ internal sealed class StartupErrorsTests
             Assert.That(exitCode, Is.EqualTo(1), error);
             Assert.That(error, Does.Contain("ConnectionStrings:Auth").And.Contain("One process at a time"));
         }
+    }
+
+    // A program of one service that ends as soon as it has started.
+    private static Task<int> RunAsync(IHostedService service) => StartupErrors.RunAsync([], () =>
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        builder.Services.AddSingleton(service);
+        var app = builder.Build();
+        app.Lifetime.ApplicationStarted.Register(app.Lifetime.StopApplication);
+        return Task.FromResult(app);
+    });
+
+    private sealed class Failing(Exception? start = null, Exception? stop = null) : IHostedService
+    {
+        public Task StartAsync(CancellationToken cancellationToken) => start is null ? Task.CompletedTask : Task.FromException(start);
+
+        public Task StopAsync(CancellationToken cancellationToken) => stop is null ? Task.CompletedTask : Task.FromException(stop);
     }
 }
