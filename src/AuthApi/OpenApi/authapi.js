@@ -31,9 +31,20 @@ addEventListener('DOMContentLoaded', () => {
   let pressed;
   addEventListener('click', ({ target }) => pressed = target.closest?.('.execute') ?? pressed, true);
   function showAnswer() {
-    const code = pressed?.closest('.opblock')?.querySelector('.live-responses-table .response-col_status');
-    if (code && code.getBoundingClientRect().bottom > innerHeight * 0.7) {
-      code.scrollIntoView({ block: 'center' });
+    const call = pressed?.closest('.opblock');
+    const look = () => {
+      const answer = call?.querySelector('.live-responses-table');
+      if (answer) {
+        observer.disconnect();
+        if (answer.getBoundingClientRect().top > innerHeight / 2) {
+          answer.scrollIntoView();
+        }
+      }
+    };
+    const observer = new MutationObserver(look);
+    if (call) {
+      observer.observe(call, { childList: true, subtree: true });
+      look();
     }
   }
 
@@ -51,7 +62,7 @@ addEventListener('DOMContentLoaded', () => {
     },
     responseInterceptor: response => {
       follow(response);
-      setTimeout(showAnswer, 100); // once the page shows it
+      showAnswer();
       return response;
     },
   }), bundle);
