@@ -76,7 +76,7 @@ internal static class ApiDocument
                 Type = SecuritySchemeType.ApiKey,
                 In = ParameterLocation.Cookie,
                 Name = "__Host-session",
-                Description = "The cookie that `POST /login/` sets. A browser keeps and sends it by itself: there is nothing to fill in here. Over plain HTTP, in Development only, its name is `session`.",
+                Description = "The cookie that `POST /login/` sets. A browser keeps and sends it by itself: there is nothing to fill in here. Over plain HTTP, in Development only, its name is `session`. `Sessions:CookieName` sets another name.",
             });
             options.IncludeXmlComments(Assembly.GetExecutingAssembly(), includeControllerXmlComments: true);
             options.SupportNonNullableReferenceTypes();
