@@ -34,7 +34,7 @@ internal sealed class AccountControllerTests
     }
 
     [Test]
-    public async Task LogoutNamesTheUserWhoseSessionItIs()
+    public async Task Logout_names_the_user_of_the_session()
     {
         var answer = await _controller.Logout(scope: null);
 
@@ -43,7 +43,7 @@ internal sealed class AccountControllerTests
     }
 
     [Test]
-    public async Task LogoutReadsWhoIsLeavingBeforeSigningOut()
+    public async Task Logout_reads_the_user_before_signing_out()
     {
         _signIn.Setup(manager => manager.SignOutAsync())
             .Callback(() => _controller.HttpContext.User = new ClaimsPrincipal(new ClaimsIdentity()))
@@ -55,7 +55,7 @@ internal sealed class AccountControllerTests
     }
 
     [Test]
-    public void LogoutDoesNotReportSuccessWhenTheStoreFails()
+    public void Logout_reports_no_success_when_the_store_fails()
     {
         _signIn.Setup(manager => manager.SignOutAsync()).ThrowsAsync(new StoreUnavailableException("The disk is gone."));
 

@@ -33,7 +33,7 @@ internal sealed class LoginTests
     }
 
     [Test]
-    public async Task LoginAnswersWhoAndWhichSession()
+    public async Task Login_answers_the_user_and_the_session()
     {
         using var response = await _browser.PostAsync("/login/", new { email = "ada@example.com", password = Browser.Password });
 
@@ -52,7 +52,7 @@ internal sealed class LoginTests
     }
 
     [Test]
-    public async Task TheCookieIsExact()
+    public async Task The_cookie_has_exactly_these_attributes()
     {
         using var response = await _browser.PostAsync("/login/", new { email = "ada@example.com", password = Browser.Password });
 
@@ -61,7 +61,7 @@ internal sealed class LoginTests
     }
 
     [Test]
-    public async Task ACookieThatIsToBeRememberedOutlivesTheBrowser()
+    public async Task A_remembered_cookie_outlives_the_browser()
     {
         using var response = await _browser.PostAsync(
             "/login/", new { email = "ada@example.com", password = Browser.Password, rememberMe = true });
@@ -71,7 +71,7 @@ internal sealed class LoginTests
     }
 
     [Test]
-    public async Task TheUserNameWillDoForTheAddress()
+    public async Task The_user_name_logs_in_as_the_address_does()
     {
         using var response = await _browser.PostAsync("/login/", new { userName = "Ada", password = Browser.Password });
 
@@ -79,7 +79,7 @@ internal sealed class LoginTests
     }
 
     [Test]
-    public async Task AWrongPasswordAnUnknownUserAndALockedAccountAreAnsweredAlike()
+    public async Task All_refused_logins_get_the_same_answer()
     {
         await using var application = new AuthApiApplication(RefusedLogins.Configure, kestrel: true);
         using var browser = application.NewBrowser();
@@ -100,7 +100,7 @@ internal sealed class LoginTests
     }
 
     [Test]
-    public async Task WhoeverCannotLogInCostsOneHash()
+    public async Task Every_refused_login_costs_one_hash()
     {
         var hashes = new CountedHasher();
         await using var application = new AuthApiApplication(services =>
@@ -171,7 +171,7 @@ internal sealed class LoginTests
     }
 
     [Test]
-    public async Task TheOwnerOfALockedAccountStaysLoggedInAndCanLogOut()
+    public async Task The_owner_of_a_locked_account_stays_in_and_can_log_out()
     {
         await _browser.LogInAsync();
         using var stranger = _application.NewBrowser();
@@ -186,7 +186,7 @@ internal sealed class LoginTests
     }
 
     [Test]
-    public async Task RightPasswordsAtTheSameTimeAsAWrongOneAreAllRight()
+    public async Task Right_passwords_beside_a_wrong_one_are_all_accepted()
     {
         using var wrong = await _browser.PostAsync("/login/", new { email = "ada@example.com", password = "wrong" });
 
@@ -198,7 +198,7 @@ internal sealed class LoginTests
     }
 
     [Test]
-    public async Task OfManyGuessesAtOnceNoMoreThanTheLockAllowsAreHeard()
+    public async Task Concurrent_guesses_do_not_exceed_the_lockout()
     {
         var guesses = await Task.WhenAll(Enumerable.Range(0, 40).Select(_ => _application.NewBrowser().PostAsync(
             "/login/", new { email = "ada@example.com", password = "wrong" })));
@@ -221,7 +221,7 @@ internal sealed class LoginTests
     [TestCase("Gro\u0308ße: 12 Ellen Tuch ", true, Description = "another normal form")]
     [TestCase("Größe:\u00a012\u2009Ellen\u3000Tuch\u00a0", true, Description = "other spaces")]
     [TestCase("Größe:\u200b 12 Ellen Tuch ", false, Description = "a character that is not seen, and no space")]
-    public async Task OnlyTheExactPasswordIsRight(string password, bool isRight)
+    public async Task Only_the_exact_password_is_right(string password, bool isRight)
     {
         await _browser.RegisterAsync("grace@example.com", "Größe: 12 Ellen Tuch ");
 
@@ -319,7 +319,7 @@ internal sealed class LoginTests
     }
 
     [Test]
-    public async Task LoginOverALiveSessionEndsThatSession()
+    public async Task Login_over_a_live_session_ends_that_session()
     {
         await _browser.LogInAsync();
         using var before = _browser.Copy();
@@ -334,7 +334,7 @@ internal sealed class LoginTests
     }
 
     [Test]
-    public async Task LoginAsAnotherUserEndsTheFirstUsersSession()
+    public async Task Login_as_another_user_ends_the_first_users_session()
     {
         await _browser.RegisterAsync("bob@example.com");
         await _browser.LogInAsync("ada@example.com");
@@ -348,7 +348,7 @@ internal sealed class LoginTests
     }
 
     [Test]
-    public async Task AFailedLoginLeavesTheSessionItCameWith()
+    public async Task A_failed_login_leaves_the_callers_session()
     {
         await _browser.LogInAsync();
 
@@ -359,7 +359,7 @@ internal sealed class LoginTests
     }
 
     [Test]
-    public async Task ATokenThatAnAttackerPlantedIsNotAdopted()
+    public async Task A_planted_token_is_not_adopted()
     {
         var planted = AuthApi.Sessions.SessionToken.Create().Reveal();
         _browser.Cookies["__Host-session"] = planted;
@@ -373,7 +373,7 @@ internal sealed class LoginTests
     }
 
     [Test]
-    public async Task LoginNeedsAPasswordAndEitherAnAddressOrAName()
+    public async Task Login_needs_a_password_and_an_address_or_a_name()
     {
         using var neither = await _browser.PostAsync("/login/", new { password = "x" });
         using var both = await _browser.PostAsync("/login/", new { email = "ada@example.com", userName = "ada", password = "x" });

@@ -29,7 +29,7 @@ internal sealed class LoginTimingTests
     // What else a login does takes the same time whatever the hash, and is measured where a hash takes next to none, in milliseconds.
     [TestCase(19_456, 2, 50, 0.15, double.PositiveInfinity)]
     [TestCase(8, 1, 200, double.PositiveInfinity, 0.5)]
-    public async Task AStopwatchDoesNotTellWhyALoginWasRefused(int memoryKiB, int passes, int rounds, double mostShare, double mostMilliseconds)
+    public async Task The_time_of_a_refused_login_does_not_show_the_reason(int memoryKiB, int passes, int rounds, double mostShare, double mostMilliseconds)
     {
         await using var application = new AuthApiApplication(services =>
         {

@@ -34,7 +34,7 @@ internal sealed class LogoutTests(SessionTransport transport)
     }
 
     [Test]
-    public async Task LogoutAnswersAsTheContractSays()
+    public async Task Logout_answers_as_the_contract_says()
     {
         using var response = await _browser.LogOutAsync();
 
@@ -52,7 +52,7 @@ internal sealed class LogoutTests(SessionTransport transport)
     }
 
     [Test]
-    public async Task LogoutEndsTheSessionSoTheOldCookieIsRefusedOnEveryProtectedPath()
+    public async Task Logout_ends_the_session_so_every_path_refuses_its_token()
     {
         using var thief = _browser.Copy();
         var protectedCalls = _application.Services.GetRequiredService<IApiDescriptionGroupCollectionProvider>().ApiDescriptionGroups.Items
@@ -89,7 +89,7 @@ internal sealed class LogoutTests(SessionTransport transport)
     }
 
     [Test]
-    public async Task TheRowIsGoneAndTheEndIsWrittenBeforeTheAnswer()
+    public async Task The_row_is_deleted_and_the_event_written_before_the_answer()
     {
         using var response = await _browser.LogOutAsync();
 
@@ -98,7 +98,7 @@ internal sealed class LogoutTests(SessionTransport transport)
     }
 
     [Test]
-    public async Task ASecondLogoutIsNotAuthenticated()
+    public async Task A_second_logout_is_not_authenticated()
     {
         using var copy = _browser.Copy();
         using var first = await _browser.LogOutAsync();
@@ -114,7 +114,7 @@ internal sealed class LogoutTests(SessionTransport transport)
     }
 
     [Test]
-    public async Task AnotherDeviceAndAnotherUserAreUnaffected()
+    public async Task Another_device_and_another_user_are_unaffected()
     {
         using var phone = _application.NewBrowser(transport: transport);
         await phone.LogInAsync("ada@example.com");
@@ -127,7 +127,7 @@ internal sealed class LogoutTests(SessionTransport transport)
     }
 
     [Test]
-    public async Task ACallerCannotChooseWhomToLogOut()
+    public async Task A_caller_cannot_choose_whom_to_log_out()
     {
         using var bob = _application.NewBrowser(transport: transport);
         var bobId = await bob.RegisterAsync("bob@example.com");
@@ -148,7 +148,7 @@ internal sealed class LogoutTests(SessionTransport transport)
     [TestCase("no boundary", "multipart/form-data")]
     [TestCase("<logout/>", "application/xml")]
     [TestCase("\0\uFFFD", "text/plain")]
-    public async Task WhateverBodyComesIsIgnored(string? body, string? contentType)
+    public async Task Any_body_is_ignored(string? body, string? contentType)
     {
         using var copy = _browser.Copy();
 
@@ -159,7 +159,7 @@ internal sealed class LogoutTests(SessionTransport transport)
     }
 
     [Test]
-    public async Task TheAddressWorksWithAndWithoutItsSlash([Values("/logout/", "/logout", "/LOGOUT/")] string path)
+    public async Task The_path_works_with_and_without_its_slash([Values("/logout/", "/logout", "/LOGOUT/")] string path)
     {
         using var copy = _browser.Copy();
 
@@ -170,7 +170,7 @@ internal sealed class LogoutTests(SessionTransport transport)
     }
 
     [Test]
-    public async Task AnyOtherMethodIsNotAllowedAndChangesNothing([Values("GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS")] string method)
+    public async Task Any_other_method_is_not_allowed_and_changes_nothing([Values("GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS")] string method)
     {
         using var response = await _browser.SendAsync(new HttpMethod(method), "/logout/");
 
@@ -188,7 +188,7 @@ internal sealed class LogoutTests(SessionTransport transport)
     [TestCase("scope=0", false)]
     [TestCase("scope=current&scope=all", false)]
     [TestCase("scope=others&scope=others", false)]
-    public async Task AScopeThatIsUnknownIsRefusedAndChangesNothing(string query, bool known)
+    public async Task An_unknown_scope_is_refused_and_changes_nothing(string query, bool known)
     {
         using var response = await _browser.PostAsync("/logout/?" + query);
 
@@ -206,7 +206,7 @@ internal sealed class LogoutTests(SessionTransport transport)
     [TestCase("returnUrl=https://evil.example")]
     [TestCase("ReturnUrl=/x")]
     [TestCase("next=//evil.example")]
-    public async Task LogoutNeverRedirects(string query)
+    public async Task Logout_never_redirects(string query)
     {
         using var response = await _browser.PostAsync("/logout/?" + query);
 
@@ -215,7 +215,7 @@ internal sealed class LogoutTests(SessionTransport transport)
     }
 
     [Test]
-    public async Task AHundredLogoutsOfOneTokenAtOnceLeaveItDeadAndWriteTheEndOnce()
+    public async Task A_hundred_logouts_at_once_write_one_event()
     {
         using var copy = _browser.Copy();
 
@@ -232,7 +232,7 @@ internal sealed class LogoutTests(SessionTransport transport)
     }
 
     [Test]
-    public async Task ASlowRequestThatBeganBeforeTheLogoutDoesNotReviveTheSession()
+    public async Task A_request_begun_before_the_logout_revives_nothing()
     {
         // The slow request has read the session, and waits, when the logout comes.
         var store = new GatedStore();
@@ -256,7 +256,7 @@ internal sealed class LogoutTests(SessionTransport transport)
     }
 
     [Test]
-    public async Task AClientThatHangsUpInTheMiddleIsLoggedOutAllTheSame()
+    public async Task A_client_that_disconnects_is_still_logged_out()
     {
         var (store, hungUp) = (new GatedStore(), new TaskCompletionSource());
         await using var application = new AuthApiApplication(

@@ -10,7 +10,7 @@ namespace AuthApi.Tests.Accounts;
 internal sealed class MeTests
 {
     [Test]
-    public async Task MeTellsTheAccountAndTheSession()
+    public async Task Me_returns_the_account_and_the_session()
     {
         await using var application = new AuthApiApplication();
         using var browser = application.NewBrowser();
@@ -38,7 +38,7 @@ internal sealed class MeTests
     }
 
     [Test]
-    public async Task AChangeOfRolesOrOfTheAccountShowsInTheNextRequest()
+    public async Task A_change_of_roles_or_account_shows_in_the_next_request()
     {
         await using var application = new AuthApiApplication();
         using var browser = await application.NewLoggedInBrowserAsync();
@@ -61,7 +61,7 @@ internal sealed class MeTests
     }
 
     [Test]
-    public async Task WhatTheAccountSaysGoesBeforeTheClaimsThatItWasGiven()
+    public async Task Account_fields_go_before_stored_claims()
     {
         await using var application = new AuthApiApplication();
         using var browser = await application.NewLoggedInBrowserAsync();
@@ -90,7 +90,7 @@ internal sealed class MeTests
     }
 
     [Test]
-    public async Task ADeletedRoleIsGoneInTheNextRequest()
+    public async Task A_deleted_role_is_gone_in_the_next_request()
     {
         await using var application = new AuthApiApplication();
         using var browser = await application.NewLoggedInBrowserAsync();
@@ -114,7 +114,7 @@ internal sealed class MeTests
     }
 
     [Test]
-    public async Task ADeletedAccountsSessionsAreDeadAtOnce()
+    public async Task A_deleted_accounts_sessions_are_dead_at_once()
     {
         await using var application = new AuthApiApplication();
         using var browser = await application.NewLoggedInBrowserAsync();

@@ -18,7 +18,7 @@ internal sealed class PasswordHashLimiterTests
     private readonly FakeTimeProvider _time = new();
 
     [Test]
-    public void ACoreIsLeftToThoseWhoAreSignedIn() =>
+    public void One_core_is_left_to_signed_in_users() =>
         Assert.That(PasswordHashLimiter.Width, Is.EqualTo(Environment.ProcessorCount == 1 ? 1 : Environment.ProcessorCount - 1));
 
     [Test]
@@ -34,7 +34,7 @@ internal sealed class PasswordHashLimiterTests
     }
 
     [Test]
-    public async Task NoMoreAreHashedAtOnceThanThereAreThreads()
+    public async Task No_more_hashes_run_at_once_than_there_are_threads()
     {
         using var limiter = new PasswordHashLimiter(_time, width: 2, MaxWait);
         var hashes = Enumerable.Range(0, 5).Select(_ => new HeldHash(limiter)).ToList();
@@ -123,7 +123,7 @@ internal sealed class PasswordHashLimiterTests
     }
 
     [Test]
-    public async Task AHashThatFailsLeavesItsPlace()
+    public async Task A_hash_that_fails_frees_its_place()
     {
         using var limiter = new PasswordHashLimiter(_time, width: 1, MaxWait);
 
@@ -173,7 +173,7 @@ internal sealed class PasswordHashLimiterTests
 
     [TestCase("/login/")]
     [TestCase("/register/")]
-    public async Task WhoeverIsNotLetInIsToldWhenToComeAgainAndTheOthersAreServed(string path)
+    public async Task A_refused_call_gets_Retry_After_and_others_are_served(string path)
     {
         await using var application = new AuthApiApplication();
         using var browser = await application.NewLoggedInBrowserAsync();

@@ -27,7 +27,7 @@ internal sealed class ReauthenticateTests(SessionTransport transport)
     }
 
     [Test]
-    public async Task ReauthenticatingRenewsTheTokenAndTheSessionKeepsItsId()
+    public async Task Reauthenticating_renews_the_token_and_keeps_the_id()
     {
         using var before = _browser.Copy();
         using var me = await _browser.GetAsync("/me/");
@@ -44,7 +44,7 @@ internal sealed class ReauthenticateTests(SessionTransport transport)
     }
 
     [Test]
-    public async Task TheSessionsLimitsStay()
+    public async Task The_sessions_limits_stay()
     {
         _application.Time.Advance(TimeSpan.FromMinutes(20));
         var session = await _browser.ReauthenticateAsync();
@@ -61,7 +61,7 @@ internal sealed class ReauthenticateTests(SessionTransport transport)
     }
 
     [Test]
-    public async Task ARememberedSessionsCookieStaysOne()
+    public async Task A_remembered_sessions_cookie_stays_remembered()
     {
         using var browser = _application.NewBrowser();
         await browser.LogInAsync(rememberMe: true);
@@ -73,7 +73,7 @@ internal sealed class ReauthenticateTests(SessionTransport transport)
     }
 
     [Test]
-    public async Task AWrongPasswordIsRefusedAndTheSessionGoesOn()
+    public async Task A_wrong_password_is_refused_and_the_session_stays()
     {
         var token = _browser.Token;
 
@@ -87,7 +87,7 @@ internal sealed class ReauthenticateTests(SessionTransport transport)
     }
 
     [Test]
-    public async Task WrongPasswordsCountTowardsLockoutAndTheSessionStillLogsOut()
+    public async Task Wrong_passwords_count_to_lockout_and_logout_still_works()
     {
         for (var i = 0; i < 5; i++)
         {
@@ -103,7 +103,7 @@ internal sealed class ReauthenticateTests(SessionTransport transport)
     }
 
     [Test]
-    public async Task TheUserIsTheSessionsWhoeverTheBodyNames()
+    public async Task The_user_is_the_sessions_not_one_the_body_names()
     {
         using var bob = _application.NewBrowser();
         await bob.RegisterAsync("bob@example.com", "a teapot under the western bridge");
@@ -115,7 +115,7 @@ internal sealed class ReauthenticateTests(SessionTransport transport)
     }
 
     [Test]
-    public async Task WithoutASessionThereIsNothingToReauthenticate()
+    public async Task Reauthenticating_needs_a_session()
     {
         using var response = await _application.NewBrowser().PostAsync("/reauthenticate/", new { password = Browser.Password });
 
@@ -123,7 +123,7 @@ internal sealed class ReauthenticateTests(SessionTransport transport)
     }
 
     [Test]
-    public async Task ManyWrongPasswordsAtOnceAreEachCounted()
+    public async Task Concurrent_wrong_passwords_are_each_counted()
     {
         var wrong = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => _browser.PostAsync("/reauthenticate/", new { password = "wrong" })));
 

@@ -30,7 +30,7 @@ internal sealed class RegisterTests
     }
 
     [Test]
-    public async Task RegisterMakesAnAccountAndDoesNotLogIn()
+    public async Task Register_makes_an_account_and_does_not_log_in()
     {
         using var response = await _browser.PostAsync("/register/", new { email = "ada@example.com", password = Browser.Password, userName = "ada" });
 
@@ -40,7 +40,7 @@ internal sealed class RegisterTests
     }
 
     [Test]
-    public async Task WhatIsNotAskedForIsIgnored()
+    public async Task Unknown_fields_are_ignored()
     {
         using var response = await _browser.PostAsync("/register/", new
         {
@@ -61,7 +61,7 @@ internal sealed class RegisterTests
     }
 
     [Test]
-    public async Task TheUserNameIsTheAddressWhenLeftOut()
+    public async Task The_user_name_is_the_address_when_left_out()
     {
         using var response = await _browser.PostAsync("/register/", new { email = "o'brien@example.com", password = Browser.Password });
 
@@ -70,7 +70,7 @@ internal sealed class RegisterTests
 
     [TestCase("ada@example.com")]
     [TestCase("ADA@EXAMPLE.COM")]
-    public async Task AnAddressBelongsToOneAccount(string email)
+    public async Task An_address_belongs_to_one_account(string email)
     {
         await _browser.RegisterAsync("ada@example.com");
 
@@ -80,7 +80,7 @@ internal sealed class RegisterTests
     }
 
     [Test]
-    public async Task AUserNameBelongsToOneAccount()
+    public async Task A_user_name_belongs_to_one_account()
     {
         await _browser.RegisterAsync("ada@example.com", userName: "ada");
 
@@ -90,7 +90,7 @@ internal sealed class RegisterTests
     }
 
     [Test]
-    public async Task TenRegistrationsOfOneAddressAtOnceMakeOneAccount()
+    public async Task Ten_registrations_of_one_address_make_one_account()
     {
         var statuses = await Task.WhenAll(Enumerable.Range(0, 10).Select(async _ =>
         {
@@ -124,7 +124,7 @@ internal sealed class RegisterTests
     [TestCase("ada\0@example.com")]
     [TestCase("ada @example.com")]
     [TestCase(null)]
-    public async Task WhatIsNotAnAddressIsRefused(string? email)
+    public async Task What_is_not_an_address_is_refused(string? email)
     {
         using var response = await _browser.PostAsync("/register/", new { email, password = Browser.Password });
 
@@ -132,7 +132,7 @@ internal sealed class RegisterTests
     }
 
     [Test]
-    public async Task AnAddressOf255CharactersIsRefused()
+    public async Task An_address_of_255_characters_is_refused()
     {
         using var response = await _browser.PostAsync("/register/", new { email = new string('a', 243) + "@example.com", password = Browser.Password });
 
@@ -183,7 +183,7 @@ internal sealed class RegisterTests
     [TestCase("ada lovelace")]
     [TestCase("ada\n")]
     [TestCase("аda")] // a Cyrillic а
-    public async Task WhatIsNotAUserNameIsRefused(string userName)
+    public async Task What_is_not_a_user_name_is_refused(string userName)
     {
         using var response = await _browser.PostAsync("/register/", new { email = "ada@example.com", password = Browser.Password, userName });
 
@@ -198,7 +198,7 @@ internal sealed class RegisterTests
     [TestCase("🔑", 15, true)]
     [TestCase("🔑", 1024, true)]
     [TestCase("🔑", 1025, false)]
-    public async Task APasswordHas15To1024Characters(string first, int length, bool fits)
+    public async Task A_password_has_15_to_1024_characters(string first, int length, bool fits)
     {
         var password = string.Concat(Enumerable.Range(0, length).Select(index => char.ConvertFromUtf32(char.ConvertToUtf32(first, 0) + (index * index % 26))));
 
@@ -243,7 +243,7 @@ internal sealed class RegisterTests
     [TestCase("e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301", Description = "a letter and its accent, again and again")]
     [TestCase("ｐａｓｓｗｏｒｄｐａｓｓｗｏｒｄ", Description = "wide letters")]
     [TestCase("p a s s w o r d 1 2 3")]
-    public async Task APasswordThatIsEasyToGuessIsRefused(string password)
+    public async Task A_guessable_password_is_refused(string password)
     {
         using var response = await _browser.PostAsync("/register/", new { email = "lovelace@example.com", userName = "countess1", password });
 
@@ -252,7 +252,7 @@ internal sealed class RegisterTests
     }
 
     [Test]
-    public async Task WhatIsGoodForOneUserMayBeGuessableForAnother()
+    public async Task A_password_may_be_guessable_for_one_user_only()
     {
         const string password = "my xk7vq2mzp4w 1";
 
@@ -262,7 +262,7 @@ internal sealed class RegisterTests
     }
 
     [Test]
-    public async Task ATooLongPasswordIsRefusedBeforeItIsHashed()
+    public async Task A_password_that_is_too_long_is_refused_before_hashing()
     {
         var hasher = new Mock<IPasswordHasher<ApplicationUser>>();
         await using var application = new AuthApiApplication(services => services.Replace(ServiceDescriptor.Singleton(hasher.Object)));
@@ -279,7 +279,7 @@ internal sealed class RegisterTests
 
     [TestCase("")]
     [TestCase(null)]
-    public async Task APasswordIsRequired(string? password)
+    public async Task A_password_is_required(string? password)
     {
         using var register = await _browser.PostAsync("/register/", new { email = "ada@example.com", password });
         using var login = await _browser.PostAsync("/login/", new { email = "ada@example.com", password });
@@ -289,7 +289,7 @@ internal sealed class RegisterTests
     }
 
     [Test]
-    public async Task ABlankPasswordIsAPasswordLikeAnyOther()
+    public async Task A_blank_password_is_a_password_like_any_other()
     {
         using var response = await _browser.PostAsync("/login/", new { email = "ada@example.com", password = "   " });
 
@@ -301,7 +301,7 @@ internal sealed class RegisterTests
     [TestCase("🔑🐢🍋🚲🎺🧊🪁🌵🐝🧲🎲🥁🪐🦉🧵")]
     [TestCase("violet\0kettle drums at noon")]
     [TestCase("{%)!~`(}[^&=]/;?$<", Description = "signs alone")]
-    public async Task APasswordMayBeOfAnyCharacters(string password)
+    public async Task A_password_may_have_any_characters(string password)
     {
         await _browser.RegisterAsync(password: password);
 

@@ -39,7 +39,7 @@ internal sealed class DeviceNameTests
     [TestCase("okhttp/5.0.0", "okhttp app")]
     [TestCase("Dalvik/2.1.0 (Linux; U; Android 14; Pixel 8 Build/AP2A.240805.005)", "Dalvik app on Android")]
     [TestCase("Dart/3.8 (dart:io)", "Dart app")]
-    public void AUserAgentIsToldInWords(string userAgent, string words)
+    public void A_user_agent_is_described_in_words(string userAgent, string words)
     {
         Assert.That(DeviceName.Of(userAgent), Is.EqualTo(words));
     }
@@ -47,7 +47,7 @@ internal sealed class DeviceNameTests
     [TestCase(null)]
     [TestCase("")]
     [TestCase("   ")]
-    public void NoUserAgentIsNoDevice(string? userAgent)
+    public void No_user_agent_is_no_device(string? userAgent)
     {
         Assert.That(DeviceName.Of(userAgent), Is.Null);
     }
@@ -56,13 +56,13 @@ internal sealed class DeviceNameTests
     [TestCase("((((")]
     [TestCase("Mozilla/5.0")]
     [TestCase("😀/1.0")]
-    public void NothingIsTooOddToBeTold(string userAgent)
+    public void Any_user_agent_has_a_description(string userAgent)
     {
         Assert.That(DeviceName.Of(userAgent), Is.Not.Empty);
     }
 
     [Test]
-    public void ALongNameIsCutShort()
+    public void A_long_name_is_truncated()
     {
         Assert.That(DeviceName.Of(new string('x', 512)), Has.Length.EqualTo(44));
     }

@@ -27,7 +27,7 @@ internal sealed class EveryAddressTests
     ];
 
     [Test]
-    public async Task EveryAddressAnswersAsItShouldAndIsNeverCached()
+    public async Task Every_path_answers_as_listed_and_is_never_cached()
     {
         await using var application = new AuthApiApplication();
         using var anonymous = application.NewBrowser();

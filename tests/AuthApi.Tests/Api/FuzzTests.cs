@@ -41,7 +41,7 @@ internal sealed partial class FuzzTests
     private int _logins;
 
     [Test]
-    public async Task NoRequestIsAnsweredByAnErrorOfOursOrNotAtAllAndMemoryStaysFlat()
+    public async Task Fuzzed_requests_cause_no_5xx_and_memory_stays_flat()
     {
         using var folder = new TemporaryFolder();
         await using var program = _program = await RunningProgram.StartAsync(folder.Path, "--RateLimiting:Enabled=false");

@@ -11,7 +11,7 @@ namespace AuthApi.Tests.Api;
 internal sealed class GeneratedJsonTests
 {
     [Test]
-    public async Task WhatEveryActionAnswersIsWrittenByGeneratedCode()
+    public async Task Every_actions_answer_is_written_by_generated_code()
     {
         await using var application = new AuthApiApplication();
         var contexts = application.Services.GetRequiredService<IOptions<JsonOptions>>().Value.JsonSerializerOptions.TypeInfoResolverChain
@@ -39,7 +39,7 @@ internal sealed class GeneratedJsonTests
     [TestCase("application/xml;q=0.9")]
     [TestCase("*/*;q=0")]
     [TestCase("nonsense")]
-    public async Task WhateverIsAskedForTheAnswerIsJson(string accept)
+    public async Task The_answer_is_JSON_for_any_Accept_header(string accept)
     {
         await using var application = new AuthApiApplication();
         using var browser = await application.NewLoggedInBrowserAsync();
@@ -52,7 +52,7 @@ internal sealed class GeneratedJsonTests
     }
 
     [Test]
-    public async Task ALongAnswerIsWhole()
+    public async Task A_long_answer_is_complete()
     {
         await using var application = new AuthApiApplication();
         using var browser = await application.NewLoggedInBrowserAsync();

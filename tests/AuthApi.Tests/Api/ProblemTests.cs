@@ -31,7 +31,7 @@ internal sealed class ProblemTests
     }
 
     [Test]
-    public async Task WhatIsNotAJsonObjectIsRefused(
+    public async Task A_body_that_is_not_a_JSON_object_is_refused(
         [Values("/login/", "/register/")] string path,
         [Values("", "null", "[]", "5", "\"text\"", "{bad", "{\"password\"}", "not json at all", "{}x")] string body)
     {
@@ -53,7 +53,7 @@ internal sealed class ProblemTests
     [TestCase("""{"email":"a\ud800","password":"x"}""", "email", Description = "half a surrogate pair")]
     [TestCase("""{"email":"a","password":null}""", "password")]
     [TestCase("""{"email":"a"}""", "password")]
-    public async Task AFieldThatDoesNotFitIsNamed(string body, string field)
+    public async Task An_invalid_field_is_named(string body, string field)
     {
         using var response = await _browser.PostTextAsync("/login/", body);
 
@@ -128,7 +128,7 @@ internal sealed class ProblemTests
     }
 
     [Test]
-    public async Task BytesThatAreNotUtf8AreRefused()
+    public async Task Bytes_that_are_not_UTF_8_are_refused()
     {
         using var content = new ByteArrayContent([.. "{\"email\":\""u8, 0xFF, 0xFE, .. "\",\"password\":\"x\"}"u8]);
         content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
@@ -157,7 +157,7 @@ internal sealed class ProblemTests
     [TestCase("utf-7")]
     [TestCase("nonsense")]
     [TestCase("iso-8859-1")]
-    public async Task AnyCharsetButUtf8IsUnsupported(string charset)
+    public async Task Any_charset_but_UTF_8_is_unsupported(string charset)
     {
         using var content = new ByteArrayContent([0x30]);
         content.Headers.ContentType = new MediaTypeHeaderValue("application/json", charset);
@@ -168,7 +168,7 @@ internal sealed class ProblemTests
     }
 
     [Test]
-    public async Task JsonThatIsNestedDeeplyIsRefused()
+    public async Task Deeply_nested_JSON_is_refused()
     {
         using var response = await _browser.PostTextAsync(
             "/login/", "{\"email\":" + string.Concat(Enumerable.Repeat("[", 100)) + string.Concat(Enumerable.Repeat("]", 100)) + "}");
@@ -180,7 +180,7 @@ internal sealed class ProblemTests
     [TestCase("ada@example.com\u0000")]
     [TestCase("‮ada@example.com")]
     [TestCase("😀@example.com")]
-    public async Task OddCharactersInALoginAreNoUser(string email)
+    public async Task Odd_characters_in_a_login_match_no_user(string email)
     {
         using var response = await _browser.PostAsync("/login/", new { email, password = "x\0\u0001" });
 
@@ -195,7 +195,7 @@ internal sealed class ProblemTests
     [TestCase("application/vnd.api+json")]
     [TestCase("application/problem+json")]
     [TestCase("application/*")]
-    public async Task AnythingButApplicationJsonIsUnsupported(string contentType)
+    public async Task Any_type_but_application_json_is_unsupported(string contentType)
     {
         using var response = await _browser.PostTextAsync("/login/", """{"email":"ada@example.com","password":"x"}""", contentType);
 
@@ -203,7 +203,7 @@ internal sealed class ProblemTests
     }
 
     [Test]
-    public async Task ABodyWithoutATypeIsUnsupported()
+    public async Task A_body_without_a_type_is_unsupported()
     {
         using var content = new ByteArrayContent("{}"u8.ToArray());
 
@@ -214,7 +214,7 @@ internal sealed class ProblemTests
 
     [TestCase(false)]
     [TestCase(true)]
-    public async Task ABodyOfMoreThan16KilobytesIsTooLarge(bool chunked)
+    public async Task A_body_of_more_than_16_KB_is_too_large(bool chunked)
     {
         var body = $$"""{"email":"ada@example.com","password":"{{new string('x', 16 * 1024)}}"}""";
 
@@ -226,7 +226,7 @@ internal sealed class ProblemTests
     }
 
     [Test]
-    public async Task ALogoutsBodyIsIgnoredWhateverItsSize()
+    public async Task A_logouts_body_is_ignored_at_any_size()
     {
         using var other = _application.NewBrowser();
         await other.LogInAsync();
@@ -240,7 +240,7 @@ internal sealed class ProblemTests
     [TestCase("/logout//")]
     [TestCase("/logout%2f")]
     [TestCase("/logout/x")]
-    public async Task AnUnknownAddressIsNotFoundWhateverTheClientAccepts(string path)
+    public async Task An_unknown_path_is_not_found_for_any_Accept_header(string path)
     {
         using var response = await _browser.SendAsync(
             HttpMethod.Post, path, change: request => request.Headers.Accept.ParseAdd("text/html"));
@@ -269,7 +269,7 @@ internal sealed class ProblemTests
     [TestCase("POST", "/me/", "GET, HEAD")]
     [TestCase("GET", "/login/", "POST")]
     [TestCase("DELETE", "/register/", "POST")]
-    public async Task AMethodThatAnAddressDoesNotTakeIsNotAllowed(string method, string path, string allowed)
+    public async Task A_method_that_a_path_does_not_serve_is_not_allowed(string method, string path, string allowed)
     {
         using var response = await _browser.SendAsync(new HttpMethod(method), path);
 
@@ -279,7 +279,7 @@ internal sealed class ProblemTests
     }
 
     [Test]
-    public async Task ACookieHeaderOf20KilobytesIsTooLarge()
+    public async Task A_cookie_header_of_20_KB_is_too_large()
     {
         using var response = await _browser.SendAsync(
             HttpMethod.Get, "/me/", change: request => request.Headers.TryAddWithoutValidation("Cookie", "session=" + new string('x', 20_480)));
@@ -292,7 +292,7 @@ internal sealed class ProblemTests
         Assert.That(ApiProblem.ForStatus(503).Code, Is.EqualTo("service_unavailable"));
 
     [Test]
-    public async Task NoHeaderMakesAReadingCallALogout()
+    public async Task No_header_turns_a_GET_into_a_logout()
     {
         using var response = await _browser.SendAsync(
             HttpMethod.Get, "/logout/?_method=POST", change: request => request.Headers.Add("X-HTTP-Method-Override", "POST"));
@@ -303,7 +303,7 @@ internal sealed class ProblemTests
     [TestCase("utf-16")]
     [TestCase("utf-16, *;q=0")]
     [TestCase("iso-8859-1")]
-    public async Task AnAnswerIsUtf8WhateverCharsetTheClientAccepts(string charset)
+    public async Task An_answer_is_UTF_8_for_any_Accept_Charset(string charset)
     {
         using var response = await _browser.SendAsync(
             HttpMethod.Get, "/me/", change: request => request.Headers.TryAddWithoutValidation("Accept-Charset", charset));
@@ -313,7 +313,7 @@ internal sealed class ProblemTests
     }
 
     [Test]
-    public async Task NoResponseNamesTheServer()
+    public async Task No_response_names_the_server()
     {
         using var response = await _browser.GetAsync("/me/");
 

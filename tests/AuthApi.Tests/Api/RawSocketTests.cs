@@ -72,7 +72,7 @@ internal sealed class RawSocketTests
     [TestCase("0x2\r\n{}\r\n0\r\n\r\n")]
     [TestCase("FFFFFFFFFFFFFFFF\r\n{}\r\n0\r\n\r\n", Description = "larger than any can be")]
     [TestCase("2\r\n{}\r\n0\r\nX: a\0b\r\n\r\n", Description = "a trailer that is no text")]
-    public async Task ABrokenChunkIsRefusedAndNothingBehindItIsServed(string chunks)
+    public async Task A_broken_chunk_is_refused_and_nothing_after_it_is_served(string chunks)
     {
         await _connection.SendAsync($"POST /login/ HTTP/1.1\r\n{Host}{Json}{Chunked}\r\n{chunks}{SmuggledLogout}");
 
@@ -81,7 +81,7 @@ internal sealed class RawSocketTests
     }
 
     [Test]
-    public async Task ACallThatIgnoresItsBodyIsServedAndNothingBehindABrokenChunkIs()
+    public async Task Nothing_after_a_broken_chunk_of_an_ignored_body_is_served()
     {
         await _connection.SendAsync($"GET /me/ HTTP/1.1\r\n{Host}{CanaryCookie}{Chunked}\r\n2;\nxx\r\n{{}}\r\n0\r\n\r\n{SmuggledLogout}");
 
@@ -96,7 +96,7 @@ internal sealed class RawSocketTests
     [TestCase("1.1", "Transfer-Encoding: chunked, chunked\r\n")]
     [TestCase("1.1", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n")]
     [TestCase("1.0", "Connection: keep-alive\r\nTransfer-Encoding: chunked\r\n")]
-    public async Task ABodyThatCouldEndInTwoPlacesIsRefused(string version, string headers)
+    public async Task A_body_with_two_possible_ends_is_refused(string version, string headers)
     {
         await _connection.SendAsync($"GET /me/ HTTP/{version}\r\n{Host}{CanaryCookie}{headers}\r\n0\r\n\r\n{SmuggledLogout}");
 
@@ -121,7 +121,7 @@ internal sealed class RawSocketTests
     [TestCase("Transfer-Encoding : chunked\r\n", Description = "a space before the colon")]
     [TestCase("Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n")]
     [TestCase(" Content-Length: 2\r\n", Description = "a space before the first header")]
-    public async Task ABodyWhoseEndIsNotToldIsRefusedByTheServer(string headers)
+    public async Task A_body_without_a_stated_end_is_refused_by_the_server(string headers)
     {
         await _connection.SendAsync($"POST /login/ HTTP/1.1\r\n{headers}{Host}{Json}\r\n{{}}{SmuggledLogout}");
 
@@ -130,7 +130,7 @@ internal sealed class RawSocketTests
     }
 
     [Test]
-    public async Task ALogoutAndACallBehindItInOneSegmentAreServedInTheirOrder()
+    public async Task A_logout_and_a_call_in_one_segment_are_served_in_order()
     {
         using var browser = _program.NewBrowser(SessionTransport.Header);
         await browser.LogInAsync();
@@ -144,7 +144,7 @@ internal sealed class RawSocketTests
     }
 
     [Test]
-    public async Task WhatIsLongerThanItsLengthIsAnotherRequestAndABadOne()
+    public async Task Bytes_after_the_stated_length_are_a_bad_request()
     {
         await _connection.SendAsync($"POST /login/ HTTP/1.1\r\n{Host}{Json}Content-Length: 2\r\n\r\n{{}}GARBAGE\r\n\r\n");
 
@@ -155,7 +155,7 @@ internal sealed class RawSocketTests
 
     [TestCase("Content-Length: 20\r\n\r\n{}")]
     [TestCase("Transfer-Encoding: chunked\r\n\r\n14\r\n{}")]
-    public async Task ABodyThatIsCutOffIsNotServed(string rest)
+    public async Task A_truncated_body_is_not_served(string rest)
     {
         await _connection.SendAsync($"POST /register/ HTTP/1.1\r\n{Host}{Json}{rest}");
         _connection.HalfClose();
@@ -165,7 +165,7 @@ internal sealed class RawSocketTests
     }
 
     [Test]
-    public async Task ABodyMayComeByteByByte()
+    public async Task A_body_may_arrive_byte_by_byte()
     {
         await _connection.SendAsync($"POST /login/ HTTP/1.1\r\n{Host}{Json}Content-Length: 12\r\n\r\n");
         foreach (var character in "{\"email\":\"\"}")
@@ -179,7 +179,7 @@ internal sealed class RawSocketTests
     }
 
     [Test]
-    public async Task WhoeverAsksBeforeSendingABodyIsToldToGoOn()
+    public async Task Expect_100_continue_is_answered_with_100()
     {
         await _connection.SendAsync($"POST /login/ HTTP/1.1\r\n{Host}{Json}Expect: 100-continue\r\nContent-Length: 2\r\n\r\n");
         Assert.That(await _connection.ReadHeadAsync(), Is.EqualTo("HTTP/1.1 100 Continue"));
@@ -190,7 +190,7 @@ internal sealed class RawSocketTests
 
     [TestCase("/login/", 413, "payload_too_large")]
     [TestCase("/reauthenticate/", 401, "not_authenticated")]
-    public async Task WhoeverAsksBeforeSendingABodyInVainIsToldSoAtOnce(string path, int status, string code)
+    public async Task Expect_100_continue_in_vain_is_refused_at_once(string path, int status, string code)
     {
         await _connection.SendAsync($"POST {path} HTTP/1.1\r\n{Host}{Json}Expect: 100-continue\r\nContent-Length: 20000\r\n\r\n");
 
@@ -202,7 +202,7 @@ internal sealed class RawSocketTests
 
     [TestCase("Cookie: a=")]
     [TestCase("Authorization: Session ")]
-    public async Task ACredentialOf20KilobytesIsToldToBeTooLarge(string header)
+    public async Task A_credential_of_20_KB_is_answered_431(string header)
     {
         await _connection.SendAsync($"GET /me/ HTTP/1.1\r\n{Host}{header}{new string('x', 20 * 1024)}\r\n\r\n");
 
@@ -210,7 +210,7 @@ internal sealed class RawSocketTests
     }
 
     [Test]
-    public async Task HeadersOfMoreThan32KilobytesAreRefusedByTheServer()
+    public async Task Headers_of_more_than_32_KB_are_refused_by_the_server()
     {
         await _connection.SendAsync($"GET /me/ HTTP/1.1\r\n{Host}Cookie: a={new string('x', 33 * 1024)}\r\n\r\n");
 
@@ -219,7 +219,7 @@ internal sealed class RawSocketTests
     }
 
     [Test]
-    public async Task AHundredHeadersAreServedAndOneMoreIsNot()
+    public async Task A_hundred_headers_are_served_and_one_more_is_not()
     {
         var headers = string.Concat(Enumerable.Range(0, 98).Select(i => $"X-{i}: 1\r\n"));
 
@@ -233,7 +233,7 @@ internal sealed class RawSocketTests
 
     [TestCase("/")]
     [TestCase("/me/?")]
-    public async Task AnAddressOf9KilobytesIsRefusedByTheServer(string path)
+    public async Task A_request_target_of_9_KB_is_refused_by_the_server(string path)
     {
         await _connection.SendAsync($"GET {path}{new string('a', 9 * 1024)} HTTP/1.1\r\n{Host}\r\n");
 
@@ -244,7 +244,7 @@ internal sealed class RawSocketTests
     // --- Other protocols, and none
 
     [Test]
-    public async Task Http10IsServedAndItsConnectionCloses()
+    public async Task HTTP_1_0_is_served_and_its_connection_closes()
     {
         await _connection.SendAsync($"GET /me/ HTTP/1.0\r\n{CanaryCookie}\r\n");
 
@@ -263,7 +263,7 @@ internal sealed class RawSocketTests
     [TestCase("POST /login/ HTTP/1.0\r\n\r\n{}", 400, Description = "a body without a length")]
     [TestCase("\u00e9\u00ff\u0080\u0081 garbage \u0001\u0002\r\n\r\n", 400)]
     [TestCase("\u0016\u0003\u0001\u0000\u00c8\u0001\u0000\u0000\u00c4\u0003\u0003\u0011\u0011\u0011\u0011\u0011\u0011\u0011\r\n\r\n", 400, Description = "a TLS client's hello")]
-    public async Task WhatIsNotHttp1IsRefusedByTheServer(string bytes, int status)
+    public async Task What_is_not_HTTP_1_is_refused_by_the_server(string bytes, int status)
     {
         await _connection.SendAsync(bytes + SmuggledLogout);
 
@@ -272,7 +272,7 @@ internal sealed class RawSocketTests
     }
 
     [Test]
-    public async Task Http2WithoutTlsIsSentAway()
+    public async Task HTTP_2_without_TLS_is_refused()
     {
         await _connection.SendAsync("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 
@@ -293,7 +293,7 @@ internal sealed class RawSocketTests
     [TestCase("Host: a:b\r\n")]
     [TestCase("Host: [::1\r\n")]
     [TestCase("Host: \u00e9\r\n")]
-    public async Task NoHostTwoOrABrokenOneIsRefusedByTheServer(string host)
+    public async Task A_missing_doubled_or_broken_Host_is_refused(string host)
     {
         await _connection.SendAsync($"GET /me/ HTTP/1.1\r\n{host}{CanaryCookie}\r\n{SmuggledLogout}");
 
@@ -302,7 +302,7 @@ internal sealed class RawSocketTests
     }
 
     [Test]
-    public async Task AWholeAddressIsServedWhereItNamesTheHost()
+    public async Task An_absolute_target_that_names_the_host_is_served()
     {
         await _connection.SendAsync($"GET http://127.0.0.1/me/ HTTP/1.1\r\n{Host}{CanaryCookie}\r\n");
         Assert.That((await AnswerAsync()).Status, Is.EqualTo(200));
@@ -336,7 +336,7 @@ internal sealed class RawSocketTests
     [TestCase("Cookie: session= TOKEN\r\n")]
     [TestCase("Cookie: SESSION=TOKEN\r\n")]
     [TestCase("Cookie: session=\tTOKEN\r\n")]
-    public async Task AnOddCredentialIsNoSession(string header)
+    public async Task An_odd_credential_is_no_session(string header)
     {
         await _connection.SendAsync($"GET /me/ HTTP/1.1\r\n{Host}{header.Replace("TOKEN", _headerCanary.Token, StringComparison.Ordinal)}\r\n");
 
@@ -352,7 +352,7 @@ internal sealed class RawSocketTests
     }
 
     [Test]
-    public async Task ATokenOf4KilobytesIsNoSession()
+    public async Task A_token_of_4_KB_is_no_session()
     {
         await _connection.SendAsync($"GET /me/ HTTP/1.1\r\n{Host}Authorization: Session {new string('x', 4096)}\r\n\r\n");
 
@@ -364,7 +364,7 @@ internal sealed class RawSocketTests
     [TestCase("authorization:Session TOKEN  \r\n", Description = "space around a value is none of it (RFC 9110, 5.5)")]
     [TestCase("Cookie: ; ;session=TOKEN;\r\n")]
     [TestCase("Cookie: a=b\r\nCookie: session=TOKEN\r\n")]
-    public async Task ACredentialInAnotherSpellingThatIsAllowedIsASession(string header)
+    public async Task An_allowed_spelling_of_a_credential_is_a_session(string header)
     {
         await _connection.SendAsync($"GET /me/ HTTP/1.1\r\n{Host}{header.Replace("TOKEN", _headerCanary.Token, StringComparison.Ordinal)}\r\n");
 
@@ -377,7 +377,7 @@ internal sealed class RawSocketTests
     [TestCase("X\0A: a\r\n")]
     [TestCase("no colon\r\n")]
     [TestCase(": no name\r\n")]
-    public async Task AHeaderThatIsNoTextIsRefusedByTheServer(string header)
+    public async Task A_header_that_is_not_text_is_refused_by_the_server(string header)
     {
         await _connection.SendAsync($"GET /me/ HTTP/1.1\r\n{Host}{CanaryCookie}{header}\r\n{SmuggledLogout}");
 
@@ -443,7 +443,7 @@ internal sealed class RawSocketTests
     [TestCase("/%")]
     [TestCase("/%zz")]
     [TestCase("/x/..%2flogout/")]
-    public async Task AnAddressThatOnlyLooksLikeOneIsNotFound(string path)
+    public async Task A_path_that_only_looks_like_one_is_not_found(string path)
     {
         await _connection.SendAsync($"POST {path} HTTP/1.1\r\n{Host}{CanaryCookie}Content-Length: 0\r\n\r\n");
 
@@ -457,7 +457,7 @@ internal sealed class RawSocketTests
     [TestCase("/me/../logout/")]
     [TestCase("/%2e%2e/logout/")]
     [TestCase("/logout/?scope=%00")]
-    public async Task AnotherSpellingOfAnAddressAsksForASessionLikeTheAddressItself(string path)
+    public async Task Another_spelling_of_a_path_needs_a_session_too(string path)
     {
         await _connection.SendAsync($"POST {path} HTTP/1.1\r\n{Host}Content-Length: 0\r\n\r\n");
 
@@ -473,7 +473,7 @@ internal sealed class RawSocketTests
     [TestCase("/logout/ x", 400)]
     [TestCase("logout", 405)]
     [TestCase("*", 405)]
-    public async Task AnAddressThatIsNoneIsRefusedByTheServer(string target, int status)
+    public async Task An_invalid_request_target_is_refused_by_the_server(string target, int status)
     {
         await _connection.SendAsync($"POST {target} HTTP/1.1\r\n{Host}{CanaryCookie}Content-Length: 0\r\n\r\n{SmuggledLogout}");
 
@@ -489,7 +489,7 @@ internal sealed class RawSocketTests
     [TestCase("PUT")]
     [TestCase("POSTS")]
     [TestCase("!#$%&'*+-.^_`|~")]
-    public async Task AnotherMethodIsNotAllowed(string method)
+    public async Task Another_method_is_not_allowed(string method)
     {
         await _connection.SendAsync($"{method} /logout/ HTTP/1.1\r\n{Host}{CanaryCookie}\r\n");
 
@@ -499,7 +499,7 @@ internal sealed class RawSocketTests
     }
 
     [Test]
-    public async Task HeadHasNoBody()
+    public async Task HEAD_has_no_body()
     {
         await _connection.SendAsync($"HEAD /logout/ HTTP/1.1\r\n{Host}{CanaryCookie}\r\n{Me}");
 
@@ -510,7 +510,7 @@ internal sealed class RawSocketTests
 
     [TestCase("OPTIONS *")]
     [TestCase("CONNECT 127.0.0.1:80")]
-    public async Task WhatIsAskedOfTheServerItselfIsNotFound(string request)
+    public async Task An_asterisk_target_is_not_found(string request)
     {
         await _connection.SendAsync($"{request} HTTP/1.1\r\nHost: 127.0.0.1:80\r\n\r\n");
 
@@ -521,7 +521,7 @@ internal sealed class RawSocketTests
     [TestCase("G@T")]
     [TestCase("{}")]
     [TestCase("")]
-    public async Task AMethodThatIsNoneIsRefusedByTheServer(string method)
+    public async Task An_invalid_method_is_refused_by_the_server(string method)
     {
         await _connection.SendAsync($"{method} /logout/ HTTP/1.1\r\n{Host}{CanaryCookie}\r\n{SmuggledLogout}");
 
@@ -530,7 +530,7 @@ internal sealed class RawSocketTests
     }
 
     [Test]
-    public async Task AMethodInLowerCaseIsTheSameMethodAndAsksForTheSameSession()
+    public async Task A_lower_case_method_is_the_same_and_needs_a_session()
     {
         // Routing compares methods without case. What guards a POST must therefore do so too.
         await _connection.SendAsync($"post /logout/ HTTP/1.1\r\n{Host}Content-Length: 0\r\n\r\n");

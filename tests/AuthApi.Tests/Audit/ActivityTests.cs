@@ -27,7 +27,7 @@ internal sealed class ActivityTests
     }
 
     [Test]
-    public async Task TheOwnerSeesWhatHappenedTheLatestFirst()
+    public async Task The_owner_sees_the_latest_events_first()
     {
         using var stranger = _application.NewBrowser();
         using var guess = await stranger.PostAsync("/login/", new { email = "ada@example.com", password = "a guess" });
@@ -48,7 +48,7 @@ internal sealed class ActivityTests
     }
 
     [Test]
-    public async Task EachEntryTellsTheAddressAndTheDevice()
+    public async Task Each_entry_has_the_address_and_the_device()
     {
         using var login = await _application.NewBrowser().SendAsync(
             HttpMethod.Post, "/login/", JsonContent.Create(new { email = "ada@example.com", password = "a guess" }),
@@ -62,7 +62,7 @@ internal sealed class ActivityTests
     }
 
     [Test]
-    public async Task PagesFollowOneAnotherWithoutGapOrOverlap()
+    public async Task Pages_follow_one_another_without_gap_or_overlap()
     {
         for (var i = 0; i < 6; i++)
         {
@@ -85,7 +85,7 @@ internal sealed class ActivityTests
     }
 
     [Test]
-    public async Task NobodySeesAnothersActivity()
+    public async Task No_user_sees_another_users_activity()
     {
         using var bob = await _application.NewLoggedInBrowserAsync("bob@example.com");
 
@@ -100,7 +100,7 @@ internal sealed class ActivityTests
     [TestCase("before=x", "before")]
     [TestCase("before=-1", "before")]
     [TestCase("before=99999999999999999999", "before")]
-    public async Task AQueryThatDoesNotFitIsRefused(string query, string field)
+    public async Task An_invalid_query_is_refused(string query, string field)
     {
         using var response = await _browser.GetAsync("/me/activity/?" + query);
 
@@ -108,7 +108,7 @@ internal sealed class ActivityTests
     }
 
     [Test]
-    public async Task AGuessAtAnUnknownUserIsWrittenWithoutOne()
+    public async Task A_guess_at_an_unknown_user_is_written_without_a_user()
     {
         using var guess = await _application.NewBrowser().PostAsync("/login/", new { email = "nobody@example.com", password = "a guess" });
 
@@ -117,7 +117,7 @@ internal sealed class ActivityTests
     }
 
     [Test]
-    public async Task NoSecretAndNoForgedLineIsInTheTrail()
+    public async Task The_audit_trail_has_no_secret_and_no_forged_line()
     {
         const string forged = "Mozilla\u001b[31m evil";
         using var guess = await _application.NewBrowser().SendAsync(
@@ -136,7 +136,7 @@ internal sealed class ActivityTests
     }
 
     [Test]
-    public async Task EntriesAreDeletedWhenTheyAreOlderThanTheyAreToBeKept()
+    public async Task Entries_older_than_the_retention_are_deleted()
     {
         await _application.QueryAsync(context =>
         {

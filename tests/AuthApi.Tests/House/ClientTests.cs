@@ -39,10 +39,10 @@ internal sealed partial class ClientTests
     }
 
     [Test]
-    public async Task TheDocumentPassesTheLinterWithoutWarnings() => await NpmAsync("lint");
+    public async Task The_document_passes_the_linter_without_warnings() => await NpmAsync("lint");
 
     [Test]
-    public async Task ThePostmanCollectionIsWhatItsCommandWrites()
+    public async Task The_Postman_collection_is_what_its_command_writes()
     {
         var written = Path.Combine(_folder.Path, "postman");
         await Tool.RunAsync(Clients, "node", "postman.mjs", Path.Combine("..", "..", "docs", "openapi.json"), written);
@@ -57,7 +57,7 @@ internal sealed partial class ClientTests
     }
 
     [Test]
-    public async Task ThePostmanCollectionPassesAgainstThePublishedProgram()
+    public async Task The_Postman_collection_passes_on_the_published_program()
     {
         var report = Path.Combine(_folder.Path, "newman.json");
         var address = _program.Address.ToString().TrimEnd('/');
@@ -109,10 +109,10 @@ internal sealed partial class ClientTests
     }
 
     [Test]
-    public async Task TheTypedClientCompilesAndItsStoryIsTrue() => await NpmAsync("story", _program.Address.ToString().TrimEnd('/'));
+    public async Task The_typed_client_compiles_and_its_story_is_true() => await NpmAsync("story", _program.Address.ToString().TrimEnd('/'));
 
     [Test]
-    public async Task ThePhonesClientInTheDocumentSignsInAndLogsOut() => await NpmAsync("phone", _program.Address.ToString().TrimEnd('/'));
+    public async Task The_documents_phone_client_signs_in_and_logs_out() => await NpmAsync("phone", _program.Address.ToString().TrimEnd('/'));
 
     private static async Task NodeIsThereAsync()
     {

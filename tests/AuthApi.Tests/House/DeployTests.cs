@@ -17,7 +17,7 @@ internal sealed class DeployTests
     [TestCase("Restart=on-failure")]
     [TestCase("KillSignal=SIGTERM")]
     [TestCase("LoadCredential=tls.key:/etc/authapi/tls.key")]
-    public void TheSystemdUnitConfinesTheProgram(string line)
+    public void The_systemd_unit_confines_the_program(string line)
     {
         Assert.That(File.ReadAllLines(Unit), Has.Member(line));
     }
@@ -46,7 +46,7 @@ internal sealed class DeployTests
     }
 
     [Test]
-    public async Task SystemdUnderstandsTheUnit()
+    public async Task Systemd_understands_the_unit()
     {
         if (!File.Exists("/usr/bin/systemd-analyze"))
         {

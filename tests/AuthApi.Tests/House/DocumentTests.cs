@@ -18,7 +18,7 @@ internal sealed partial class DocumentTests
     private static readonly string[] NoOptions = ["AllowedHosts", "PathBase", "Hsts:MaxAge", "Hsts:IncludeSubDomains"];
 
     [Test]
-    public void EveryLinkLeadsSomewhere()
+    public void Every_link_has_a_target()
     {
         var broken = Documents.SelectMany(document => Links(File.ReadAllText(document))
             .Where(link => !LeadsSomewhere(document, link))
@@ -36,13 +36,13 @@ internal sealed partial class DocumentTests
     [TestCase("[a](docs/decisions/README.md)", true)]
     [TestCase("[a](https://example.com/nowhere.md)", true)]
     [TestCase("```\n[a](nowhere.md)\n```", true)]
-    public void ALinkThatLeadsNowhereIsFound(string text, bool leads)
+    public void A_broken_link_is_found(string text, bool leads)
     {
         Assert.That(Links(text).All(link => LeadsSomewhere(Path.Combine(Repository.Root, "README.md"), link)), Is.EqualTo(leads));
     }
 
     [Test]
-    public void EveryRoomHasAPage()
+    public void Every_room_has_a_page()
     {
         var rooms = File.ReadAllText(Path.Combine(Repository.Root, "docs", "architecture.md"));
 
@@ -52,7 +52,7 @@ internal sealed partial class DocumentTests
     }
 
     [Test]
-    public void EveryTestThatIsNamedExists()
+    public void Every_test_that_a_document_names_exists()
     {
         var missing = Documents.SelectMany(document => NamedTests().Matches(File.ReadAllText(document))
             .Where(named => !IsTest(named.Groups["fixture"].Value, named.Groups["test"].Value))
@@ -63,7 +63,7 @@ internal sealed partial class DocumentTests
 
     [TestCase("security.md")]
     [TestCase("sessions.md")]
-    public void WhatIsPromisedNamesItsTests(string document)
+    public void Every_promise_names_its_tests(string document)
     {
         var text = File.ReadAllText(Path.Combine(Repository.Root, "docs", document));
 
@@ -71,7 +71,7 @@ internal sealed partial class DocumentTests
     }
 
     [Test]
-    public void EveryRequirementHasAStateAndATestOrAReason()
+    public void Every_requirement_has_a_state_and_a_test_or_a_reason()
     {
         var rows = File.ReadAllLines(Path.Combine(Repository.Root, "docs", "security.md")).Where(line => NumberedRow().IsMatch(line)).ToList();
         var requirements = rows.Select(row => Requirement().Match(row)).Where(row => row.Success).ToList();
@@ -91,7 +91,7 @@ internal sealed partial class DocumentTests
     }
 
     [Test]
-    public void EverySettingStandsInTheTableWithItsDefault()
+    public void Every_setting_is_in_the_table_with_its_default()
     {
         var rows = File.ReadAllLines(Path.Combine(Repository.Root, "docs", "configuration.md")).Where(line => line.StartsWith("| `", StringComparison.Ordinal)).ToList();
         var settings = Settings().Append((Key: "ConnectionStrings:Auth", Default: $"`{SqliteDatabase.DefaultConnectionString}` |")).ToList();

@@ -8,7 +8,7 @@ namespace AuthApi.Tests.House;
 internal sealed class EventIdTests
 {
     [Test]
-    public void EveryLogMessageHasAnEventIdOfItsOwn()
+    public void Every_log_message_has_its_own_event_id()
     {
         var messages =
             from type in typeof(AuthDbContext).Assembly.GetTypes()

@@ -11,7 +11,7 @@ internal sealed partial class HttpFileTests
     private static readonly string File = Path.Combine(Repository.Root, "docs", "AuthApi.http");
 
     [Test]
-    public async Task EveryRequestInTheFileIsAnsweredAsItsHeadingSays()
+    public async Task Every_request_in_the_file_is_answered_as_its_heading_says()
     {
         await using var application = new AuthApiApplication();
         using var browser = application.NewBrowser("http");

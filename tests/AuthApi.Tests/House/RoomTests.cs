@@ -24,7 +24,7 @@ internal sealed partial class RoomTests
     public static IEnumerable<string> Rooms => MayUse.Keys;
 
     [Test]
-    public void EveryFolderIsARoom()
+    public void Every_folder_is_a_room()
     {
         var folders = Directory.GetDirectories(Source).Select(Path.GetFileName).Except(["bin", "obj", "Properties"]);
 
@@ -32,7 +32,7 @@ internal sealed partial class RoomTests
     }
 
     [Test]
-    public void ArrowsBetweenRoomsPointDown()
+    public void Arrows_between_rooms_point_down()
     {
         var broken = MayUse.Keys
             .SelectMany(room => Directory.GetFiles(Path.Combine(Source, room), "*.cs", SearchOption.AllDirectories)
@@ -47,7 +47,7 @@ internal sealed partial class RoomTests
     [TestCase("Storage", "Sessions.UserSession? session = null;", "Sessions")]
     [TestCase("Sessions", "using static AuthApi.Accounts.AccountsServices;", "Accounts")]
     [TestCase("Sessions", "using X = AuthApi.Accounts.AccountController;", "Accounts")]
-    public void AnArrowThatPointsUpIsFound(string room, string code, string used)
+    public void An_arrow_that_points_up_is_found(string room, string code, string used)
     {
         Assert.That(BrokenArrows(room, code), Is.EqualTo(new[] { used }));
     }
@@ -56,19 +56,19 @@ internal sealed partial class RoomTests
     [TestCase("Storage", "using AuthApi.Storage;")]
     [TestCase("Storage", "b.ToTable(\"AuthApi.Sessions.UserSession\"); // AuthApi.Sessions")]
     [TestCase("Security", "options.Sessions.ToString();")]
-    public void AnArrowThatPointsDownAndAWordInATextAreNot(string room, string code)
+    public void A_downward_arrow_and_a_word_in_a_text_are_not_found(string room, string code)
     {
         Assert.That(BrokenArrows(room, code), Is.Empty);
     }
 
     [Test]
-    public void OnlyTheWebProjectsEntryPointSeesEveryRoom()
+    public void Only_the_entry_point_sees_every_room()
     {
         Assert.That(Directory.GetFiles(Source, "*.cs").Select(Path.GetFileName), Is.EqualTo(new[] { "Program.cs" }));
     }
 
     [Test]
-    public void EveryTestRoomMirrorsARoom()
+    public void Every_test_room_mirrors_a_room()
     {
         var rooms = Directory.GetDirectories(Path.Combine(Repository.Root, "tests", "AuthApi.Tests")).Select(Path.GetFileName);
 
@@ -76,7 +76,7 @@ internal sealed partial class RoomTests
     }
 
     [Test]
-    public void EveryFilesNamespaceIsItsRoom()
+    public void Every_files_namespace_is_its_room()
     {
         var strangers = MayUse.Keys.SelectMany(room => Directory.GetFiles(Path.Combine(Source, room), "*.cs")
             .Where(file => !File.ReadAllText(file).Contains($"\nnamespace AuthApi.{room};\n", StringComparison.Ordinal)

@@ -45,7 +45,7 @@ internal sealed partial class TranscriptTests
         .Select(document => Path.GetRelativePath(Repository.Root, document));
 
     [TestCaseSource(nameof(Documents))]
-    public async Task WhatADocumentShowsIsWhatHappens(string document)
+    public async Task What_a_document_shows_is_what_happens(string document)
     {
         if (!File.Exists("/usr/bin/curl"))
         {
@@ -75,7 +75,7 @@ internal sealed partial class TranscriptTests
     }
 
     [Test]
-    public void EveryCommandIsTypedHereOrRunElsewhere()
+    public void Every_command_is_run_here_or_elsewhere()
     {
         var commands = Directory.GetFiles(Repository.Root, "*.md")
             .Concat(Directory.GetFiles(Path.Combine(Repository.Root, "docs"), "*.md", SearchOption.AllDirectories))
@@ -93,13 +93,13 @@ internal sealed partial class TranscriptTests
     [TestCase("HTTP/1.1 200 OK\n\n{\"x\":\"y\"}", "HTTP/1.1 200 OK\r\n\r\n{\"x\":\"z\"}", false)]
     [TestCase("HTTP/1.1 200 OK\n\n{\"x\":\"y\"}", "HTTP/1.1 401 Unauthorized\r\n\r\n{\"x\":\"y\"}", false)]
     [TestCase("200", "401", false)]
-    public void AnAnswerThatIsAnotherIsFound(string expected, string actual, bool same)
+    public void A_differing_answer_is_found(string expected, string actual, bool same)
     {
         Assert.That(new Names().Difference(expected, actual) is null, Is.EqualTo(same));
     }
 
     [Test]
-    public void WhatHadANameKeepsIt()
+    public void A_named_value_keeps_its_name()
     {
         var names = new Names();
 

@@ -26,7 +26,7 @@ internal sealed class OpenApiDocumentTests
     public void TearDown() => _browser.Dispose();
 
     [Test]
-    public async Task TheKeptDocumentIsTheServedOne()
+    public async Task The_kept_document_is_the_served_one()
     {
         var kept = Path.Combine(Repository.Root, "docs", "openapi.json");
         using var response = await _browser.GetAsync("/swagger/v1/swagger.json");
@@ -41,11 +41,11 @@ internal sealed class OpenApiDocumentTests
             File.Exists(kept) ? await File.ReadAllTextAsync(kept) : "",
             Is.EqualTo(served),
             "docs/openapi.json is not what the server serves. Look at the difference, and if it is meant, write it again: "
-            + "UPDATE_OPENAPI=1 dotnet test tests/AuthApi.Tests --filter TheKeptDocumentIsTheServedOne");
+            + "UPDATE_OPENAPI=1 dotnet test tests/AuthApi.Tests --filter The_kept_document_is_the_served_one");
     }
 
     [Test]
-    public async Task EveryCallIsInTheDocumentWithItsSlashItsNameAndItsAnswers()
+    public async Task Every_call_is_in_the_document_with_its_name_and_answers()
     {
         using var response = await _browser.GetAsync("/swagger/v1/swagger.json");
         var document = await response.JsonAsync();
@@ -93,7 +93,7 @@ internal sealed class OpenApiDocumentTests
     }
 
     [Test]
-    public async Task AProblemThatSeveralCallsAnswerIsDescribedOnce()
+    public async Task A_shared_problem_is_described_once()
     {
         using var response = await _browser.GetAsync("/swagger/v1/swagger.json");
         var document = await response.JsonAsync();
@@ -116,7 +116,7 @@ internal sealed class OpenApiDocumentTests
     [TestCase("POST", "/login/", "{}", "https://evil.example", 403, "cross_site_request")]
     [TestCase("POST", "/login/", null, null, 415, "unsupported_media_type")]
     [TestCase("DELETE", "/sessions/{id}/", null, "https://evil.example", 403, "cross_site_request")]
-    public async Task AProblemIsAnsweredAsItsExampleSays(string method, string path, string? body, string? origin, int status, string code)
+    public async Task A_problem_is_answered_as_its_example_says(string method, string path, string? body, string? origin, int status, string code)
     {
         using var response = await _browser.GetAsync("/swagger/v1/swagger.json");
         var document = await response.JsonAsync();
@@ -144,7 +144,7 @@ internal sealed class OpenApiDocumentTests
 
     [TestCase("sessionCookie", "cookie", "__Host-session")]
     [TestCase("sessionHeader", "header", "Authorization")]
-    public async Task BothWaysToSignInAreSecuritySchemes(string scheme, string place, string name)
+    public async Task Cookie_and_header_are_security_schemes(string scheme, string place, string name)
     {
         using var response = await _browser.GetAsync("/swagger/v1/swagger.json");
         var found = (await response.JsonAsync())["components"]!["securitySchemes"]![scheme]!;
@@ -155,7 +155,7 @@ internal sealed class OpenApiDocumentTests
     }
 
     [Test]
-    public async Task TheExamplesInTheDocumentWorkAsTheyStand()
+    public async Task The_documents_examples_work_unchanged()
     {
         using var response = await _browser.GetAsync("/swagger/v1/swagger.json");
         var schemas = (await response.JsonAsync())["components"]!["schemas"]!;
@@ -174,7 +174,7 @@ internal sealed class OpenApiDocumentTests
     [TestCase("Production", "true", true)]
     [TestCase("Development", null, true)]
     [TestCase("Development", "false", false)]
-    public async Task TheDocumentIsServedWhereItIsMeantToBe(string environment, string? enabled, bool served)
+    public async Task The_document_is_served_where_it_is_enabled(string environment, string? enabled, bool served)
     {
         await using var application = new AuthApiApplication(settings: new() { ["Swagger:Enabled"] = enabled }, environment: environment);
         using var browser = application.NewBrowser();

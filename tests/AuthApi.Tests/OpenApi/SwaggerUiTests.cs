@@ -55,7 +55,7 @@ internal sealed class SwaggerUiTests
 
     [TestCase("127.0.0.1")]
     [TestCase("app.test", Description = "a name to which a browser sends no Fetch Metadata over plain HTTP")]
-    public async Task APersonRegistersLogsInLooksAroundAndLogsOutByClicking(string host)
+    public async Task A_person_registers_logs_in_and_logs_out_by_clicking(string host)
     {
         await OpenAsync(host);
         await ExecuteAsync("register", 201);
@@ -75,7 +75,7 @@ internal sealed class SwaggerUiTests
     }
 
     [Test]
-    public async Task APersonDoesTheSameWithAHeaderTokenThroughAuthorize()
+    public async Task A_person_uses_a_header_token_through_Authorize()
     {
         await OpenAsync("127.0.0.1");
         await ExecuteAsync("register", 201);
@@ -153,7 +153,7 @@ internal sealed class SwaggerUiTests
     }
 
     [Test]
-    public async Task WhatThePagesPolicyForbidsIsSeenByTheseTests()
+    public async Task A_violation_of_the_pages_policy_fails_these_tests()
     {
         await OpenAsync("127.0.0.1");
         Assert.That(_complaints, Is.Empty);

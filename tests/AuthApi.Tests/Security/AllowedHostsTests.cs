@@ -20,7 +20,7 @@ internal sealed class AllowedHostsTests
     [TestCase("api.example.com", ".", false)]
     [TestCase("api.example.com", "evil.example", false)]
     [TestCase("api.example.com", "api.example.com.evil.example", false)]
-    public async Task AHostThatIsNotInTheListIsRefused(string allowed, string host, bool passes)
+    public async Task A_host_that_is_not_listed_is_refused(string allowed, string host, bool passes)
     {
         await using var application = new AuthApiApplication(settings: new() { ["AllowedHosts"] = allowed });
         using var browser = application.NewBrowser();

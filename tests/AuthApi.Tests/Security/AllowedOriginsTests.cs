@@ -20,7 +20,7 @@ internal sealed class AllowedOriginsTests
     [TestCase(Trusted, "https://sub.app.example.com", false)]
     [TestCase(Trusted, "null", false)]
     [TestCase("", Trusted, false)]
-    public async Task OnlyAnOriginInTheListMayReadAnswersAndSendItsCookie(string allowed, string origin, bool may)
+    public async Task Only_a_listed_origin_reads_answers_and_sends_its_cookie(string allowed, string origin, bool may)
     {
         await using var application = new AuthApiApplication(settings: new() { ["Cors:AllowedOrigins"] = allowed });
         using var browser = await application.NewLoggedInBrowserAsync();
@@ -47,7 +47,7 @@ internal sealed class AllowedOriginsTests
     }
 
     [Test]
-    public async Task APageOfAnAllowedOriginLogsInAndOut()
+    public async Task A_page_of_an_allowed_origin_logs_in_and_out()
     {
         await using var application = new AuthApiApplication(settings: new() { ["Cors:AllowedOrigins:0"] = Trusted });
         using var browser = await application.NewLoggedInBrowserAsync();

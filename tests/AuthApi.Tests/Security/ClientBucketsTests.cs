@@ -12,7 +12,7 @@ internal sealed class ClientBucketsTests
     [TestCase(7, 60)]
     [TestCase(600, 60)]
     [TestCase(20, 3600)]
-    public void ABucketGivesItsSizeAtOnceAndAsMuchAgainInTheCourseOfTheWindow(int size, int seconds)
+    public void A_bucket_gives_its_size_at_once_and_again_in_each_window(int size, int seconds)
     {
         using var buckets = Buckets(size, TimeSpan.FromSeconds(seconds));
         Assert.That(Take(buckets, size + 5), Is.EqualTo(size));
@@ -28,7 +28,7 @@ internal sealed class ClientBucketsTests
     }
 
     [Test]
-    public void WhatTakesLessThanATickEachIsCountedToTheTick()
+    public void What_takes_less_than_a_tick_is_counted_to_the_tick()
     {
         // As a billion in a minute are, of which each takes 0.6.
         using var buckets = Buckets(1000, TimeSpan.FromTicks(100));
@@ -39,7 +39,7 @@ internal sealed class ClientBucketsTests
     }
 
     [Test]
-    public void WhatIsSaidOfWhenToComeAgainIsTrue()
+    public void The_stated_wait_is_true()
     {
         using var buckets = Buckets(3, TimeSpan.FromMinutes(1));
         Take(buckets, 3);
@@ -55,7 +55,7 @@ internal sealed class ClientBucketsTests
     }
 
     [Test]
-    public void ARefusalTakesNothingSoWhoStopsIsHeardAgain()
+    public void A_refusal_takes_nothing_so_a_client_that_stops_recovers()
     {
         using var buckets = Buckets(2, TimeSpan.FromMinutes(1));
         Assert.That(Take(buckets, 1000), Is.EqualTo(2));
@@ -66,7 +66,7 @@ internal sealed class ClientBucketsTests
     }
 
     [Test]
-    public void ClientsHaveABucketEach()
+    public void Each_client_has_its_own_bucket()
     {
         using var buckets = Buckets(1, TimeSpan.FromMinutes(1));
 
@@ -74,7 +74,7 @@ internal sealed class ClientBucketsTests
     }
 
     [Test]
-    public void AFullBucketIsForgottenAndAnEmptyOneIsNot()
+    public void A_full_bucket_is_evicted_and_an_empty_one_is_not()
     {
         using var buckets = Buckets(2, TimeSpan.FromMinutes(1));
         buckets.TryTake('a', out _);
@@ -91,7 +91,7 @@ internal sealed class ClientBucketsTests
     }
 
     [Test]
-    public void OfManyAtTheSameTimeNoMoreAreLetThroughThanThereIsRoomFor()
+    public void Concurrent_requests_do_not_exceed_the_bucket()
     {
         using var buckets = Buckets(1000, TimeSpan.FromMinutes(1));
         var taken = 0;

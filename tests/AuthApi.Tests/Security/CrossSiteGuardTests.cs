@@ -62,7 +62,7 @@ internal sealed class CrossSiteGuardTests
 
     // Neither: no browser.
     [TestCase(null, null, true)]
-    public async Task TheTableDecides(string? site, string? origin, bool passes)
+    public async Task The_table_decides(string? site, string? origin, bool passes)
     {
         using var browser = await LoggedInAsync();
 
@@ -88,7 +88,7 @@ internal sealed class CrossSiteGuardTests
     [TestCase("http://[::1]:5080", "http", "[::1]:5080", true)]
     [TestCase("https://xn--mnchen-3ya.example", "https", "xn--mnchen-3ya.example", true)]
     [TestCase("https://evil.example", "https", "xn--mnchen-3ya.example", false)]
-    public async Task AnOriginIsOwnBySchemeHostAndPort(string origin, string scheme, string host, bool passes)
+    public async Task An_origin_is_compared_by_scheme_host_and_port(string origin, string scheme, string host, bool passes)
     {
         using var browser = _application.NewBrowser(scheme);
 
@@ -103,7 +103,7 @@ internal sealed class CrossSiteGuardTests
 
     [TestCase("", null)]
     [TestCase(null, "")]
-    public async Task AHeaderWithNothingInItIsNotNone(string? site, string? origin)
+    public async Task An_empty_header_is_not_a_missing_one(string? site, string? origin)
     {
         // A real server, as the test server drops such headers.
         await using var application = new AuthApiApplication(kestrel: true);
@@ -119,7 +119,7 @@ internal sealed class CrossSiteGuardTests
     [TestCase("/reauthenticate/")]
     [TestCase("/logout/")]
     [TestCase("/nowhere/")]
-    public async Task ACallThatNeedsNoSessionIsGuardedToo(string path)
+    public async Task A_call_that_needs_no_session_is_guarded_too(string path)
     {
         using var browser = _application.NewBrowser();
 
@@ -130,7 +130,7 @@ internal sealed class CrossSiteGuardTests
     }
 
     [Test]
-    public async Task AFormOfAnotherPageLogsNobodyIn()
+    public async Task A_form_of_another_page_logs_nobody_in()
     {
         using var browser = await LoggedInAsync();
         var before = browser.Token;
@@ -151,7 +151,7 @@ internal sealed class CrossSiteGuardTests
     [TestCase("DELETE", HttpStatusCode.Forbidden)]
     [TestCase("PATCH", HttpStatusCode.Forbidden)]
     [TestCase("NONSENSE", HttpStatusCode.Forbidden)]
-    public async Task OnlyWhatChangesNothingPassesUnasked(string method, HttpStatusCode status)
+    public async Task Only_methods_that_change_nothing_pass_unchecked(string method, HttpStatusCode status)
     {
         using var browser = await LoggedInAsync();
 
@@ -161,7 +161,7 @@ internal sealed class CrossSiteGuardTests
     }
 
     [Test]
-    public async Task AHeaderSessionIsGuardedAsACookieIs()
+    public async Task A_header_session_is_guarded_as_a_cookie_is()
     {
         using var browser = _application.NewBrowser(transport: SessionTransport.Header);
         await browser.RegisterAsync("grace@example.com");

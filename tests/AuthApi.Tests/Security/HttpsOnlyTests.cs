@@ -10,7 +10,7 @@ internal sealed class HttpsOnlyTests
     [TestCase("POST", "/login/")]
     [TestCase("POST", "/logout/")]
     [TestCase("GET", "/nowhere")]
-    public async Task PlainHttpIsRefusedOutsideDevelopmentAndNotRedirected(string method, string path)
+    public async Task Plain_HTTP_is_refused_outside_Development(string method, string path)
     {
         await using var application = new AuthApiApplication(environment: "Production");
         using var browser = application.NewBrowser("http");
@@ -21,7 +21,7 @@ internal sealed class HttpsOnlyTests
     }
 
     [Test]
-    public async Task HttpsIsServedOutsideDevelopment()
+    public async Task HTTPS_is_served_outside_Development()
     {
         await using var application = new AuthApiApplication(environment: "Production");
         using var browser = await application.NewLoggedInBrowserAsync();
@@ -33,7 +33,7 @@ internal sealed class HttpsOnlyTests
     [TestCase("127.0.0.0/8", HttpStatusCode.Unauthorized)]
     [TestCase("192.0.2.1, 127.0.0.1", HttpStatusCode.Unauthorized)]
     [TestCase("192.0.2.1", HttpStatusCode.BadRequest, Description = "this one is not the proxy")]
-    public async Task OnlyAKnownProxyMaySayThatItWasHttps(string knownProxies, HttpStatusCode status)
+    public async Task Only_a_known_proxy_may_say_it_was_HTTPS(string knownProxies, HttpStatusCode status)
     {
         await using var application = new AuthApiApplication(
             settings: new() { ["ForwardedHeaders:KnownProxies"] = knownProxies }, environment: "Production", kestrel: true);
@@ -51,7 +51,7 @@ internal sealed class HttpsOnlyTests
     [TestCase("127.0.0.1", 2, "198.51.100.1, 10.0.0.1", "10.0.0.1", Description = "the second is not named")]
     [TestCase("127.0.0.1, 10.0.0.0/8", 1, "203.0.113.9, 10.0.0.7", "10.0.0.7", Description = "a client inside a known network does not choose its address")]
     [TestCase("127.0.0.1, 10.0.0.0/8", 2, "203.0.113.9, 10.0.0.7, 10.0.0.1", "10.0.0.7")]
-    public async Task TheClientIsWhoStandsBeforeTheNamedProxies(string knownProxies, int limit, string forwardedFor, string client)
+    public async Task The_client_is_the_one_before_the_named_proxies(string knownProxies, int limit, string forwardedFor, string client)
     {
         await using var application = new AuthApiApplication(
             settings: new() { ["ForwardedHeaders:KnownProxies"] = knownProxies, ["ForwardedHeaders:ForwardLimit"] = $"{limit}" }, kestrel: true);

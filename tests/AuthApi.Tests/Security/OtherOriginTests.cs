@@ -49,7 +49,7 @@ internal sealed class OtherOriginTests
     [TestCase("app.test", "app.test", null, true, Description = "another port, told by Origin alone")]
     [TestCase("app.test", "sibling.app.test", null, true, Description = "a sibling, told by Origin alone")]
     [TestCase("app.test", "evil.test", null, false, Description = "another host, told by Origin alone")]
-    public async Task APageOfAnotherOriginCanNeitherLogTheUserOutNorLogThemIn(string host, string otherHost, string? site, bool cookieGoesAlong)
+    public async Task A_page_of_another_origin_cannot_log_in_or_out(string host, string otherHost, string? site, bool cookieGoesAlong)
     {
         var arrivals = new Arrivals();
         await using var application = new AuthApiApplication(services => services.AddSingleton<IStartupFilter>(arrivals), kestrel: true);
@@ -87,7 +87,7 @@ internal sealed class OtherOriginTests
     [TestCase("127.0.0.1", "127.0.0.1")]
     [TestCase("127.0.0.1", "localhost")]
     [TestCase("app.test", "sibling.app.test")]
-    public async Task APageOfAnotherOriginReadsNothing(string host, string otherHost)
+    public async Task A_page_of_another_origin_reads_nothing(string host, string otherHost)
     {
         await using var application = new AuthApiApplication(kestrel: true);
         await using var pages = await OtherPages.StartAsync();
@@ -107,7 +107,7 @@ internal sealed class OtherOriginTests
 
     [TestCase("127.0.0.1", "same-site")]
     [TestCase("app.test", null)]
-    public async Task APageOfAnAllowedOriginLogsInAndOut(string host, string? site)
+    public async Task A_page_of_an_allowed_origin_logs_in_and_out(string host, string? site)
     {
         var arrivals = new Arrivals();
         await using var pages = await OtherPages.StartAsync();

@@ -8,7 +8,7 @@ namespace AuthApi.Tests.Security;
 internal sealed class RateLimitsTests
 {
     [Test]
-    public async Task TooManyTriesOfAPasswordAreRefusedAndTheSessionLogsOutAllTheSame()
+    public async Task Too_many_tries_of_a_password_are_refused_but_logout_works()
     {
         await using var application = Limited();
         using var browser = await application.NewLoggedInBrowserAsync();
@@ -36,7 +36,7 @@ internal sealed class RateLimitsTests
     }
 
     [Test]
-    public async Task TooManyRegistrationsAreRefused()
+    public async Task Too_many_registrations_are_refused()
     {
         await using var application = Limited(("RegistrationsPerHour", "3"));
         using var browser = application.NewBrowser();
@@ -94,7 +94,7 @@ internal sealed class RateLimitsTests
     }
 
     [Test]
-    public async Task WhateverElseAnAddressHasUsedUpItCanLogOut()
+    public async Task An_address_with_no_requests_left_can_log_out()
     {
         await using var application = Limited(("RequestsPerMinute", "5"));
         using var browser = await application.NewLoggedInBrowserAsync();
@@ -115,7 +115,7 @@ internal sealed class RateLimitsTests
     }
 
     [Test]
-    public async Task AStrangerAtTheSameAddressKeepsNobodyFromTheirSession()
+    public async Task A_stranger_at_the_address_does_not_block_a_session()
     {
         await using var application = Limited(("RequestsPerMinute", "3"));
         using var browser = await application.NewLoggedInBrowserAsync();
@@ -138,7 +138,7 @@ internal sealed class RateLimitsTests
     }
 
     [Test]
-    public async Task AUserIsCountedWhereverTheyAre()
+    public async Task A_user_is_counted_at_every_address()
     {
         await using var application = Limited(("RequestsPerMinute", "3"));
         using var laptop = await application.NewLoggedInBrowserAsync();
@@ -154,7 +154,7 @@ internal sealed class RateLimitsTests
     }
 
     [Test]
-    public async Task AnotherAddressHasCountsOfItsOwn()
+    public async Task Another_address_has_its_own_counts()
     {
         await using var application = new AuthApiApplication(
             settings: new() { ["RateLimiting:Enabled"] = "true", ["RateLimiting:RequestsPerMinute"] = "1", ["ForwardedHeaders:KnownProxies"] = "127.0.0.1" },
@@ -173,7 +173,7 @@ internal sealed class RateLimitsTests
     }
 
     [Test]
-    public async Task AnAddressThatAStrangerClaimsChangesNothing()
+    public async Task A_claimed_address_changes_nothing()
     {
         await using var application = new AuthApiApplication(
             settings: new() { ["RateLimiting:Enabled"] = "true", ["RateLimiting:RequestsPerMinute"] = "1" }, kestrel: true);
@@ -192,13 +192,13 @@ internal sealed class RateLimitsTests
     [TestCase("2001:db8:0:1::1", "2001:db8:0:1:ffff::2", true)]
     [TestCase("2001:db8:0:1::1", "2001:db8:0:2::1", false)]
     [TestCase("::", "0.0.0.0", false)]
-    public void AnIpv6ClientIsItsNetworkOf64Bits(string one, string other, bool same)
+    public void An_IPv6_client_is_its_64_bit_network(string one, string other, bool same)
     {
         Assert.That(CountedClient.Of(IPAddress.Parse(one)) == CountedClient.Of(IPAddress.Parse(other)), Is.EqualTo(same));
     }
 
     [Test]
-    public async Task OffMeansOff()
+    public async Task Disabled_limits_refuse_nothing()
     {
         await using var application = Limited(("Enabled", "false"), ("LoginsPerMinute", "1"));
         using var browser = await application.NewLoggedInBrowserAsync();

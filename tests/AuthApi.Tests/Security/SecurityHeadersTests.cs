@@ -30,7 +30,7 @@ internal sealed class SecurityHeadersTests
     [TestCase("POST", "/login/", HttpStatusCode.UnsupportedMediaType)]
     [TestCase("POST", "/logout/?scope=nonsense", HttpStatusCode.BadRequest)]
     [TestCase("POST", "/logout/", HttpStatusCode.OK)]
-    public async Task EveryAnswerHasThem(string method, string path, HttpStatusCode status)
+    public async Task Every_answer_has_the_headers(string method, string path, HttpStatusCode status)
     {
         await using var application = new AuthApiApplication();
         using var browser = await application.NewLoggedInBrowserAsync();
@@ -42,7 +42,7 @@ internal sealed class SecurityHeadersTests
     }
 
     [Test]
-    public async Task SoHasTheAnswerToAMistakeOfOurs()
+    public async Task A_500_has_the_headers_too()
     {
         var store = new Mock<IUserSessionStore>();
         store.Setup(it => it.FindAsync(It.IsAny<TokenHash>())).ThrowsAsync(new InvalidOperationException("a bug"));
@@ -57,7 +57,7 @@ internal sealed class SecurityHeadersTests
     }
 
     [Test]
-    public async Task BrowsersAreToldToComeBackOverHttps([Values("/me/", "/swagger/")] string path, [Values("https", "http")] string scheme, [Values] bool isLocal, [Values] bool isDevelopment)
+    public async Task HSTS_is_sent_over_HTTPS([Values("/me/", "/swagger/")] string path, [Values("https", "http")] string scheme, [Values] bool isLocal, [Values] bool isDevelopment)
     {
         await using var application = new AuthApiApplication(
             settings: new() { ["Swagger:Enabled"] = "true" }, environment: isDevelopment ? "Development" : "Production");
@@ -72,7 +72,7 @@ internal sealed class SecurityHeadersTests
     }
 
     [Test]
-    public async Task SwaggerUiMayLoadWhatLiesBesideItAndNothingElse()
+    public async Task Swagger_UI_may_load_only_its_own_files()
     {
         await using var application = new AuthApiApplication();
         using var browser = application.NewBrowser();

@@ -32,7 +32,7 @@ internal sealed partial class AdoptTests
     }
 
     [Test]
-    public async Task AnAccountOfTheStockApplicationLogsInAfterTheChangeAndItsOldCookieIsRefused()
+    public async Task A_stock_account_logs_in_and_its_old_cookie_is_refused()
     {
         using var folder = new TemporaryFolder();
         Browser copy;
@@ -83,7 +83,7 @@ internal sealed partial class AdoptTests
     }
 
     [Test]
-    public async Task TheCookieIsATokenAndACopyOfItIsRefusedAfterTheApplicationsOwnLogout()
+    public async Task A_copied_cookie_is_refused_after_the_applications_logout()
     {
         var browser = await NewLoggedInBrowserAsync(_adopted, "token@example.com");
         var copy = browser.Copy();
@@ -102,7 +102,7 @@ internal sealed partial class AdoptTests
     }
 
     [Test]
-    public async Task TheUsersSessionsAreListedAndOneOfThemIsEndedFromAnother()
+    public async Task Sessions_are_listed_and_one_is_ended_from_another()
     {
         var laptop = await NewLoggedInBrowserAsync(_adopted, "list@example.com");
         var other = At(_adopted);
@@ -121,7 +121,7 @@ internal sealed partial class AdoptTests
     }
 
     [Test]
-    public async Task ANewPasswordEndsTheSessions()
+    public async Task A_new_password_ends_the_sessions()
     {
         var browser = await NewLoggedInBrowserAsync(_adopted, "password@example.com");
         var other = At(_adopted);
@@ -135,7 +135,7 @@ internal sealed partial class AdoptTests
     }
 
     [Test]
-    public async Task ALogoutThatTheStoreDidNotTakeIsNoSuccess()
+    public async Task A_logout_that_the_store_refused_is_no_success()
     {
         var browser = await NewLoggedInBrowserAsync(_adopted, "locked@example.com");
         await using (var locked = Open(_folder, "auth.db"))
@@ -154,7 +154,7 @@ internal sealed partial class AdoptTests
     }
 
     [Test]
-    public async Task AuthApisOwnCallsOfAccountsDoNotComeWithIt()
+    public async Task AuthApis_own_account_calls_are_not_included()
     {
         using var answer = await At(_adopted).PostAsync("/reauthenticate/", new { password = Password });
 
@@ -162,7 +162,7 @@ internal sealed partial class AdoptTests
     }
 
     [Test]
-    public void TheDocumentShowsTheChangeAsItIs()
+    public void The_document_shows_the_change_as_it_is()
     {
         var shown = Diffs().Matches(File.ReadAllText(Path.Combine(Repository.Root, "docs", "adopt.md"))).Select(diff => diff.Groups[1].Value).ToList();
 
@@ -172,7 +172,7 @@ internal sealed partial class AdoptTests
     }
 
     [Test]
-    public void TheProgramItBeginsWithIsTheOneOfTheExperiment()
+    public void The_starting_program_is_the_one_of_the_experiment()
     {
         Assert.That(
             File.ReadAllText(Path.Combine(Repository.Root, "docs", "comparison.md")),

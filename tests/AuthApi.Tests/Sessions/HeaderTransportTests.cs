@@ -27,7 +27,7 @@ internal sealed class HeaderTransportTests
     }
 
     [Test]
-    public async Task ALoginForTheHeaderAnswersTheTokenAndSetsNoCookie()
+    public async Task A_header_login_answers_the_token_and_sets_no_cookie()
     {
         using var phone = _application.NewBrowser();
 
@@ -40,7 +40,7 @@ internal sealed class HeaderTransportTests
     }
 
     [Test]
-    public async Task AHeaderSessionIsNeverGivenACookie()
+    public async Task A_header_session_never_gets_a_cookie()
     {
         foreach (var (method, path) in new[]
         {
@@ -72,7 +72,7 @@ internal sealed class HeaderTransportTests
     [TestCase("Bearer T", HttpStatusCode.Unauthorized)]
     [TestCase("Basic T", HttpStatusCode.Unauthorized)]
     [TestCase("Sessions T", HttpStatusCode.Unauthorized)]
-    public async Task TheSchemesNameMayBeInAnyCaseAndTheTokenIsExact(string header, HttpStatusCode status)
+    public async Task The_scheme_is_read_in_any_case_and_the_token_exactly(string header, HttpStatusCode status)
     {
         using var client = _application.NewBrowser();
 
@@ -92,7 +92,7 @@ internal sealed class HeaderTransportTests
     [TestCase("Session     T", "200")]
     [TestCase("Session\tT", "401", Description = "a tab")]
     [TestCase("Session \u00e9\u00ff", "401", Description = "bytes that are no token")]
-    public async Task OneOrMoreSpacesStandBetweenThem(string header, string status)
+    public async Task One_or_more_spaces_separate_scheme_and_token(string header, string status)
     {
         // Over a raw socket: the client's own library would tidy the header up.
         await using var application = new AuthApiApplication(kestrel: true);
@@ -142,7 +142,7 @@ internal sealed class HeaderTransportTests
     }
 
     [Test]
-    public async Task TwoHeadersAreNoSession()
+    public async Task Two_headers_are_no_session()
     {
         using var client = _application.NewBrowser();
 
@@ -153,7 +153,7 @@ internal sealed class HeaderTransportTests
     }
 
     [Test]
-    public async Task TheHeaderIsAloneInItsSayWhereACookieComesToo()
+    public async Task The_header_alone_decides_beside_a_cookie()
     {
         using var browser = await _application.NewLoggedInBrowserAsync("bob@example.com");
 
@@ -174,7 +174,7 @@ internal sealed class HeaderTransportTests
     }
 
     [Test]
-    public async Task AnotherSchemeInTheHeaderLeavesTheCookieItsSay()
+    public async Task Beside_another_scheme_the_cookie_decides()
     {
         using var browser = await _application.NewLoggedInBrowserAsync("bob@example.com");
 
@@ -185,7 +185,7 @@ internal sealed class HeaderTransportTests
     }
 
     [Test]
-    public async Task ADeadTokenIsRefusedWhicheverWayItComes()
+    public async Task A_dead_token_is_refused_by_either_transport()
     {
         using var thief = _application.NewBrowser();
         thief.Cookies["__Host-session"] = _phone.Token;
@@ -196,7 +196,7 @@ internal sealed class HeaderTransportTests
     }
 
     [Test]
-    public async Task ALoginForTheHeaderEndsTheCookieSessionItCameWithAndLeavesItsCookie()
+    public async Task A_header_login_ends_the_callers_session_keeping_its_cookie()
     {
         using var browser = await _application.NewLoggedInBrowserAsync("bob@example.com");
         using var before = browser.Copy();

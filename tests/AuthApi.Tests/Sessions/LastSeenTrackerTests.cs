@@ -11,7 +11,7 @@ internal sealed class LastSeenTrackerTests
     private static readonly DateTimeOffset Now = new(2026, 3, 1, 12, 0, 0, TimeSpan.Zero);
 
     [Test]
-    public async Task ManyUsesAreWrittenBeforeTheirTime()
+    public async Task Many_uses_are_written_early()
     {
         // The clock stands still, so it is their number.
         var written = 0;
@@ -34,7 +34,7 @@ internal sealed class LastSeenTrackerTests
     }
 
     [Test]
-    public void ASessionIsCountedOnceHoweverOftenItIsUsed()
+    public void A_session_is_counted_once_however_often_it_is_used()
     {
         var tracker = new LastSeenTracker(Mock.Of<IUserSessionStore>());
         var token = SessionToken.Create().Hash;

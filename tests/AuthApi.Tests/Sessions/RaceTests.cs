@@ -34,7 +34,7 @@ internal sealed class RaceTests(SessionTransport transport)
     }
 
     [Test]
-    public async Task AnEndAgainstFiftyRequestsInFlight()
+    public async Task An_end_against_fifty_requests_in_flight()
     {
         using var thief = _browser.Copy();
         var acknowledged = false;
@@ -59,7 +59,7 @@ internal sealed class RaceTests(SessionTransport transport)
     }
 
     [Test]
-    public async Task AnEndWhileTheCacheIsBeingRefilledFromARowThatWasReadBefore()
+    public async Task An_end_while_the_cache_refills_from_an_older_row()
     {
         using var thief = _browser.Copy();
         _store.AfterFind.Close();
@@ -74,7 +74,7 @@ internal sealed class RaceTests(SessionTransport transport)
     }
 
     [Test]
-    public async Task ARefillBetweenTheCommitOfAnEndAndItsAnswer()
+    public async Task A_refill_between_the_commit_of_an_end_and_its_answer()
     {
         using var thief = _browser.Copy();
         Assert.That(await thief.MeAsync(), Is.EqualTo(HttpStatusCode.OK), "at hand, in the cache");
@@ -94,7 +94,7 @@ internal sealed class RaceTests(SessionTransport transport)
     }
 
     [Test]
-    public async Task AnEndWhileLastUsesAreBeingWritten()
+    public async Task An_end_while_last_uses_are_written()
     {
         using var thief = _browser.Copy();
         _application.Time.Advance(TimeSpan.FromSeconds(2));
@@ -112,7 +112,7 @@ internal sealed class RaceTests(SessionTransport transport)
     }
 
     [Test]
-    public async Task LoginsAtTheLimitAtTheSameTime()
+    public async Task Concurrent_logins_at_the_limit()
     {
         var devices = await Task.WhenAll(Enumerable.Range(0, 20).Select(async _ =>
         {
@@ -134,7 +134,7 @@ internal sealed class RaceTests(SessionTransport transport)
     }
 
     [Test]
-    public async Task LoggingOutEverywhereAgainstALogin()
+    public async Task Logging_out_everywhere_against_a_login()
     {
         for (var round = 0; round < 20; round++)
         {
@@ -161,7 +161,7 @@ internal sealed class RaceTests(SessionTransport transport)
     }
 
     [Test]
-    public async Task ALogoutThatOvertakesARenewal()
+    public async Task A_logout_that_overtakes_a_renewal()
     {
         using var old = _browser.Copy();
         _store.BeforeRenew.Close();
@@ -179,7 +179,7 @@ internal sealed class RaceTests(SessionTransport transport)
     }
 
     [Test]
-    public async Task ARenewalThatOvertakesALogout()
+    public async Task A_renewal_that_overtakes_a_logout()
     {
         using var old = _browser.Copy();
         _store.BeforeEnd.Close();
@@ -199,7 +199,7 @@ internal sealed class RaceTests(SessionTransport transport)
     }
 
     [Test]
-    public async Task TwoRenewalsAtOnceLeaveOneTokenAlive()
+    public async Task Two_renewals_at_once_leave_one_token_alive()
     {
         using var other = _browser.Copy();
 

@@ -11,7 +11,7 @@ internal sealed class RestartTests
 
     [Test]
     [CancelAfter(120_000)]
-    public async Task ARestartKeepsLiveSessionsAliveAndDeadOnesDead()
+    public async Task A_restart_keeps_live_sessions_live_and_dead_ones_dead()
     {
         using var folder = new TemporaryFolder();
         var (live, dead) = (new List<string>(), new List<string>());
@@ -47,7 +47,7 @@ internal sealed class RestartTests
 
     [Test]
     [CancelAfter(120_000)]
-    public async Task ALockThatGuessesMadeOutlivesTheProgram()
+    public async Task A_lock_made_by_guesses_outlives_the_program()
     {
         using var folder = new TemporaryFolder();
         await using (var first = await RunningProgram.StartAsync(folder.Path))
@@ -71,7 +71,7 @@ internal sealed class RestartTests
 
     [Test]
     [CancelAfter(300_000)]
-    public async Task WhatWasAnsweredBeforeAKillIsTrueAfterIt()
+    public async Task What_was_answered_before_a_kill_is_true_after_it()
     {
         // Logins and logouts under load, kill -9 in the middle, start again, and hold every answer so far against the store.
         using var folder = new TemporaryFolder();

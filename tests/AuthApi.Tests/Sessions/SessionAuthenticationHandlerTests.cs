@@ -49,7 +49,7 @@ internal sealed class SessionAuthenticationHandlerTests
     }
 
     [Test]
-    public async Task TheHandlerStandsInForTheCookieHandler()
+    public async Task The_handler_replaces_the_cookie_handler()
     {
         var scheme = await _application.Services.GetRequiredService<IAuthenticationSchemeProvider>().GetDefaultSignOutSchemeAsync();
 
@@ -62,7 +62,7 @@ internal sealed class SessionAuthenticationHandlerTests
         Assert.That(_application.Services.GetService<IDataProtectionProvider>(), Is.Null);
 
     [Test]
-    public async Task NothingIsAskedOfDataProtection()
+    public async Task Data_Protection_is_not_used()
     {
         var keys = new Mock<IDataProtectionProvider>(MockBehavior.Strict);
         await using var application = new AuthApiApplication(services => services.Replace(ServiceDescriptor.Singleton(keys.Object)));
@@ -77,7 +77,7 @@ internal sealed class SessionAuthenticationHandlerTests
     }
 
     [Test]
-    public async Task ALogoutThatTheStoreDidNotTakeIsNoSuccess()
+    public async Task A_logout_that_the_store_refused_is_no_success()
     {
         _store.Setup(store => store.EndAsync(It.IsAny<int>(), It.IsAny<Guid>(), It.IsAny<SessionEnd>(), It.IsAny<DateTimeOffset>())).ThrowsAsync(OutOfReach);
 
@@ -90,7 +90,7 @@ internal sealed class SessionAuthenticationHandlerTests
     }
 
     [Test]
-    public async Task AStoreThatCannotBeReadIsNotADeadSession()
+    public async Task A_store_that_cannot_be_read_is_not_a_dead_session()
     {
         _store.Setup(store => store.FindAsync(It.IsAny<TokenHash>())).ThrowsAsync(OutOfReach);
 
@@ -105,7 +105,7 @@ internal sealed class SessionAuthenticationHandlerTests
     }
 
     [Test]
-    public async Task ACallThatNeedsNoSessionIsServedWithoutTheStore()
+    public async Task A_call_that_needs_no_session_is_served_without_the_store()
     {
         _store.Setup(store => store.FindAsync(It.IsAny<TokenHash>())).ThrowsAsync(OutOfReach);
 
@@ -115,7 +115,7 @@ internal sealed class SessionAuthenticationHandlerTests
     }
 
     [Test]
-    public async Task ALoginThatCouldNotEndTheSessionItCameWithDoesNotStartAnother()
+    public async Task A_login_that_cannot_end_the_callers_session_starts_none()
     {
         _store.Setup(store => store.FindAsync(It.IsAny<TokenHash>())).ThrowsAsync(OutOfReach);
 
@@ -127,7 +127,7 @@ internal sealed class SessionAuthenticationHandlerTests
     }
 
     [Test]
-    public async Task ALoginThatTheStoreDidNotTakeGivesNoToken()
+    public async Task A_login_that_the_store_refused_gives_no_token()
     {
         _store.Setup(store => store.StartAsync(It.IsAny<UserSession>(), It.IsAny<SessionStart>()))
             .ThrowsAsync(OutOfReach);
@@ -140,7 +140,7 @@ internal sealed class SessionAuthenticationHandlerTests
     }
 
     [Test]
-    public async Task AMistakeOfOursIsA500ThatTellsNothing()
+    public async Task An_unhandled_exception_is_a_500_that_reveals_nothing()
     {
         _store.Setup(store => store.FindAsync(It.IsAny<TokenHash>())).ThrowsAsync(new InvalidOperationException("secret detail"));
 
@@ -151,7 +151,7 @@ internal sealed class SessionAuthenticationHandlerTests
     }
 
     [Test]
-    public async Task TheSessionIsReadFromTheStoreOnceAndThenFromTheCache()
+    public async Task The_session_is_read_from_the_store_once_and_then_cached()
     {
         for (var i = 0; i < 10; i++)
         {
@@ -174,7 +174,7 @@ internal sealed class SessionAuthenticationHandlerTests
     }
 
     [Test]
-    public async Task AnAddressAndADeviceAreNotedWithoutControlCharactersAndNotWithoutEnd()
+    public async Task Address_and_device_are_stored_clean_and_bounded()
     {
         using var phone = _application.NewBrowser();
 

@@ -13,7 +13,7 @@ internal sealed class SessionCacheTests
     public void SetUp() => _cache = new SessionCache(Options.Create(new UserSessionOptions { CacheSize = 100 }));
 
     [Test]
-    public void WhatWasAddedIsFound()
+    public void What_was_added_is_found()
     {
         var session = NewSession(readAt: _cache.BeginRead());
 
@@ -22,7 +22,7 @@ internal sealed class SessionCacheTests
     }
 
     [Test]
-    public void WhatIsForgottenIsNotFound()
+    public void What_was_invalidated_is_not_found()
     {
         var session = NewSession(readAt: _cache.BeginRead());
         _cache.TryAdd(session.Session.TokenHash, session);
@@ -33,7 +33,7 @@ internal sealed class SessionCacheTests
     }
 
     [Test]
-    public void ASessionThatWasUsedOnceOutlivesManyOthers()
+    public void A_session_that_was_used_outlives_unused_ones()
     {
         var cache = new SessionCache(Options.Create(new UserSessionOptions { CacheSize = 600 }));
         Use(cache, Add(cache, 1_000)); // it is full, and has been for a while
@@ -59,7 +59,7 @@ internal sealed class SessionCacheTests
     }
 
     [Test]
-    public void AReadingThatBeganBeforeTheForgettingIsNotKept()
+    public void A_read_begun_before_the_invalidation_is_not_cached()
     {
         var session = NewSession(readAt: _cache.BeginRead());
         _cache.Forget(session.Session.TokenHash);
@@ -69,7 +69,7 @@ internal sealed class SessionCacheTests
     }
 
     [Test]
-    public void AReadingThatBeganAfterTheForgettingIsKept()
+    public void A_read_begun_after_the_invalidation_is_cached()
     {
         var hash = SessionToken.Create().Hash;
         _cache.Forget(hash);
@@ -79,7 +79,7 @@ internal sealed class SessionCacheTests
     }
 
     [Test]
-    public void AReadingThatBeganBeforeItsUserChangedIsNotKept()
+    public void A_read_begun_before_its_user_changed_is_not_cached()
     {
         var session = NewSession(readAt: _cache.BeginRead(), userId: 7);
         _cache.ForgetUser(7);
@@ -88,7 +88,7 @@ internal sealed class SessionCacheTests
     }
 
     [Test]
-    public void AUserWhoChangesIsForgottenInEverySessionAndNoOtherUserIs()
+    public void A_changed_user_is_invalidated_in_every_session()
     {
         var first = Add(userId: 7);
         var second = Add(userId: 7);
@@ -102,7 +102,7 @@ internal sealed class SessionCacheTests
     }
 
     [Test]
-    public void EveryoneIsForgottenAtOnce()
+    public void All_users_are_invalidated_at_once()
     {
         var sessions = Enumerable.Range(1, 50).Select(userId => Add(userId)).ToList();
 
@@ -112,7 +112,7 @@ internal sealed class SessionCacheTests
     }
 
     [Test]
-    public void TheCacheIsBounded()
+    public void The_cache_is_bounded()
     {
         for (var i = 0; i < 10_000; i++)
         {
@@ -123,7 +123,7 @@ internal sealed class SessionCacheTests
     }
 
     [Test]
-    public async Task NoReadingEverBringsBackWhatWasForgotten()
+    public async Task No_read_revives_what_was_invalidated()
     {
         // Readers fill the cache with what a "store" says while the session ends; what is found after the end was told is a revival.
         for (var round = 0; round < 2_000; round++)

@@ -48,7 +48,7 @@ internal sealed class SessionCookieTests
     [TestCase("__Host-session=T; __Host-session=", HttpStatusCode.Unauthorized)]
     [TestCase(";;;=;", HttpStatusCode.Unauthorized)]
     [TestCase("=", HttpStatusCode.Unauthorized)]
-    public async Task OnlyTheExactCookieIsASession(string header, HttpStatusCode status)
+    public async Task Only_the_exact_cookie_is_a_session(string header, HttpStatusCode status)
     {
         using var response = await SendAsync(header.Replace("T", _token, StringComparison.Ordinal));
 
@@ -171,7 +171,7 @@ internal sealed class SessionCookieTests
     [TestCase(44)]
     [TestCase(4_096)]
     [TestCase(16_000)]
-    public async Task GarbageOfAnyLengthIsNoSession(int length)
+    public async Task Garbage_of_any_length_is_no_session(int length)
     {
         using var response = await SendAsync("__Host-session=" + new string('x', length));
 
@@ -181,7 +181,7 @@ internal sealed class SessionCookieTests
     [TestCase("/me/?token=T")]
     [TestCase("/me/?access_token=T")]
     [TestCase("/me/?__Host-session=T")]
-    public async Task ATokenInTheAddressIsNoSession(string path)
+    public async Task A_token_in_the_URL_is_no_session(string path)
     {
         using var response = await _browser.GetAsync(path.Replace("T", _token, StringComparison.Ordinal));
 
@@ -189,7 +189,7 @@ internal sealed class SessionCookieTests
     }
 
     [Test]
-    public async Task ATokenThatWasNeverIssuedIsNoSessionAndMakesNoRow()
+    public async Task A_token_never_issued_is_no_session_and_makes_no_row()
     {
         var before = (await _application.StoredSessionsAsync()).Count;
 
@@ -200,7 +200,7 @@ internal sealed class SessionCookieTests
     }
 
     [Test]
-    public async Task AFloodOfUnknownTokensWritesNothingAndIsNotKept()
+    public async Task A_flood_of_unknown_tokens_writes_and_caches_nothing()
     {
         await using var watcher = new SqliteConnection($"Data Source={_application.DatabaseFile};Pooling=False");
         await watcher.OpenAsync();
@@ -221,7 +221,7 @@ internal sealed class SessionCookieTests
     }
 
     [Test]
-    public async Task OverPlainHttpInDevelopmentTheCookieHasAnotherName()
+    public async Task Over_plain_HTTP_in_Development_the_cookie_has_another_name()
     {
         using var plain = _application.NewBrowser("http");
 

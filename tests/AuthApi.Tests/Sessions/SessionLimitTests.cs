@@ -8,7 +8,7 @@ namespace AuthApi.Tests.Sessions;
 internal sealed class SessionLimitTests
 {
     [Test]
-    public async Task OneMoreThanTheLimitEndsTheLeastRecentlyUsedAndItsOwnerIsTold()
+    public async Task One_more_than_the_limit_ends_the_least_recently_used()
     {
         await using var application = new AuthApiApplication(settings: new() { ["Sessions:MaxPerUser"] = "3" });
         var devices = new List<Browser>();
@@ -39,7 +39,7 @@ internal sealed class SessionLimitTests
     }
 
     [Test]
-    public async Task ASessionThatTimeHasEndedTakesNoRoom()
+    public async Task An_expired_session_takes_no_room()
     {
         await using var application = new AuthApiApplication(settings: new() { ["Sessions:MaxPerUser"] = "2", ["Sessions:CleanupInterval"] = "1.00:00:00" });
         using var remembered = application.NewBrowser();
@@ -60,7 +60,7 @@ internal sealed class SessionLimitTests
     }
 
     [Test]
-    public async Task LoggingInAgainInTheSameClientTakesNoRoom()
+    public async Task Logging_in_again_in_the_same_client_takes_no_room()
     {
         await using var application = new AuthApiApplication(settings: new() { ["Sessions:MaxPerUser"] = "2" });
         using var browser = await application.NewLoggedInBrowserAsync();
@@ -77,7 +77,7 @@ internal sealed class SessionLimitTests
     }
 
     [Test]
-    public async Task OneUsersSessionsTakeNoRoomFromAnothers()
+    public async Task One_users_sessions_take_no_room_from_anothers()
     {
         await using var application = new AuthApiApplication(settings: new() { ["Sessions:MaxPerUser"] = "1" });
         using var ada = await application.NewLoggedInBrowserAsync();

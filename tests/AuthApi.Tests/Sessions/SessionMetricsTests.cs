@@ -27,7 +27,7 @@ internal sealed class SessionMetricsTests
     }
 
     [Test]
-    public async Task StartsAreCountedByTransport()
+    public async Task Starts_are_counted_by_transport()
     {
         using var laptop = await _application.NewLoggedInBrowserAsync();
         using var phone = await _application.NewLoggedInBrowserAsync("eve@example.com", SessionTransport.Header);
@@ -39,7 +39,7 @@ internal sealed class SessionMetricsTests
     }
 
     [Test]
-    public async Task AnEndIsCountedOnceByItsReason()
+    public async Task An_end_is_counted_once_by_its_reason()
     {
         // Two sessions, one of which the user replaces; a third evicts the least recently used; the rest is revoked, and logged out.
         using var first = await _application.NewLoggedInBrowserAsync();
@@ -67,7 +67,7 @@ internal sealed class SessionMetricsTests
     }
 
     [Test]
-    public async Task TheLiveOnesAreCountedInTheStoreAndFollowedFromThere()
+    public async Task Live_sessions_are_counted_in_the_store_and_then_tracked()
     {
         Assert.That(_numbers["authapi.sessions.live"], Is.Null, "nobody listened at the start, so nobody counted");
 
@@ -85,7 +85,7 @@ internal sealed class SessionMetricsTests
     }
 
     [Test]
-    public async Task TheCacheTellsWhatItFoundAndWhatItDidNot()
+    public async Task The_cache_counts_hits_and_misses()
     {
         using var browser = await _application.NewLoggedInBrowserAsync();
         var (hits, misses) = (_numbers["authapi.sessions.cache.hits"], _numbers["authapi.sessions.cache.misses"]);

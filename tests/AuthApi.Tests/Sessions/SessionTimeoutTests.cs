@@ -29,7 +29,7 @@ internal sealed class SessionTimeoutTests
 
     [TestCase(false, 30 * 60)]
     [TestCase(true, 14 * 24 * 60 * 60)]
-    public async Task AnUnusedSessionEndsAtItsIdleTimeout(bool rememberMe, int seconds)
+    public async Task An_unused_session_ends_at_its_idle_timeout(bool rememberMe, int seconds)
     {
         await _browser.LogInAsync(rememberMe: rememberMe);
         using var copy = _browser.Copy();
@@ -50,7 +50,7 @@ internal sealed class SessionTimeoutTests
     }
 
     [Test]
-    public async Task ASessionEndsAtItsAbsoluteTimeoutHoweverMuchItIsUsed()
+    public async Task A_used_session_ends_at_its_absolute_timeout()
     {
         await _browser.LogInAsync();
         for (var i = 0; i < 35; i++)
@@ -65,7 +65,7 @@ internal sealed class SessionTimeoutTests
     }
 
     [Test]
-    public async Task ASessionThatIsRememberedEndsAfterThirtyDays()
+    public async Task A_remembered_session_ends_after_thirty_days()
     {
         await _browser.LogInAsync(rememberMe: true);
         for (var i = 0; i < 29; i++)
@@ -80,7 +80,7 @@ internal sealed class SessionTimeoutTests
     }
 
     [Test]
-    public async Task LastUseIsWrittenAtMostOnceAMinute()
+    public async Task Last_use_is_written_at_most_once_a_minute()
     {
         var session = await _browser.LogInAsync();
         var signedInAt = _application.Time.GetUtcNow();
@@ -104,7 +104,7 @@ internal sealed class SessionTimeoutTests
     }
 
     [Test]
-    public async Task AUseThatIsNotWrittenYetSurvivesTheCache()
+    public async Task A_pending_last_use_survives_the_cache()
     {
         await _browser.LogInAsync();
         await _browser.MeAsync();
@@ -119,7 +119,7 @@ internal sealed class SessionTimeoutTests
     }
 
     [Test]
-    public async Task CleanupDeletesWhatExpiredAndNotWhatIsInUse()
+    public async Task Cleanup_deletes_what_expired_and_not_what_is_in_use()
     {
         await _browser.LogInAsync();
         using var idle = _application.NewBrowser();
@@ -138,7 +138,7 @@ internal sealed class SessionTimeoutTests
     }
 
     [Test]
-    public async Task CleanupRunsByItself()
+    public async Task Cleanup_runs_by_itself()
     {
         await _browser.LogInAsync();
 
@@ -148,7 +148,7 @@ internal sealed class SessionTimeoutTests
     }
 
     [Test]
-    public async Task CleanupTakesAsManyBatchesAsItNeeds()
+    public async Task Cleanup_takes_as_many_batches_as_it_needs()
     {
         var store = _application.Services.GetRequiredService<IUserSessionStore>();
         await Task.WhenAll(Enumerable.Range(0, 1_100).Select(_ =>

@@ -7,13 +7,13 @@ namespace AuthApi.Tests.Sessions;
 internal sealed class SessionTokenTests
 {
     [Test]
-    public void ATokenIs43CharactersOfBase64Url()
+    public void A_token_is_43_characters_of_base64url()
     {
         Assert.That(SessionToken.Create().Reveal(), Does.Match("^[A-Za-z0-9_-]{43}$"));
     }
 
     [Test]
-    public void TenThousandTokensAreDistinctAndEveryBitIsSetInHalfOfThem()
+    public void Tokens_are_distinct_and_every_bit_is_set_in_half_of_them()
     {
         const int count = 10_000;
         var seen = new HashSet<string>();
@@ -36,7 +36,7 @@ internal sealed class SessionTokenTests
     }
 
     [Test]
-    public void ATokenThatIsReadBackHasTheSameHash()
+    public void A_token_that_is_parsed_has_the_same_hash()
     {
         var token = SessionToken.Create();
 
@@ -46,7 +46,7 @@ internal sealed class SessionTokenTests
     }
 
     [Test]
-    public void TheHashIsTheSha256OfTheTokensBytes()
+    public void The_hash_is_the_SHA_256_of_the_tokens_bytes()
     {
         var text = new string('A', 43);
 
@@ -66,13 +66,13 @@ internal sealed class SessionTokenTests
     [TestCase("AAAAAAAAAAAAAAAAAAAA AAAAAAAAAAAAAAAAAAAAAA", Description = "white space within")]
     [TestCase("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\0A", Description = "NUL")]
     [TestCase("АААААААААААААААААААААААААААААААААААААААААAA", Description = "Cyrillic")]
-    public void AnyOtherSpellingIsRefused(string text)
+    public void Any_other_spelling_is_refused(string text)
     {
         Assert.That(SessionToken.TryParse(text, out _), Is.False);
     }
 
     [Test]
-    public void ATokenHasOneSpellingOnly()
+    public void A_token_has_one_spelling()
     {
         const string alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
         var text = SessionToken.Create().Reveal();
@@ -88,7 +88,7 @@ internal sealed class SessionTokenTests
     }
 
     [Test]
-    public void ATokenNeverShowsItself()
+    public void A_token_never_prints_itself()
     {
         var token = SessionToken.Create();
 

@@ -37,7 +37,7 @@ internal sealed class SessionsControllerTests(SessionTransport transport)
     }
 
     [Test]
-    public async Task TheListTellsEverySessionTheLastUsedFirst()
+    public async Task The_list_has_every_session_with_the_last_used_first()
     {
         using var bob = await _application.NewLoggedInBrowserAsync("bob@example.com");
 
@@ -63,7 +63,7 @@ internal sealed class SessionsControllerTests(SessionTransport transport)
     }
 
     [Test]
-    public async Task TheListGoesByTheLastUseThatIsKnownAndNotOnlyByWhatIsWritten()
+    public async Task The_list_is_ordered_by_the_last_known_use()
     {
         _application.Time.Advance(TimeSpan.FromSeconds(5));
         await _other.MeAsync();
@@ -76,7 +76,7 @@ internal sealed class SessionsControllerTests(SessionTransport transport)
     }
 
     [Test]
-    public async Task AnExpiredSessionIsNotInTheList()
+    public async Task An_expired_session_is_not_in_the_list()
     {
         _application.Time.Advance(TimeSpan.FromMinutes(20));
         await _browser.MeAsync();
@@ -86,7 +86,7 @@ internal sealed class SessionsControllerTests(SessionTransport transport)
     }
 
     [Test]
-    public async Task EndingAnotherSessionEndsItAsItsOwnLogoutWould()
+    public async Task Ending_another_session_ends_it_as_its_logout_would()
     {
         var lost = await OtherIdAsync();
         Assert.That(await _other.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
@@ -101,7 +101,7 @@ internal sealed class SessionsControllerTests(SessionTransport transport)
     }
 
     [Test]
-    public async Task EndingTheCurrentSessionIsALogout()
+    public async Task Ending_the_current_session_is_a_logout()
     {
         using var copy = _browser.Copy();
         var id = (await ListAsync(_browser))[0]!["id"]!.GetValue<string>();
@@ -116,7 +116,7 @@ internal sealed class SessionsControllerTests(SessionTransport transport)
     }
 
     [Test]
-    public async Task EndingAnotherTakesARecentAuthentication()
+    public async Task Ending_another_needs_a_recent_authentication()
     {
         var lost = await OtherIdAsync();
         _application.Time.Advance(TimeSpan.FromMinutes(10) + TimeSpan.FromSeconds(1));
@@ -134,7 +134,7 @@ internal sealed class SessionsControllerTests(SessionTransport transport)
     [TestCase("01998c5e-6c1f-7d0a-8a53-2f9c1d4b7e60")]
     [TestCase("..%2f..")]
     [TestCase("00000000-0000-0000-0000-000000000000")]
-    public async Task AnUnknownIdIsNotFound(string id)
+    public async Task An_unknown_id_is_not_found(string id)
     {
         using var response = await _browser.DeleteAsync($"/sessions/{id}/");
 
@@ -142,7 +142,7 @@ internal sealed class SessionsControllerTests(SessionTransport transport)
     }
 
     [Test]
-    public async Task AnotherUsersIdIsAsUnknown()
+    public async Task Another_users_id_is_not_found()
     {
         using var bob = _application.NewBrowser(transport: transport);
         await bob.RegisterAsync("bob@example.com");
@@ -155,7 +155,7 @@ internal sealed class SessionsControllerTests(SessionTransport transport)
     }
 
     [Test]
-    public async Task AnEndedSessionIsNotFound()
+    public async Task An_ended_session_is_not_found()
     {
         var id = await OtherIdAsync();
         using var logout = await _other.LogOutAsync();
@@ -166,7 +166,7 @@ internal sealed class SessionsControllerTests(SessionTransport transport)
     }
 
     [Test]
-    public async Task LoggingOutTheOthersLeavesThisSessionAndItsCookie()
+    public async Task Logging_out_the_others_leaves_this_session()
     {
         using var bob = await _application.NewLoggedInBrowserAsync("bob@example.com", transport);
 
@@ -180,7 +180,7 @@ internal sealed class SessionsControllerTests(SessionTransport transport)
     }
 
     [Test]
-    public async Task LoggingOutEverywhereEndsEverySessionAndThisOnesCookie()
+    public async Task Logging_out_everywhere_ends_every_session_and_the_cookie()
     {
         using var copy = _browser.Copy();
         using var bob = await _application.NewLoggedInBrowserAsync("bob@example.com", transport);
@@ -222,7 +222,7 @@ internal sealed class SessionsControllerTests(SessionTransport transport)
 
     [TestCase("others")]
     [TestCase("all")]
-    public async Task LoggingOutMoreThanThisSessionTakesARecentAuthentication(string scope)
+    public async Task Logging_out_more_needs_a_recent_authentication(string scope)
     {
         _application.Time.Advance(TimeSpan.FromMinutes(11));
 

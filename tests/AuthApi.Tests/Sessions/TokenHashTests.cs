@@ -6,7 +6,7 @@ namespace AuthApi.Tests.Sessions;
 internal sealed class TokenHashTests
 {
     [Test]
-    public void BytesComeBackAsTheyWent()
+    public void Bytes_round_trip()
     {
         var bytes = RandomNumberGenerator.GetBytes(TokenHash.Size);
 
@@ -14,7 +14,7 @@ internal sealed class TokenHashTests
     }
 
     [Test]
-    public void HashesThatDifferInOneByteDiffer([Range(0, TokenHash.Size - 1)] int index)
+    public void Hashes_that_differ_in_one_byte_differ([Range(0, TokenHash.Size - 1)] int index)
     {
         var bytes = RandomNumberGenerator.GetBytes(TokenHash.Size);
         var hash = new TokenHash(bytes);
@@ -30,7 +30,7 @@ internal sealed class TokenHashTests
     [TestCase("0123456789abcdef", 0x0123456789abcdef)]
     [TestCase("ffffffffffffffff", -1)]
     [TestCase("8000000000000000", long.MinValue)]
-    public void ThePrefixIsTheNumberThatItBeginsWith(string begin, long prefix)
+    public void The_prefix_is_the_leading_number(string begin, long prefix)
     {
         var bytes = Convert.FromHexString(begin.PadRight(2 * TokenHash.Size, '5'));
 
@@ -40,7 +40,7 @@ internal sealed class TokenHashTests
     [TestCase(0)]
     [TestCase(31)]
     [TestCase(33)]
-    public void AnythingButThirtyTwoBytesIsRefused(int length)
+    public void Anything_but_32_bytes_is_refused(int length)
     {
         Assert.That(() => new TokenHash(new byte[length]), Throws.ArgumentException);
     }

@@ -32,7 +32,7 @@ internal sealed class UserSessionStoreTests
     public async Task TearDown() => await _application.DisposeAsync();
 
     [Test]
-    public async Task AStartedSessionIsFoundByItsTokensHashWithAllItsFacts()
+    public async Task A_started_session_is_found_by_its_hash_with_all_facts()
     {
         var session = await StartAsync();
 
@@ -43,7 +43,7 @@ internal sealed class UserSessionStoreTests
     }
 
     [Test]
-    public async Task TheUserIsFoundWithTheSessionAsEntityFrameworkReadsIt()
+    public async Task The_user_is_found_as_Entity_Framework_reads_it()
     {
         var session = await StartAsync();
         await _application.WithScopeAsync(async provider =>
@@ -74,7 +74,7 @@ internal sealed class UserSessionStoreTests
     }
 
     [Test]
-    public async Task AnUnknownTokenIsNotFound()
+    public async Task An_unknown_token_is_not_found()
     {
         await StartAsync();
 
@@ -82,7 +82,7 @@ internal sealed class UserSessionStoreTests
     }
 
     [Test]
-    public async Task AnEndedSessionIsNotFoundAndItsEndIsWritten()
+    public async Task An_ended_session_is_not_found_and_its_event_is_written()
     {
         var session = await StartAsync();
 
@@ -95,7 +95,7 @@ internal sealed class UserSessionStoreTests
     }
 
     [Test]
-    public async Task ASessionEndsOnce()
+    public async Task A_session_ends_once()
     {
         var session = await StartAsync();
 
@@ -106,7 +106,7 @@ internal sealed class UserSessionStoreTests
     }
 
     [Test]
-    public async Task AReplacedSessionEndsWithTheStartOfTheNext()
+    public async Task A_replaced_session_ends_with_the_start_of_the_next()
     {
         var first = await StartAsync();
         var second = await StartAsync(replaces: first);
@@ -116,7 +116,7 @@ internal sealed class UserSessionStoreTests
     }
 
     [Test]
-    public async Task AStartThatIsRefusedEndsNothing()
+    public async Task A_refused_start_ends_nothing()
     {
         var first = await StartAsync();
         var ofNobody = SessionExamples.New(userId: 999, Now);
@@ -130,7 +130,7 @@ internal sealed class UserSessionStoreTests
     }
 
     [Test]
-    public async Task LastUsesMoveForwardOnly()
+    public async Task Last_uses_only_move_forward()
     {
         var session = await StartAsync();
 
@@ -143,7 +143,7 @@ internal sealed class UserSessionStoreTests
     }
 
     [Test]
-    public async Task ALastUseDoesNotBringAnEndedSessionBack()
+    public async Task A_last_use_does_not_revive_an_ended_session()
     {
         var session = await StartAsync();
         await EndAsync(session);
@@ -154,7 +154,7 @@ internal sealed class UserSessionStoreTests
     }
 
     [Test]
-    public async Task ExpiredSessionsAreDeletedInBatches()
+    public async Task Expired_sessions_are_deleted_in_batches()
     {
         var old = await StartAsync(at: Now.AddHours(-3));
         var live = await StartAsync();
@@ -172,7 +172,7 @@ internal sealed class UserSessionStoreTests
     }
 
     [Test]
-    public async Task AnExpiredSessionThatIsUsedWhileItIsAboutToBeDeletedLivesOn()
+    public async Task A_session_used_during_its_cleanup_stays()
     {
         var first = await StartAsync(at: Now.AddHours(-3));
         var second = await StartAsync(at: Now.AddHours(-3));
@@ -192,7 +192,7 @@ internal sealed class UserSessionStoreTests
     }
 
     [Test]
-    public async Task TheTokenIsNowhereInTheFilesAndTheStoredHashOpensNothing()
+    public async Task The_token_is_in_no_file_and_the_stored_hash_opens_nothing()
     {
         using var browser = _application.NewBrowser();
         await browser.LogInAsync();
@@ -215,7 +215,7 @@ internal sealed class UserSessionStoreTests
     [TestCase("UPDATE UserSessions SET LastSeenAt = 1 WHERE UserId = 1 AND Id = 'x'", "UserSessions USING INDEX IX_UserSessions_UserId_Id (UserId=? AND Id=?)")]
     [TestCase("DELETE FROM UserSessions WHERE UserId = 1 AND Id = 'x' AND IdleExpiresAt <= 1 RETURNING TokenHash", "UserSessions USING INDEX IX_UserSessions_UserId_Id (UserId=? AND Id=?)")]
     [TestCase("SELECT * FROM AuditEntries WHERE UserId = 1 AND Id < 9 ORDER BY Id DESC LIMIT 5", "AuditEntries USING INDEX IX_AuditEntries_UserId_Id (UserId=? AND Id<?)")]
-    public async Task EveryQueryGoesByAnIndex(string query, params string[] searches)
+    public async Task Every_query_uses_an_index(string query, params string[] searches)
     {
         await using var connection = new SqliteConnection($"Data Source={_application.DatabaseFile};Pooling=False");
         await connection.OpenAsync();

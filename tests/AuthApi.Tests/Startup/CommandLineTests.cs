@@ -16,7 +16,7 @@ internal sealed class CommandLineTests
     [TestCase("--help")]
     [TestCase("-h")]
     [TestCase("--Database:Provider=Oracle", "--help")]
-    public async Task HelpSaysHowToUseIt(params string[] arguments)
+    public async Task Help_says_how_to_use_it(params string[] arguments)
     {
         var (exitCode, output, error) = await RunningProgram.RunAloneAsync(_folder.Path, arguments);
 
@@ -26,7 +26,7 @@ internal sealed class CommandLineTests
     }
 
     [Test]
-    public async Task VersionSaysWhichItIs()
+    public async Task Version_prints_the_version()
     {
         var (exitCode, output, _) = await RunningProgram.RunAloneAsync(_folder.Path, "--version");
 
@@ -35,7 +35,7 @@ internal sealed class CommandLineTests
     }
 
     [Test]
-    public async Task AnUnknownCommandIsNoStart()
+    public async Task An_unknown_command_does_not_start()
     {
         var (exitCode, output, error) = await RunningProgram.RunAloneAsync(_folder.Path, "frobnicate", "--urls=http://127.0.0.1:0");
 

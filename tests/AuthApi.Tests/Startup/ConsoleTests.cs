@@ -16,7 +16,7 @@ internal sealed class ConsoleTests
     public void TearDown() => _folder.Dispose();
 
     [Test]
-    public async Task InDevelopmentTheStartSaysWhereItListensWhichStoreItUsesAndWhereSwaggerIs()
+    public async Task A_Development_start_logs_address_store_and_Swagger()
     {
         var (program, output) = await RunAsync();
 
@@ -27,7 +27,7 @@ internal sealed class ConsoleTests
     }
 
     [Test]
-    public async Task InProductionEveryLineIsJsonWithATimeInUtcAndAnEvent()
+    public async Task In_Production_each_line_is_JSON_with_a_UTC_time_and_an_id()
     {
         var (_, output) = await RunAsync("--environment=Production", "--ForwardedHeaders:KnownProxies=127.0.0.1");
 
@@ -48,7 +48,7 @@ internal sealed class ConsoleTests
     }
 
     [Test]
-    public async Task WhatTheHostWarnsOfAtTheStartIsSaid()
+    public async Task The_hosts_warnings_at_the_start_are_logged()
     {
         var (_, output) = await RunAsync("--HTTP_PORTS=8080");
 
@@ -56,7 +56,7 @@ internal sealed class ConsoleTests
     }
 
     [Test]
-    public async Task NothingThatAClientSendsBreaksALineOrColoursIt()
+    public async Task Nothing_that_a_client_sends_breaks_or_colours_a_line()
     {
         var (_, output) = await RunAsync(
             "--environment=Production", "--ForwardedHeaders:KnownProxies=127.0.0.1", "--Logging:LogLevel:Default=Trace", "--Logging:LogLevel:Microsoft.AspNetCore=Trace");
@@ -74,7 +74,7 @@ internal sealed class ConsoleTests
     }
 
     [Test]
-    public async Task TheFormatIsAnotherWhereItIsConfigured()
+    public async Task The_format_can_be_configured()
     {
         var (_, output) = await RunAsync("--environment=Production", "--ForwardedHeaders:KnownProxies=127.0.0.1", "--Logging:Console:FormatterName=simple");
 

@@ -14,7 +14,7 @@ internal sealed class LogTests
 {
     [TestCase(SessionTransport.Cookie)]
     [TestCase(SessionTransport.Header)]
-    public async Task NoSecretAndNoForgedLineIsInTheLog(SessionTransport transport)
+    public async Task The_log_has_no_secret_and_no_forged_line(SessionTransport transport)
     {
         var log = new CapturedLog();
         await using var application = new AuthApiApplication(
@@ -54,7 +54,7 @@ internal sealed class LogTests
     }
 
     [Test]
-    public async Task RefusalsAreLoggedOnceAMinute()
+    public async Task Refusals_are_logged_once_a_minute()
     {
         var log = new CapturedLog();
         await using var application = new AuthApiApplication(

@@ -17,7 +17,7 @@ internal sealed class ShutdownTests
     // The lock that holds the logouts under way is waited for two seconds only, and a machine may be busier than that.
     [Test]
     [Retry(3)]
-    public async Task LogoutsThatAreUnderWayEndWellNewConnectionsAreRefusedAndTheExitCodeIsZero()
+    public async Task A_shutdown_completes_logouts_and_exits_with_0()
     {
         using var folder = new TemporaryFolder();
         var tokens = new List<string>();
@@ -80,7 +80,7 @@ internal sealed class ShutdownTests
     }
 
     [Test]
-    public async Task WhoeverStartedItIsToldThatItIsReadyAndThatItStops()
+    public async Task The_service_manager_is_notified_of_ready_and_stop()
     {
         using var folder = new TemporaryFolder();
         using var manager = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);

@@ -86,7 +86,7 @@ internal sealed class StartupErrorsTests
     [TestCase("--ConnectionStrings:Auth=Data Source=:memory:", "ConnectionStrings:Auth")]
     [TestCase("--ConnectionStrings:Auth=Nonsense=1", "ConnectionStrings:Auth")]
     [TestCase("--ConnectionStrings:Auth=Data Source=/proc/nowhere/auth.db", "ConnectionStrings:Auth")]
-    public async Task AValueThatCannotBeServedStopsTheStart(string argument, string key)
+    public async Task An_invalid_value_stops_the_start(string argument, string key)
     {
         var (exitCode, output, error) = await ProgramInProcess.RunToEndAsync(_folder.Path, argument);
 
@@ -146,7 +146,7 @@ internal sealed class StartupErrorsTests
 
     [TestCase("Metrics:Port", "--Metrics:Enabled=true", "--Metrics:Port=1")]
     [TestCase("OTEL_EXPORTER_OTLP_PROTOCOL", "--OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317", "--OTEL_EXPORTER_OTLP_PROTOCOL=smoke")]
-    public async Task ASettingThatContradictsAnotherStopsTheStart(string key, params string[] arguments)
+    public async Task A_contradicting_setting_stops_the_start(string key, params string[] arguments)
     {
         var (exitCode, _, error) = await ProgramInProcess.RunToEndAsync(_folder.Path, arguments);
 
@@ -158,7 +158,7 @@ internal sealed class StartupErrorsTests
     [TestCase("Urls", "--environment=Production", "--urls=https://127.0.0.1:0", "--Kestrel:Endpoints:Plain:Url=http://127.0.0.1:0")]
     [TestCase("Urls", "--environment=Production", "--urls=", "--http_ports=0")]
     [TestCase("Cors:AllowedOrigins", "--environment=Production", "--ForwardedHeaders:KnownProxies=127.0.0.1", "--Cors:AllowedOrigins=http://app.example.com")]
-    public async Task WhatIsInsecureOutsideDevelopmentStopsTheStartThere(string key, params string[] arguments)
+    public async Task An_insecure_setting_stops_the_start_outside_Development(string key, params string[] arguments)
     {
         var (exitCode, _, error) = await ProgramInProcess.RunToEndAsync(_folder.Path, arguments);
 
@@ -168,7 +168,7 @@ internal sealed class StartupErrorsTests
     }
 
     [Test]
-    public async Task AListThatIsSetTwiceIsNotLeftToChance()
+    public async Task A_list_that_is_set_twice_stops_the_start()
     {
         var (exitCode, _, error) = await ProgramInProcess.RunToEndAsync(
             _folder.Path, "--Cors:AllowedOrigins:0=https://old.example.com", "--Cors:AllowedOrigins=https://new.example.com");
@@ -178,7 +178,7 @@ internal sealed class StartupErrorsTests
     }
 
     [Test]
-    public async Task EveryWrongValueIsNamed()
+    public async Task Every_wrong_value_is_named()
     {
         var (exitCode, _, error) = await ProgramInProcess.RunToEndAsync(_folder.Path, "--Sessions:IdleTimeout=00:00:00", "--Passwords:MinimumLength=1");
 
@@ -188,7 +188,7 @@ internal sealed class StartupErrorsTests
     }
 
     [Test]
-    public async Task AFileThatIsNoDatabaseStopsTheStart()
+    public async Task A_file_that_is_no_database_stops_the_start()
     {
         var novel = Path.Combine(_folder.Path, "novel.txt");
         await File.WriteAllTextAsync(novel, new string('x', 8_192));
@@ -200,7 +200,7 @@ internal sealed class StartupErrorsTests
     }
 
     [Test]
-    public async Task AFileThatWasServedAndIsGoneIsNotReplacedByAnEmptyOne()
+    public async Task A_served_file_that_is_gone_is_not_replaced_by_an_empty_one()
     {
         await using (var first = await RunningProgram.StartAsync(_folder.Path, "--ConnectionStrings:Auth=Data Source=lost.db"))
         {
@@ -217,7 +217,7 @@ internal sealed class StartupErrorsTests
     }
 
     [Test]
-    public async Task ASecondProcessDoesNotServeTheSameFile()
+    public async Task A_second_process_does_not_serve_the_same_file()
     {
         await using var first = await RunningProgram.StartAsync(_folder.Path);
 

@@ -22,7 +22,7 @@ internal sealed class GroupCommitTests
     public async Task TearDown() => await _application.DisposeAsync();
 
     [Test]
-    public async Task WhatWaitsTogetherIsCommittedTogether()
+    public async Task Pending_writes_are_committed_together()
     {
         // The first write holds the writer while the others gather.
         var (gathered, seen) = (new TaskCompletionSource(), new List<int>());
@@ -48,7 +48,7 @@ internal sealed class GroupCommitTests
     }
 
     [Test]
-    public async Task AWriteThatIsRefusedFailsAloneAndTheOthersAreKept()
+    public async Task A_refused_write_fails_alone_and_the_others_are_committed()
     {
         var gathered = new TaskCompletionSource();
         var first = _commits.WriteAsync(async connection =>
@@ -75,7 +75,7 @@ internal sealed class GroupCommitTests
     }
 
     [Test]
-    public async Task WhatWasTakenBeforeTheEndIsMadeAndWhatComesAfterIsRefused()
+    public async Task Writes_before_the_stop_are_made_and_later_ones_refused()
     {
         var taken = Enumerable.Range(0, 50).Select(index => _commits.WriteAsync(async connection =>
         {
@@ -91,7 +91,7 @@ internal sealed class GroupCommitTests
     }
 
     [Test]
-    public async Task AfterFailuresTheWriterGoesOnAtOnce()
+    public async Task After_failures_the_writer_continues_at_once()
     {
         // Statements that were prepared on a connection must not outlive it: its handle goes to somebody else.
         for (var i = 0; i < 5; i++)

@@ -24,7 +24,7 @@ internal sealed class SqliteDatabaseTests
     [TestCase("foreign_keys", "1")]
     [TestCase("busy_timeout", "2000")]
     [TestCase("journal_size_limit", "33554432")]
-    public async Task EveryConnectionIsSetUpForDurability(string pragma, string value)
+    public async Task Every_connection_is_set_up_for_durability(string pragma, string value)
     {
         var found = await _application.QueryAsync(async context =>
         {
@@ -40,7 +40,7 @@ internal sealed class SqliteDatabaseTests
     [Test]
     [Platform(Exclude = "Win")]
     [System.Runtime.Versioning.UnsupportedOSPlatform("windows")]
-    public async Task FolderAndFilesAreReadableByTheirOwnerAlone()
+    public async Task Folder_and_files_are_readable_by_their_owner_alone()
     {
         await using var application = new AuthApiApplication(migrated: false);
         using var browser = await application.NewLoggedInBrowserAsync();
@@ -54,7 +54,7 @@ internal sealed class SqliteDatabaseTests
     }
 
     [Test]
-    public async Task TheModelAndTheMigrationsSayTheSame()
+    public async Task The_model_and_the_migrations_agree()
     {
         Assert.That(await _application.QueryAsync(context => Task.FromResult(context.Database.HasPendingModelChanges())), Is.False);
         Assert.That(await _application.QueryAsync(context => context.Database.GetPendingMigrationsAsync()), Is.Empty);
@@ -62,7 +62,7 @@ internal sealed class SqliteDatabaseTests
     }
 
     [Test]
-    public async Task AStoreOfAnEarlierVersionIsBroughtUpToDateWithItsSessions()
+    public async Task A_store_of_an_earlier_version_is_migrated_with_its_sessions()
     {
         using var browser = await _application.NewLoggedInBrowserAsync();
         using var other = _application.NewBrowser();
@@ -104,7 +104,7 @@ internal sealed class SqliteDatabaseTests
     }
 
     [Test]
-    public async Task AMigrationThatAKilledProcessLeftBehindDoesNotHoldUpTheNextStart()
+    public async Task A_killed_migration_does_not_block_the_next_start()
     {
         var folder = Path.GetDirectoryName(_application.DatabaseFile)!;
         Directory.CreateDirectory(folder);
@@ -123,7 +123,7 @@ internal sealed class SqliteDatabaseTests
 
     [Test]
     [CancelAfter(60_000)]
-    public async Task AFileThatIsLockedIsA503WithinThreeSecondsAndNotADeadSession()
+    public async Task A_locked_file_is_a_503_within_three_seconds()
     {
         using var browser = await _application.NewLoggedInBrowserAsync();
         await browser.MeAsync();
@@ -150,7 +150,7 @@ internal sealed class SqliteDatabaseTests
     }
 
     [Test]
-    public async Task ALockThatIsSoonReleasedOnlyDelays()
+    public async Task A_lock_that_is_soon_released_only_delays()
     {
         using var browser = await _application.NewLoggedInBrowserAsync();
         await browser.MeAsync();
@@ -166,7 +166,7 @@ internal sealed class SqliteDatabaseTests
     }
 
     [Test]
-    public async Task AFileThatVanishedIsA503AndNoEmptyOneTakesItsPlace()
+    public async Task A_deleted_file_is_a_503_and_is_not_replaced()
     {
         using var browser = await _application.NewLoggedInBrowserAsync();
         foreach (var suffix in new[] { "", "-wal", "-shm" })
@@ -182,7 +182,7 @@ internal sealed class SqliteDatabaseTests
     }
 
     [Test]
-    public async Task TimesSortAndCompareInTheDatabase()
+    public async Task Times_sort_and_compare_in_the_database()
     {
         using var browser = await _application.NewLoggedInBrowserAsync();
         _application.Time.Advance(TimeSpan.FromMinutes(1));

@@ -31,7 +31,7 @@ internal sealed class StoreHealthCheckTests
     public async Task TearDown() => await _application.DisposeAsync();
 
     [Test]
-    public async Task ItCommitsAndChangesNoRow()
+    public async Task The_check_commits_and_changes_no_row()
     {
         await using var connection = await OpenAsync();
         var before = await ScalarAsync(connection, "PRAGMA data_version");
@@ -44,7 +44,7 @@ internal sealed class StoreHealthCheckTests
     }
 
     [Test]
-    public async Task AFloodOfProbesIsOneCommitASecond()
+    public async Task A_flood_of_probes_is_one_commit_a_second()
     {
         // A writer of its own: the application's has the jobs of the start to do as well.
         await using var metrics = new ServiceCollection().AddMetrics().BuildServiceProvider();
@@ -71,7 +71,7 @@ internal sealed class StoreHealthCheckTests
     }
 
     [Test]
-    public async Task AFileThatVanishedIsNotReadyAndOneThatIsBackIs()
+    public async Task A_deleted_file_is_not_ready_and_a_restored_one_is()
     {
         foreach (var suffix in new[] { "", "-wal", "-shm" })
         {
@@ -90,7 +90,7 @@ internal sealed class StoreHealthCheckTests
     }
 
     [Test]
-    public async Task AStoreThatCanBeReadAndNotWrittenIsNotReadyWithinThreeSeconds()
+    public async Task A_store_that_cannot_be_written_is_not_ready()
     {
         await using var connection = await OpenAsync();
         await ExecuteAsync(connection, "BEGIN IMMEDIATE");
@@ -105,7 +105,7 @@ internal sealed class StoreHealthCheckTests
     }
 
     [Test]
-    public async Task AStoreWithoutItsTablesIsNotReady()
+    public async Task A_store_without_its_tables_is_not_ready()
     {
         await using var connection = await OpenAsync();
         await ExecuteAsync(connection, """ALTER TABLE "AspNetUsers" RENAME TO "Elsewhere" """);
@@ -135,7 +135,7 @@ internal sealed class StoreHealthCheckTests
     }
 
     [Test]
-    public async Task AProgramThatIsEndingIsNotReady()
+    public async Task A_program_that_is_stopping_is_not_ready()
     {
         using var ending = new CancellationTokenSource();
         var probe = new StoreHealthCheck(

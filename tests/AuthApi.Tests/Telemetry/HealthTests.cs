@@ -8,7 +8,7 @@ internal sealed class HealthTests
 {
     [TestCase("live")]
     [TestCase("ready")]
-    public async Task AProgramThatServesSaysSoInAWord(string probe)
+    public async Task A_program_that_serves_answers_in_one_word(string probe)
     {
         await using var application = new AuthApiApplication();
         using var browser = application.NewBrowser();
@@ -21,7 +21,7 @@ internal sealed class HealthTests
     }
 
     [Test]
-    public async Task WithoutItsStoreItIsLiveAndNotReady()
+    public async Task Without_its_store_it_is_live_and_not_ready()
     {
         await using var application = new AuthApiApplication();
         using var browser = application.NewBrowser();
@@ -39,7 +39,7 @@ internal sealed class HealthTests
     }
 
     [Test]
-    public async Task ProbesAreAnsweredOverPlainHttpUnderAnyHostHoweverMuchIsAsked()
+    public async Task Probes_are_answered_over_plain_HTTP_without_limits()
     {
         await using var application = new AuthApiApplication(
             settings: new() { ["AllowedHosts"] = "api.example.com", ["RateLimiting:Enabled"] = "true", ["RateLimiting:RequestsPerMinute"] = "1" },
@@ -88,7 +88,7 @@ internal sealed class HealthTests
     }
 
     [Test]
-    public async Task AnythingElseThereIsAProblem()
+    public async Task Any_other_health_path_is_a_problem()
     {
         await using var application = new AuthApiApplication();
         using var browser = application.NewBrowser();

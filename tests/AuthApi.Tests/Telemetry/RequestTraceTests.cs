@@ -17,7 +17,7 @@ internal sealed class RequestTraceTests
     private const string Refused = "Requests from 127.0.0.1 are rejected";
 
     [Test]
-    public async Task ALineAndAProblemBelongToTheTraceThatTheSenderNamed()
+    public async Task A_line_and_a_problem_have_the_callers_trace()
     {
         var log = new ScopedLog();
         await using var application = Limited(log);
@@ -39,7 +39,7 @@ internal sealed class RequestTraceTests
     [TestCase("00-00000000000000000000000000000000-b7ad6b7169203331-01")]
     [TestCase("00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01")]
     [TestCase("a trace")]
-    public async Task ARequestOfNoTraceHasOneOfItsOwn(string? traceParent)
+    public async Task A_request_without_a_trace_gets_a_new_one(string? traceParent)
     {
         await using var application = Limited(new ScopedLog());
         using var browser = application.NewBrowser();
@@ -52,7 +52,7 @@ internal sealed class RequestTraceTests
     }
 
     [Test]
-    public async Task WhereLogsAreSentALineIsWrittenWithinASpan()
+    public async Task Where_logs_are_exported_a_line_has_a_span()
     {
         var log = new ScopedLog();
         await using var application = Limited(log, ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "http://127.0.0.1:1"));
@@ -66,7 +66,7 @@ internal sealed class RequestTraceTests
     }
 
     [Test]
-    public async Task WhereTracesAreSentAProblemNamesTheSpan()
+    public async Task Where_traces_are_exported_a_problem_names_the_span()
     {
         var log = new ScopedLog();
         await using var application = Limited(log, ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://127.0.0.1:1"));
@@ -82,7 +82,7 @@ internal sealed class RequestTraceTests
     [TestCase("Logging:LogLevel:Microsoft.AspNetCore.Hosting.Diagnostics")]
     [TestCase("Logging:LogLevel:Microsoft.*.Diagnostics")]
     [TestCase("Logging:Scoped:LogLevel:Microsoft.AspNetCore")]
-    public async Task TheHostSaysThatARequestHasEndedWhereThatIsConfigured(string key)
+    public async Task The_host_logs_the_end_of_a_request_where_configured(string key)
     {
         var log = new ScopedLog();
         await using (var application = Limited(log, (key, "Information")))
@@ -96,7 +96,7 @@ internal sealed class RequestTraceTests
     }
 
     [Test]
-    public async Task ALineOfNoRequestHasNoFields()
+    public async Task A_line_outside_a_request_has_no_fields()
     {
         var log = new ScopedLog();
         await using var application = Limited(log);

@@ -23,7 +23,7 @@ internal sealed partial class TelemetryTests
     private const string Address = "ada@example.com";
 
     [Test]
-    public async Task WhatNobodyAskedForIsNotSetUp()
+    public async Task Nothing_is_set_up_by_default()
     {
         await using var application = new AuthApiApplication();
         using var browser = application.NewBrowser();
@@ -50,7 +50,7 @@ internal sealed partial class TelemetryTests
     }
 
     [Test]
-    public async Task PrometheusIsAnsweredOverPlainHttpUnderAnyHost()
+    public async Task Prometheus_is_answered_over_plain_HTTP_under_any_host()
     {
         await using var application = new AuthApiApplication(
             settings: new() { ["Metrics:Enabled"] = "true", ["AllowedHosts"] = "api.example.com" }, environment: "Production");
@@ -66,7 +66,7 @@ internal sealed partial class TelemetryTests
     }
 
     [Test]
-    public async Task EveryMetricOfTheDashboardIsExportedAndNoneTellsWho()
+    public async Task Every_dashboard_metric_is_exported_and_none_names_a_user()
     {
         await using var application = new AuthApiApplication(settings: new() { ["Metrics:Enabled"] = "true", ["RateLimiting:Enabled"] = "true" }, kestrel: true);
         var secrets = await TellAllStoriesAsync(() => application.NewBrowser("http"), transport => application.NewBrowser("http", transport));
@@ -89,7 +89,7 @@ internal sealed partial class TelemetryTests
     }
 
     [Test]
-    public async Task WithAPortOfItsOwnItIsServedThereAlone()
+    public async Task With_its_own_port_it_is_served_there_alone()
     {
         using var folder = new TemporaryFolder();
         var port = FreePort();
@@ -109,7 +109,7 @@ internal sealed partial class TelemetryTests
     }
 
     [Test]
-    public async Task EveryInstrumentOfOursIsInTheOperatorsTable()
+    public async Task Every_instrument_is_in_the_operators_table()
     {
         await using var application = new AuthApiApplication();
         using var browser = await application.NewLoggedInBrowserAsync();
@@ -124,7 +124,7 @@ internal sealed partial class TelemetryTests
     }
 
     [Test]
-    public async Task TracesMetricsAndLogsGoWhereTheStandardVariablesPointWithoutASecret()
+    public async Task Telemetry_goes_to_the_standard_endpoints_without_secrets()
     {
         using var folder = new TemporaryFolder();
         await using var collector = await Collector.StartAsync();
@@ -150,7 +150,7 @@ internal sealed partial class TelemetryTests
     }
 
     [Test]
-    public async Task ASignalIsSentWhereItsOwnVariablePointsAndTheOthersAreNot()
+    public async Task A_signal_goes_only_where_its_own_variable_points()
     {
         using var folder = new TemporaryFolder();
         await using var collector = await Collector.StartAsync();
