@@ -14,7 +14,7 @@ internal sealed class Argon2PasswordHasher(int memoryKiB, int passes) : IPasswor
 {
     private static readonly PasswordHasher<ApplicationUser> Identity = new();
 
-    // Verified where there is no stored hash, so that the time does not tell that there is none.
+    // Verified where there is no stored hash, so that the time does not show that there is none.
     private readonly Argon2Hash _decoy = new(memoryKiB, passes, RandomNumberGenerator.GetBytes(16), RandomNumberGenerator.GetBytes(32));
 
     public Argon2PasswordHasher(IOptions<PasswordHashingOptions> options)

@@ -17,7 +17,7 @@ internal sealed class BadRequestExceptionHandler : IExceptionHandler
         return true;
     }
 
-    // For a chunk larger than any can be, and for trailers that are no text, the server throws what would be a mistake of ours elsewhere.
+    // For a chunk larger than any can be, and for trailers that are no text, the server throws an exception that elsewhere would be a bug.
     private static bool IsOfTheChunkReader(Exception exception) =>
         exception is IOException or InvalidOperationException
         && exception.StackTrace?.Contains("Http1ChunkedEncodingMessageBody", StringComparison.Ordinal) == true;

@@ -2,7 +2,7 @@ namespace AuthApi.Api;
 
 /// <summary>
 /// A <c>User-Agent</c> in words that a person recognises, such as "Firefox on Linux". It is a small table, not a parser: first match
-/// wins, and what is not in it is told by its first product name. The raw string is always shown beside it.
+/// wins, and a client that is not in it is named by its first product. The raw string is always shown beside it.
 /// </summary>
 public static class DeviceName
 {
@@ -76,7 +76,7 @@ public static class DeviceName
         return null;
     }
 
-    // An application's own: "AuthApi-iOS/1.4 (iPhone; …)" is told as "AuthApi-iOS app".
+    // An application's own: "AuthApi-iOS/1.4 (iPhone; …)" becomes "AuthApi-iOS app".
     private static string FirstProduct(string userAgent)
     {
         var name = userAgent.AsSpan().TrimStart();

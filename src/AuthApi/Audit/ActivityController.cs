@@ -27,7 +27,7 @@ public sealed class ActivityController(AuditTrail trail) : ControllerBase
     {
         var from = before is null ? long.MaxValue : long.Parse(before, CultureInfo.InvariantCulture);
 
-        // One more than asked for tells whether there is another page.
+        // One more than asked for shows whether there is another page.
         var entries = await trail.ListAsync(User.GetUserId(), from, limit + 1);
         var page = entries.Take(limit).Select(ActivityItem.From).ToList();
         return new ActivityResponse(page, entries.Count > limit ? page[^1].Id : null);

@@ -61,7 +61,7 @@ internal static class ApiDocument
                 Description = Description,
                 Contact = new OpenApiContact { Name = "The AuthApi authors" },
             });
-            
+
             // Relative to the document, so that it holds below any path prefix.
             options.AddServer(new OpenApiServer { Url = "../..", Description = "The server that this document comes from." });
             options.AddSecurityDefinition(HeaderScheme, new OpenApiSecurityScheme

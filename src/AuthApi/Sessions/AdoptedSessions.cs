@@ -11,8 +11,8 @@ public static class AdoptedSessions
 {
     /// <summary>
     /// Registers sessions under Identity's scheme, with the store and the audit log they need, and the controllers of <c>/sessions/</c> and
-    /// <c>/me/activity/</c>. It takes the place of what registers Identity's cookies, so <c>AddIdentityCore</c> is to be used beside it. The
-    /// database is to be prepared by <see cref="StorageServices.PrepareStorageAsync"/> before the application runs.
+    /// <c>/me/activity/</c>. It replaces the registration of Identity's cookies, so use <c>AddIdentityCore</c> beside it. Prepare the
+    /// database by <see cref="StorageServices.PrepareStorageAsync"/> before the application runs.
     /// </summary>
     public static IServiceCollection AddAdoptedSessions(this IServiceCollection services)
     {

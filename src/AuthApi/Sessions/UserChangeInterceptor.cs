@@ -10,7 +10,7 @@ namespace AuthApi.Sessions;
 /// <summary>
 /// Makes the cache forget the principals of users who change: their row, roles or claims. It listens to the database
 /// context, so it hears of every change that is saved, whichever manager, controller or later feature made it; not of
-/// <c>ExecuteUpdate</c> and <c>ExecuteDelete</c>, after which <see cref="SessionCache"/> is to be told.
+/// <c>ExecuteUpdate</c> and <c>ExecuteDelete</c>, after which the caller must invalidate <see cref="SessionCache"/>.
 /// </summary>
 internal sealed class UserChangeInterceptor(SessionCache cache) : SaveChangesInterceptor, IDbTransactionInterceptor
 {

@@ -24,7 +24,7 @@ internal static class CommandLine
           --environment=Development                        plain HTTP, for development on one machine only
 
         Every key and its default is in docs/configuration.md, and how to run it in docs/operations.md.
-        Exit codes: 0 it ended as it was told to, 1 it does not start, 2 the command line is not understood.
+        Exit codes: 0 it ended on request, 1 it does not start, 2 the command line is not understood.
         """;
 
     /// <summary>Says what was asked for, if anything was but to serve.</summary>

@@ -4,7 +4,7 @@ namespace AuthApi.Startup;
 public static class ConfigurationLists
 {
     /// <summary>The values of a list: several in a file, or one text with separators, as an environment variable has it.</summary>
-    /// <exception cref="ConfigurationException">It is both, and whoever wrote the one may not know of the other.</exception>
+    /// <exception cref="ConfigurationException">It is both, of which one was probably forgotten.</exception>
     public static IReadOnlyList<string> GetList(this IConfiguration configuration, string key, char separator = ',')
     {
         var section = configuration.GetSection(key);

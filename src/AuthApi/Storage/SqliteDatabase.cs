@@ -33,7 +33,7 @@ public sealed partial class SqliteDatabase(SqliteConnectionStringBuilder connect
 
     private string LockPath => Path + ".lock";
 
-    /// <summary>Reads <c>ConnectionStrings:Auth</c>, and adds what every connection of ours must have.</summary>
+    /// <summary>Reads <c>ConnectionStrings:Auth</c>, and adds what every connection needs.</summary>
     /// <exception cref="ConfigurationException">It cannot be read, or names no file.</exception>
     public static SqliteDatabase FromConnectionString(string? text, ILogger<SqliteDatabase> logger)
     {

@@ -6,7 +6,7 @@ namespace AuthApi.Storage;
 
 /// <summary>
 /// Answers 503 <c>store_unavailable</c> with <c>Retry-After</c> when the store is out of reach. Never a 401: a client that
-/// is told its session is dead throws its token away.
+/// learns that its session is dead discards its token.
 /// </summary>
 internal sealed partial class StoreUnavailableExceptionHandler(TimeProvider time, ILogger<StoreUnavailableExceptionHandler> logger) : IExceptionHandler
 {

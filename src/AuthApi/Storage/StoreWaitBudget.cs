@@ -7,7 +7,7 @@ internal sealed class StoreWaitBudget
 {
     private static readonly TimeSpan Max = TimeSpan.FromSeconds(2.5);
 
-    // Reads what the host has set for the request, whoever asks.
+    // Holds no state: it reads what the host has set for the request.
     private static readonly HttpContextAccessor Accessor = new();
 
     private long _spentTicks;

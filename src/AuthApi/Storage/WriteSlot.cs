@@ -2,7 +2,7 @@ namespace AuthApi.Storage;
 
 /// <summary>
 /// The right to write to the database, which SQLite gives to one connection at a time: the writer takes it for a batch, a database context for a transaction. First come, first
-/// served, and waiting for it blocks no thread of the pool, where SQLite's own lock blocks one and serves whoever looks first.
+/// served, and waiting for it blocks no thread of the pool, where SQLite's own lock blocks one and serves the first that polls.
 /// </summary>
 internal sealed class WriteSlot : IDisposable
 {

@@ -24,15 +24,15 @@ internal static class Health
     {
         var path = $"/health/{name}";
         app.MapHealthChecks(path, new HealthCheckOptions
-            {
-                Predicate = checks,
-                ResponseWriter = (context, report) => report.Status == HealthStatus.Healthy
-                    ? context.Response.WriteAsJsonAsync(new HealthResponse(name))
-                    : ApiProblem.StoreUnavailable.WriteAsync(context),
+        {
+            Predicate = checks,
+            ResponseWriter = (context, report) => report.Status == HealthStatus.Healthy
+                ? context.Response.WriteAsJsonAsync(new HealthResponse(name))
+                : ApiProblem.StoreUnavailable.WriteAsync(context),
 
-                // Cache-Control is the one of every answer.
-                AllowCachingResponses = true,
-            })
+            // Cache-Control is the one of every answer.
+            AllowCachingResponses = true,
+        })
             .WithMetadata(new HttpMethodMetadata([HttpMethods.Get, HttpMethods.Head]))
             .DisableHttpMetrics()
             .ShortCircuit()

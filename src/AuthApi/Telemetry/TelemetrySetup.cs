@@ -44,7 +44,7 @@ internal static class TelemetrySetup
         }
     }
 
-    /// <summary>Whether a signal is to be sent, by its own variables or those of all.</summary>
+    /// <summary>Whether a signal is sent, by its own variables or those of all.</summary>
     public static bool IsSent(string signal, IConfiguration configuration)
     {
         return (IsSet("OTEL_EXPORTER_OTLP_ENDPOINT") || IsSet($"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT"))

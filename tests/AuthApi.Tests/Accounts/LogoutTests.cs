@@ -276,7 +276,7 @@ internal sealed class LogoutTests(SessionTransport transport)
             await socket.GetStream().WriteAsync(Encoding.ASCII.GetBytes(
                 $"POST /logout/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n{credential}\r\n\r\n"));
             await store.BeforeEnd.Reached;
-            socket.Client.Close(0); // a reset: the server is told at once
+            socket.Client.Close(0); // a reset, which the server sees at once
         }
 
         await hungUp.Task.WaitAsync(TimeSpan.FromSeconds(30));

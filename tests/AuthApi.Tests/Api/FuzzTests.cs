@@ -105,7 +105,7 @@ internal sealed partial class FuzzTests
 
     private static string? Check(FuzzedRequest request, RawResponse answer)
     {
-        Require(answer.Status is >= 200 and < 300 or >= 400 and < 500, answer, "is an error of ours, or leads elsewhere");
+        Require(answer.Status is >= 200 and < 300 or >= 400 and < 500, answer, "is a server error, or redirects");
         Require(answer.Header("Location") is null, answer, "leads elsewhere");
         if (answer.IsTheServersOwn && answer.Status >= 400)
         {
@@ -129,7 +129,7 @@ internal sealed partial class FuzzTests
         return code;
     }
 
-    // Not Assert.That, which notes the failure at once; it is told with its request.
+    // Not Assert.That, which notes the failure at once; it is reported with its request.
     private static void Require(bool isSo, RawResponse answer, string otherwise)
     {
         if (!isSo)
@@ -163,7 +163,7 @@ internal sealed partial class FuzzTests
     [GeneratedRegex("^[a-z][a-z0-9_]*$")]
     private static partial Regex Word();
 
-    /// <summary>One connection, and an account with a session for each way to carry one. What a request ended is made anew.</summary>
+    /// <summary>One connection, and an account with a session for each way to carry one. A session that a request ended is started again.</summary>
     private sealed class Client(FuzzTests tests) : IDisposable
     {
         private Browser? _byCookie;

@@ -160,7 +160,7 @@ internal sealed class RawSocketTests
         await _connection.SendAsync($"POST /register/ HTTP/1.1\r\n{Host}{Json}{rest}");
         _connection.HalfClose();
 
-        // Whoever has said that nothing more comes is taken to be gone.
+        // A client that has closed its sending side counts as gone.
         await ShouldBeClosedAsync();
     }
 

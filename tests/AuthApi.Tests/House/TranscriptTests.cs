@@ -6,7 +6,7 @@ using Microsoft.Data.Sqlite;
 namespace AuthApi.Tests.House;
 
 /// <summary>
-/// Types every command of the documents into a shell, and holds what comes out against what the document says comes out. A document is one
+/// Types every command of the documents into a shell, and compares the output with the one in the document. A document is one
 /// story against a program of its own, in which Ada has an account. <c>T</c> is a live session of hers, and so is a token that no answer
 /// before has shown; a comment before the block (<c>transcript: ended</c>) says where it is something else.
 /// </summary>

@@ -77,7 +77,7 @@ internal sealed class RaceTests(SessionTransport transport)
     public async Task A_refill_between_the_commit_of_an_end_and_its_answer()
     {
         using var thief = _browser.Copy();
-        Assert.That(await thief.MeAsync(), Is.EqualTo(HttpStatusCode.OK), "at hand, in the cache");
+        Assert.That(await thief.MeAsync(), Is.EqualTo(HttpStatusCode.OK), "cached");
         _store.AfterEnd.Close();
         var logout = _browser.LogOutAsync();
         await _store.AfterEnd.Reached;
@@ -207,7 +207,7 @@ internal sealed class RaceTests(SessionTransport transport)
             _browser.PostAsync("/reauthenticate/", new { password = Browser.Password }),
             other.PostAsync("/reauthenticate/", new { password = Browser.Password }));
 
-        // Both came with one token, and it can be renewed once; whoever is late is told that it is dead.
+        // Both came with one token, and it can be renewed once; the later one is rejected.
         Assert.That(responses.Select(response => response.StatusCode), Is.EquivalentTo(new[] { HttpStatusCode.OK, HttpStatusCode.Unauthorized }));
         Assert.That(await _application.StoredSessionsAsync(), Has.Count.EqualTo(1));
         Assert.That((await _application.EventsAsync(1)).Count(what => what == AuditEvent.Reauthenticated), Is.EqualTo(1));

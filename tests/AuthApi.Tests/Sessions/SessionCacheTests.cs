@@ -44,7 +44,7 @@ internal sealed class SessionCacheTests
 
         var once = Add(cache, 250);
 
-        // A tenth of the cache, as is the library's default for what comes and for what leaves, would have kept 120 at most.
+        // A tenth of the cache, the library's default for new and for leaving entries, would have kept 120 at most.
         Assert.That(once.Count(session => cache.Find(session.Session.TokenHash) is not null), Is.GreaterThan(200));
         Assert.That(regulars.Count(session => cache.Find(session.Session.TokenHash) is not null), Is.EqualTo(120));
 

@@ -6,7 +6,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace AuthApi.Tests.Sessions;
 
-/// <summary>What operators are told of sessions, in numbers.</summary>
+/// <summary>The metrics of sessions.</summary>
 internal sealed class SessionMetricsTests
 {
     private AuthApiApplication _application = null!;

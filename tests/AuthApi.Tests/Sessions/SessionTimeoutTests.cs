@@ -111,7 +111,7 @@ internal sealed class SessionTimeoutTests
         _application.Time.Advance(TimeSpan.FromSeconds(50));
         await _browser.MeAsync();
 
-        // As after an eviction: the session is read anew, from a row that does not know of the last use.
+        // As after an eviction: the session is read again, from a row that does not know of the last use.
         _application.Services.GetRequiredService<SessionCache>().ForgetEveryone();
         _application.Time.Advance(TimeSpan.FromMinutes(29.5));
 

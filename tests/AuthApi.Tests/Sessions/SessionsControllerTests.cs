@@ -184,7 +184,7 @@ internal sealed class SessionsControllerTests(SessionTransport transport)
     {
         using var copy = _browser.Copy();
         using var bob = await _application.NewLoggedInBrowserAsync("bob@example.com", transport);
-        await _other.MeAsync(); // at hand, in the cache
+        await _other.MeAsync(); // cached now
 
         using var response = await _browser.LogOutAsync("all");
 

@@ -9,7 +9,7 @@ using Microsoft.Data.Sqlite;
 
 namespace AuthApi.Tests.Startup;
 
-/// <summary>What becomes of requests when the program is told to end.</summary>
+/// <summary>What happens to requests when the program stops.</summary>
 internal sealed class ShutdownTests
 {
     private const int Count = 24;
