@@ -43,8 +43,8 @@ public sealed partial class AccountController(
     public async Task<ActionResult<LogoutResponse>> Logout(
         [FromQuery, AllowedValues(null, "current", "others", "all", ErrorMessage = Scopes)] string? scope)
     {
-        // An empty value binds as null, and of two values the first.
-        if ((scope is null && Request.Query.ContainsKey("scope")) || Request.Query["scope"].Count > 1)
+        // An empty value binds as null.
+        if (scope is null && Request.Query.ContainsKey("scope"))
         {
             return ProblemResult.Invalid("scope", Scopes);
         }

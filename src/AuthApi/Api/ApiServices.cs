@@ -26,6 +26,7 @@ public static class ApiServices
         services.AddControllers(options =>
             {
                 options.Conventions.Add(new HeadConvention());
+                options.Filters.Add(new SingleQueryValues());
                 options.ModelMetadataDetailsProviders.Add(new SystemTextJsonValidationMetadataProvider());
 
                 // No forms: nothing here reads one, and a broken one would be a 400 even where the body is ignored.

@@ -97,6 +97,8 @@ internal sealed class ActivityTests
     [TestCase("limit=0", "limit")]
     [TestCase("limit=101", "limit")]
     [TestCase("limit=many", "limit")]
+    [TestCase("limit=1&limit=2", "limit")]
+    [TestCase("before=5&before=5", "before")]
     [TestCase("before=x", "before")]
     [TestCase("before=-1", "before")]
     [TestCase("before=99999999999999999999", "before")]
