@@ -4,19 +4,30 @@ using Microsoft.AspNetCore.Identity;
 namespace AuthApi.Accounts;
 
 /// <summary>
-/// Looks up a user that does not exist, before the server listens: what Identity, EF Core and the password hasher load at their first use is
-/// loaded by then. A load that failed later, for want of file handles, would fail each login until a restart.
+/// Looks up a user that does not exist while the server starts, beside it: so what Identity, EF Core and the password hasher load at their first use is
+/// loaded. A load that failed later, for want of file handles, would fail each login until a restart.
 /// </summary>
-internal sealed class AccountsWarmUp(IServiceScopeFactory scopes) : IHostedService
+internal sealed partial class AccountsWarmUp(IServiceScopeFactory scopes, ILogger<AccountsWarmUp> logger) : BackgroundService
 {
-    public async Task StartAsync(CancellationToken cancellationToken)
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        await using var scope = scopes.CreateAsyncScope();
-        await scope.ServiceProvider.GetRequiredService<UserManager<ApplicationUser>>().FindByNameAsync("");
+        try
+        {
+            await using var scope = scopes.CreateAsyncScope();
 
-        // Nobody asks for it, and its instruments exist once it does.
-        scope.ServiceProvider.GetRequiredService<PasswordHashMetrics>();
+            // Nobody asks for it, and its instruments exist once it does.
+            scope.ServiceProvider.GetRequiredService<PasswordHashMetrics>();
+            await scope.ServiceProvider.GetRequiredService<UserManager<ApplicationUser>>().FindByNameAsync("");
+        }
+        catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
+        {
+            Log.NotLoaded(logger, exception);
+        }
     }
 
-    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    private static partial class Log
+    {
+        [LoggerMessage(1, LogLevel.Warning, "What a login needs could not be loaded at the start; the first login loads it.")]
+        public static partial void NotLoaded(ILogger logger, Exception exception);
+    }
 }

@@ -109,7 +109,7 @@ internal sealed class ServerLimitsTests
     }
 
     [Test]
-    public async Task Logins_work_after_connections_used_all_handles()
+    public async Task Logins_work_after_connections_reached_their_cap()
     {
         await using var program = await RunningProgram.StartWithHandlesAsync(600, _folder.Path);
         var connections = new List<RawConnection>();
