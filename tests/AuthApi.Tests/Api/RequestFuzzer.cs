@@ -21,9 +21,6 @@ internal enum FuzzedSession
 /// <param name="IsForTheProgram">Whether the server has no reason to refuse it before the program sees it.</param>
 internal sealed record FuzzedRequest(string Method, FuzzedSession Session, byte[] Bytes, bool IsForTheProgram)
 {
-    /// <summary>The bytes before the body.</summary>
-    public int HeaderLength => Bytes.AsSpan().IndexOf("\r\n\r\n"u8) is >= 0 and var end ? end : Bytes.Length;
-
     /// <summary>The request in letters, for a person.</summary>
     public override string ToString() => string.Concat(Bytes.Take(4096).Select(value => value is (>= 0x20 and < 0x7F) or (byte)'\n' ? ((char)value).ToString() : $"\\x{value:x2}"));
 }
