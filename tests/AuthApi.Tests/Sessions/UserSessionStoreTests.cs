@@ -73,6 +73,34 @@ internal sealed class UserSessionStoreTests
         static string Text(Claim claim) => $"{claim.Type}={claim.Value} ({claim.ValueType})";
     }
 
+    [TestCase(false, false)]
+    [TestCase(true, false)]
+    [TestCase(false, true)]
+    public async Task A_role_or_a_claim_alone_is_found(bool hasRole, bool hasClaim)
+    {
+        var session = await StartAsync();
+        await _application.WithScopeAsync(async provider =>
+        {
+            var (users, roles) = (provider.GetRequiredService<ApplicationUserManager>(), provider.GetRequiredService<RoleManager<IdentityRole<int>>>());
+            var user = (await users.FindByIdAsync($"{_userId}"))!;
+            await roles.CreateAsync(new IdentityRole<int>("Admin"));
+            if (hasRole)
+            {
+                await users.AddToRoleAsync(user, "Admin");
+            }
+
+            if (hasClaim)
+            {
+                await users.AddClaimAsync(user, new Claim("likes", "tea"));
+            }
+        });
+
+        var found = (await _store.FindAsync(session.TokenHash))!;
+
+        Assert.That(found.Roles, Is.EqualTo(hasRole ? ["Admin"] : Array.Empty<string>()));
+        Assert.That(found.Claims.Select(claim => claim.Value), Is.EqualTo(hasClaim ? ["tea"] : Array.Empty<string>()));
+    }
+
     [Test]
     public async Task An_unknown_token_is_not_found()
     {
