@@ -5,7 +5,7 @@ using AuthApi.Storage;
 namespace AuthApi.Sessions;
 
 /// <summary>
-/// Finds a session that is not cached, and all that its principal is made of, by one statement, or two if its user has roles or claims. And a user's sessions.
+/// Finds a session that is not cached, and all that its principal is made of, by two statements. And a user's sessions.
 /// </summary>
 internal static class StoredSessionQuery
 {
@@ -22,9 +22,7 @@ internal static class StoredSessionQuery
         SELECT {SessionColumns},
             u."UserName", u."NormalizedUserName", u."Email", u."NormalizedEmail", u."EmailConfirmed", u."PasswordHash", u."SecurityStamp",
             u."ConcurrencyStamp", u."PhoneNumber", u."PhoneNumberConfirmed", u."TwoFactorEnabled", u."LockoutEnd", u."LockoutEnabled",
-            u."AccessFailedCount", u."CreatedAt",
-            EXISTS (SELECT 1 FROM "AspNetUserRoles" AS m WHERE m."UserId" = s."UserId")
-                OR EXISTS (SELECT 1 FROM "AspNetUserClaims" AS c WHERE c."UserId" = s."UserId")
+            u."AccessFailedCount", u."CreatedAt"
         FROM "UserSessions" AS s
         JOIN "AspNetUsers" AS u ON u."Id" = s."UserId"
         WHERE s."Key" = @p0 AND s."TokenHash" = @p1
@@ -43,7 +41,6 @@ internal static class StoredSessionQuery
     {
         UserSession session;
         ApplicationUser user;
-        bool hasRolesOrClaims;
         await using (var row = await connection.Prepare(SessionAndUser, tokenHash.Prefix, tokenHash.ToArray()).ExecuteReaderAsync())
         {
             if (!await row.ReadAsync())
@@ -51,13 +48,7 @@ internal static class StoredSessionQuery
                 return null;
             }
 
-            (session, user, hasRolesOrClaims) = (ReadSession(row), ReadUser(row), row.GetBoolean(28));
-        }
-
-        // Most users have neither, and a statement costs several times what looking for them does.
-        if (!hasRolesOrClaims)
-        {
-            return new StoredSession(session, user, [], []);
+            (session, user) = (ReadSession(row), ReadUser(row));
         }
 
         List<string> roles = [];
