@@ -11,7 +11,7 @@ using Microsoft.AspNetCore.Mvc;
 
 namespace AuthApi.Accounts;
 
-/// <summary>Your account: register, log in, log out.</summary>
+/// <summary>Your account: register, log in, see who you are, log out, reauthenticate.</summary>
 [ApiController]
 [Produces("application/json")]
 [Tags("Accounts")]
@@ -89,7 +89,7 @@ public sealed partial class AccountController(
     [AllowAnonymous]
     [CountedAs(RateLimit.Logins)]
     [ProducesResponseType<LoginResponse>(StatusCodes.Status200OK)]
-    [ProducesProblem(StatusCodes.Status401Unauthorized, "`invalid_credentials`: the address or user name, or the password, is wrong. `ambiguous_session`: the request carries two session cookies with different values, and a third would not help.")]
+    [ProducesProblem(StatusCodes.Status401Unauthorized, "`invalid_credentials`: the address or user name, or the password, is wrong. `two_factor_required`: the password is right, and the account has a second factor, which no call takes yet. `ambiguous_session`: the request carries two session cookies with different values, and a third would not help.")]
     [ProducesProblem(StatusCodes.Status503ServiceUnavailable, PasswordAnswers.Unavailable)]
     public async Task<ActionResult<LoginResponse>> Login(LoginRequest request)
     {

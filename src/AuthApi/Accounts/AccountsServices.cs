@@ -42,7 +42,10 @@ public static partial class AccountsServices
             .AddRoles<IdentityRole<int>>()
             .AddEntityFrameworkStores<AuthDbContext>()
             .AddClaimsPrincipalFactory<ApplicationClaimsPrincipalFactory>()
-            .AddSignInManager<ApplicationSignInManager>();
+            .AddSignInManager<ApplicationSignInManager>()
+
+            // Or Identity would find no valid second factor, and an account that has one would be let in by its password.
+            .AddTokenProvider<AuthenticatorTokenProvider<ApplicationUser>>(TokenOptions.DefaultAuthenticatorProvider);
 
         services.AddGeneratedJson(AccountsJson.Default);
         return services;

@@ -4,10 +4,15 @@ using Microsoft.AspNetCore.Identity;
 namespace AuthApi.Accounts;
 
 /// <summary>
-/// Looks up a user that does not exist while the server starts, beside it: so what Identity, EF Core and the password hasher load at their first use is
-/// loaded. A load that failed later, for want of file handles, would fail each login until a restart.
+/// Looks up a user that does not exist and hashes a password while the server starts, beside it: so what Identity, EF Core and libsodium load at their first
+/// use is loaded. A load that failed later, for want of file handles, would fail each login until a restart.
 /// </summary>
-internal sealed partial class AccountsWarmUp(IServiceScopeFactory scopes, ILogger<AccountsWarmUp> logger) : BackgroundService
+internal sealed partial class AccountsWarmUp(
+    IServiceScopeFactory scopes,
+    PasswordHashLimiter limiter,
+    IPasswordHasher<ApplicationUser> hasher,
+    ILogger<AccountsWarmUp> logger)
+    : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -18,6 +23,7 @@ internal sealed partial class AccountsWarmUp(IServiceScopeFactory scopes, ILogge
             // Nobody asks for it, and its instruments exist once it does.
             scope.ServiceProvider.GetRequiredService<PasswordHashMetrics>();
             await scope.ServiceProvider.GetRequiredService<UserManager<ApplicationUser>>().FindByNameAsync("");
+            await limiter.RunAsync(() => hasher.HashPassword(ApplicationUserManager.Nobody, nameof(AccountsWarmUp)), stoppingToken);
         }
         catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
         {

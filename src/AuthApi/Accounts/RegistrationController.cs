@@ -74,7 +74,7 @@ public sealed partial class RegistrationController(
 /// <summary>The body of <c>POST /register/</c>.</summary>
 public sealed record RegisterRequest
 {
-    /// <summary>The address of the account. One mailbox is one account; spaces around the address are taken off.</summary>
+    /// <summary>The address of the account. One mailbox is one account. Spaces around the address are taken off; without them it has at most 254 characters.</summary>
     /// <example>ada@example.com</example>
     [Required(ErrorMessage = "This is required."), EmailAddressFormat]
     public string Email { get; init; } = "";

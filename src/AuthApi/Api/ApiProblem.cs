@@ -32,7 +32,7 @@ public sealed record ApiProblem(int Status, string Code, string Title, int? Retr
     public static readonly ApiProblem EmailTaken = new(409, "email_taken", "There is an account with this e-mail address already.");
     public static readonly ApiProblem UserNameTaken = new(409, "user_name_taken", "There is an account with this user name already.");
     public static readonly ApiProblem PayloadTooLarge = new(413, "payload_too_large", "The body is larger than 16 KB.");
-    public static readonly ApiProblem UnsupportedMediaType = new(415, "unsupported_media_type", "The body must be application/json in UTF-8.");
+    public static readonly ApiProblem UnsupportedMediaType = new(415, "unsupported_media_type", "The body must be application/json.");
     public static readonly ApiProblem TooManyRequests = new(429, "too_many_requests", "Too many requests. Try again later.");
     public static readonly ApiProblem HeadersTooLarge = new(431, "headers_too_large", "The Cookie or Authorization header is larger than 16 KB.");
     public static readonly ApiProblem InternalError = new(500, "internal_error", "Something went wrong on our side.");

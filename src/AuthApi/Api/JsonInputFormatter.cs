@@ -6,8 +6,8 @@ using Microsoft.Net.Http.Headers;
 namespace AuthApi.Api;
 
 /// <summary>
-/// Reads bodies of <c>application/json</c>, and of no type derived from it, in UTF-8, the one encoding of JSON (RFC 8259, 8.1). Some clients
-/// spell it <c>utf8</c>, which .NET knows no encoding by.
+/// Reads bodies of <c>application/json</c>, and of no type derived from it, in UTF-8, the one encoding of JSON (RFC 8259, 8.1). A <c>charset</c>
+/// beside the type has no effect (RFC 8259, 11). A body in another encoding is a 400.
 /// </summary>
 internal sealed class JsonInputFormatter : SystemTextJsonInputFormatter
 {
@@ -21,11 +21,7 @@ internal sealed class JsonInputFormatter : SystemTextJsonInputFormatter
 
     public override bool CanRead(InputFormatterContext context) =>
         MediaTypeHeaderValue.TryParse(context.HttpContext.Request.ContentType, out var type)
-        && type.MediaType.Equals(MediaType, StringComparison.OrdinalIgnoreCase)
-        && (type.Charset.Length == 0 || IsUtf8(HeaderUtilities.RemoveQuotes(type.Charset)));
+        && type.MediaType.Equals(MediaType, StringComparison.OrdinalIgnoreCase);
 
     public override Task<InputFormatterResult> ReadRequestBodyAsync(InputFormatterContext context) => ReadRequestBodyAsync(context, Encoding.UTF8);
-
-    private static bool IsUtf8(Microsoft.Extensions.Primitives.StringSegment charset) =>
-        charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase) || charset.Equals("utf8", StringComparison.OrdinalIgnoreCase);
 }

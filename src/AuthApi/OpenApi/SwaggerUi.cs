@@ -1,7 +1,7 @@
+using AuthApi.Api;
 using AuthApi.Security;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
-using Microsoft.AspNetCore.Http.Features;
 using Microsoft.OpenApi;
 
 namespace AuthApi.OpenApi;
@@ -96,8 +96,7 @@ internal static partial class SwaggerUi
 
     // Written exactly so: /SWAGGER and /%73wagger would pass the rule of a proxy for /swagger.
     private static bool IsSwagger(HttpContext context) =>
-        context.Request.Path.StartsWithSegments("/swagger", StringComparison.Ordinal)
-        && context.Features.Get<IHttpRequestFeature>()?.RawTarget.Contains('%', StringComparison.Ordinal) == false;
+        context.Request.Path.StartsWithSegments("/swagger", StringComparison.Ordinal) && PlainPath.IsSent(context);
 
     private static void UseFile(this IApplicationBuilder app, string name, string contentType)
     {

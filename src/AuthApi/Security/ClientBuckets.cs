@@ -19,7 +19,7 @@ internal sealed class ClientBuckets<TClient> : IDisposable
 
     // In ticks. Of a billion in a minute each takes less than one.
     private readonly double _refill;
-    private readonly double _mostMissing;
+    private readonly double _maxMissing;
 
     /// <param name="size">How many may be taken at once, and again in the course of each <paramref name="window"/>.</param>
     /// <param name="window">How long an empty bucket takes to be full.</param>
@@ -31,7 +31,7 @@ internal sealed class ClientBuckets<TClient> : IDisposable
         _refill = (double)window.Ticks / size;
 
         // A tick more, as sums of fractions are not exact.
-        _mostMissing = window.Ticks - _refill + 1;
+        _maxMissing = window.Ticks - _refill + 1;
         _sweeps = time.CreateTimer(static buckets => ((ClientBuckets<TClient>)buckets!).Sweep(), this, BetweenSweeps, BetweenSweeps);
     }
 
@@ -52,9 +52,9 @@ internal sealed class ClientBuckets<TClient> : IDisposable
             // One that is not kept is full, and zero is a time long past.
             var isKept = _fullAt.TryGetValue(client, out var fullAt);
             var missing = Math.Max(0, fullAt - now);
-            if (missing > _mostMissing)
+            if (missing > _maxMissing)
             {
-                retryAfter = TimeSpan.FromTicks((long)Math.Ceiling(missing - _mostMissing));
+                retryAfter = TimeSpan.FromTicks((long)Math.Ceiling(missing - _maxMissing));
                 return false;
             }
 

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Options;
 namespace AuthApi.Security;
 
 /// <summary>
-/// Sets the headers by which every answer, errors included, tells a browser to keep nothing, guess nothing and frame nothing (ASVS 3.4). An answer
+/// Sets the headers by which every answer, errors included, has a browser keep nothing, guess nothing and frame nothing (ASVS 3.4). An answer
 /// is data, so its policy allows nothing; a page, which is Swagger UI, may load the files beside it and call its own origin.
 /// </summary>
 internal static class SecurityHeaders

@@ -18,7 +18,7 @@ internal sealed record KnownKeys(string Section, IReadOnlyList<string> Names, IR
             if (section.SelectMany(keys => keys.Durations).Select(name => configuration.GetSection($"{section.Key}:{name}"))
                 .FirstOrDefault(duration => int.TryParse(duration.Value, out _)) is { } bare)
             {
-                throw new ConfigurationException(bare.Path, $"has '{bare.Value}', a number without a unit. Thirty minutes are 00:30:00, thirty days 30.00:00:00.");
+                throw new ConfigurationException(bare.Path, $"has '{bare.Value}', a number without a unit. Thirty seconds are 00:00:30, thirty minutes 00:30:00, thirty days 30.00:00:00.");
             }
         }
     }

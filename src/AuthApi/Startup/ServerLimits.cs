@@ -15,6 +15,8 @@ internal static class ServerLimits
     // The path of a request, and a Cookie or Authorization header of 16 KB beside which the problem can still be written.
     private const int MaxHeaders = 32 * 1024;
 
+    private const string Section = "Kestrel:Limits";
+
     // The smallest that HTTP/2 allows (RFC 9113, 6.9.2). No body is larger than 16 KB.
     private const int MaxBuffered = 65_535;
 
@@ -27,7 +29,13 @@ internal static class ServerLimits
     /// <summary>The memory available to the process, in bytes: of its container, where that is limited.</summary>
     public static long Memory => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
 
-    public static void AddServerLimits(this IServiceCollection services) =>
+    public static void AddServerLimits(this IServiceCollection services)
+    {
+        services.AddKnownKeys<KestrelServerLimits>(Section);
+        services.AddKnownKeys<Http2Limits>($"{Section}:{nameof(KestrelServerLimits.Http2)}");
+        services.AddKnownKeys<Http3Limits>($"{Section}:{nameof(KestrelServerLimits.Http3)}");
+        services.AddKnownKeys<MinDataRate>($"{Section}:{nameof(KestrelServerLimits.MinRequestBodyDataRate)}");
+        services.AddKnownKeys<MinDataRate>($"{Section}:{nameof(KestrelServerLimits.MinResponseDataRate)}");
         services.AddOptions<KestrelServerOptions>()
             .Configure(options =>
             {
@@ -38,6 +46,7 @@ internal static class ServerLimits
                 SetLimits(options.Limits);
             })
             .BindConfiguration("Kestrel");
+    }
 
     /// <summary>How many connections there may be: as many as there are handles for, and as fit into a quarter of the memory.</summary>
     /// <param name="handles">How many handles the process may open; <see langword="null"/> where that is not limited.</param>

@@ -94,12 +94,14 @@ public static class StartupErrors
         InvalidDataException { InnerException: FormatException } => $"{exception.Message} {exception.InnerException.Message}",
 
         // An address in "urls" that is none, or that another program listens on.
-        FormatException => $"urls: {exception.Message}",
+        FormatException when IsThrownIn(exception, "Microsoft.AspNetCore.Http.BindingAddress") => $"urls: {exception.Message}",
         IOException { InnerException: Microsoft.AspNetCore.Connections.AddressInUseException } => $"urls: {exception.Message}",
         System.Net.Sockets.SocketException => $"urls: an address that this machine does not have, or that this user may not listen on: {exception.Message}",
 
         // A certificate that is not there or cannot be read, an address with what the server does not take.
-        _ when exception.StackTrace?.Contains("Microsoft.AspNetCore.Server.Kestrel", StringComparison.Ordinal) == true => $"urls or Kestrel: {exception.Message}",
+        _ when IsThrownIn(exception, "Microsoft.AspNetCore.Server.Kestrel") => $"urls or Kestrel: {exception.Message}",
         _ => null,
     };
+
+    private static bool IsThrownIn(Exception exception, string name) => exception.StackTrace?.Contains(name, StringComparison.Ordinal) == true;
 }

@@ -18,7 +18,7 @@ public static class ValidatedOptions
     public static IServiceCollection AddKnownKeys<TOptions>(this IServiceCollection services, string section) =>
         services.AddSingleton(new KnownKeys(
             section,
-            [.. typeof(TOptions).GetProperties().Where(property => property.CanWrite).Select(property => property.Name)],
+            [.. typeof(TOptions).GetProperties().Select(property => property.Name)],
             [.. typeof(TOptions).GetProperties().Where(property => (Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType) == typeof(TimeSpan)).Select(property => property.Name)]));
 
     // The stock one wraps each message in the names of our classes; ours name the key and say what it must be.

@@ -10,6 +10,9 @@ namespace AuthApi.Telemetry;
 /// </summary>
 internal static class Health
 {
+    // The name under which the storage registers its check.
+    private const string StoreCheck = "store";
+
     /// <summary>
     /// Answers a probe where <c>UseRouting</c> stands, before the host, the scheme and the number of requests are looked at: an orchestrator
     /// asks over plain HTTP, by an address, and must not be refused because others ask too much (decision 0012).
@@ -28,7 +31,7 @@ internal static class Health
             Predicate = checks,
             ResponseWriter = (context, report) => report.Status == HealthStatus.Healthy
                 ? context.Response.WriteAsJsonAsync(new HealthResponse(name))
-                : ApiProblem.StoreUnavailable.WriteAsync(context),
+                : Problem(context, report).WriteAsync(context),
 
             // Cache-Control is the one of every answer.
             AllowCachingResponses = true,
@@ -39,10 +42,17 @@ internal static class Health
             .Add(endpoint => endpoint.RequestDelegate = AsWritten(path, endpoint.RequestDelegate!));
     }
 
+    // While the program ends, the checks say that it is not ready and look at nothing.
+    private static ApiProblem Problem(HttpContext context, HealthReport report) =>
+        report.Entries.TryGetValue(StoreCheck, out var store) && store.Status == HealthStatus.Unhealthy
+        && !context.RequestServices.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested
+            ? ApiProblem.StoreUnavailable
+            : ApiProblem.ServiceUnavailable;
+
     // Not as /HEALTH/live or /%68ealth/live, which would pass the rule of a proxy for /health; routing takes them for the same.
     private static RequestDelegate AsWritten(string path, RequestDelegate next) => context =>
     {
-        if (context.Request.Path.Value is { } asked && (asked == path || asked == $"{path}/") && TelemetrySetup.IsSentAsItIs(context))
+        if (context.Request.Path.Value is { } asked && (asked == path || asked == $"{path}/") && PlainPath.IsSent(context))
         {
             return next(context);
         }

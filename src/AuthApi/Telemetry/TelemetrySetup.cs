@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using AuthApi.Api;
 using AuthApi.Startup;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Options;
@@ -60,8 +61,10 @@ internal static class TelemetrySetup
         var options = app.Services.GetRequiredService<IOptions<MetricsOptions>>().Value;
         return options.Enabled
             ? app.MapWhen(
-                context => IsMetrics(context.Request.Path) && IsSentAsItIs(context)
-                    && HttpMethods.IsGet(context.Request.Method)
+                context => IsMetrics(context.Request.Path) && PlainPath.IsSent(context)
+
+                    // The server sends no body to a HEAD, whatever is written.
+                    && (HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method))
 
                     // Not by the Host header, in which a client can write what it likes.
                     && (options.Port is not { } port || context.Connection.LocalPort == port),
@@ -76,10 +79,6 @@ internal static class TelemetrySetup
     }
 
     private static bool IsMetrics(PathString path) => path.Equals(Path, StringComparison.Ordinal) || path.Equals($"{Path}/", StringComparison.Ordinal);
-
-    // Not as /%6Detrics, which would pass the rule of a proxy for /metrics.
-    public static bool IsSentAsItIs(HttpContext context) =>
-        context.Features.Get<IHttpRequestFeature>()?.RawTarget.Split('?')[0].Contains('%', StringComparison.Ordinal) == false;
 
     // They ask every few seconds, and would bury what users do.
     public static bool IsOfOperators(PathString path) => path.StartsWithSegments("/health", StringComparison.OrdinalIgnoreCase) || IsMetrics(path);

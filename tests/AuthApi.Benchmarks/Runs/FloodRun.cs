@@ -82,7 +82,7 @@ internal static class FloodRun
         {
             var seconds = _floods.Sum(load => load.Elapsed.TotalSeconds);
             var statuses = _floods.SelectMany(load => load.Statuses).GroupBy(status => status.Key, status => status.Value).OrderBy(status => status.Key);
-            return $"- {subject.Title}: in {seconds:N0} s of flood {string.Join(", ", statuses.Select(status => $"{status.Sum():N0} responses {status.Key} ({status.Sum() / seconds:N0}/s)"))}; "
+            return $"- {subject.Title}: in {seconds:N0} s of flood {string.Join(", ", statuses.Select(status => $"{status.Sum():N0} responses {status.Key}"))}; "
                 + $"at most {_memory / 1e6:N0} MB resident at the end of a round.";
         }
 

@@ -99,6 +99,27 @@ internal sealed class LoginTests
         }
     }
 
+    // As a call that sets one up would leave it in the store.
+    [Test]
+    public async Task An_account_with_a_second_factor_is_asked_for_it()
+    {
+        await _application.WithScopeAsync(async services =>
+        {
+            var users = services.GetRequiredService<UserManager<ApplicationUser>>();
+            var user = (await users.FindByNameAsync("ada"))!;
+            await users.ResetAuthenticatorKeyAsync(user);
+            await users.SetTwoFactorEnabledAsync(user, true);
+        });
+
+        using var right = await _browser.PostAsync("/login/", new { email = "ada@example.com", password = Browser.Password });
+        using var wrong = await _browser.PostAsync("/login/", new { email = "ada@example.com", password = "wrong" });
+
+        await right.ShouldBeProblemAsync(HttpStatusCode.Unauthorized, "two_factor_required");
+        await wrong.ShouldBeProblemAsync(HttpStatusCode.Unauthorized, "invalid_credentials");
+        Assert.That(await _application.StoredSessionsAsync(), Is.Empty);
+        Assert.That(right.SetCookies(), Is.Empty);
+    }
+
     [Test]
     public async Task Every_refused_login_costs_one_hash()
     {
@@ -110,6 +131,8 @@ internal sealed class LoginTests
         });
         using var browser = application.NewBrowser();
         await RefusedLogins.RegisterAsync(application, browser);
+
+        await application.WaitForWarmUpAsync();
 
         foreach (var (kind, email, password) in RefusedLogins.All)
         {

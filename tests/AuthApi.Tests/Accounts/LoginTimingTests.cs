@@ -11,7 +11,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 namespace AuthApi.Tests.Accounts;
 
 /// <summary>
-/// Whether a stopwatch tells why a login was refused (ASVS 6.3.8). Each round sends one login of each kind, so that whatever else the
+/// Whether a stopwatch shows why a login was refused (ASVS 6.3.8). Each round sends one login of each kind, so that whatever else the
 /// machine does falls on all of them, and each is compared with the wrong password of its own round.
 /// </summary>
 [NonParallelizable]
@@ -23,13 +23,13 @@ internal sealed class LoginTimingTests
     /// <param name="memoryKiB">The memory of a hash.</param>
     /// <param name="passes">The passes of a hash.</param>
     /// <param name="rounds">How many logins of each kind are measured.</param>
-    /// <param name="mostShare">The most by which a kind may differ, as a share of the time of a wrong password.</param>
-    /// <param name="mostMilliseconds">The same in milliseconds.</param>
+    /// <param name="maxShare">The maximum by which a kind may differ, as a share of the time of a wrong password.</param>
+    /// <param name="maxMilliseconds">The same in milliseconds.</param>
     // The time of a hash differs from machine to machine, so the first bound is a share of it, with the product's parameters: some 2 ms of 15.
     // What else a login does takes the same time whatever the hash, and is measured where a hash takes next to none, in milliseconds.
     [TestCase(19_456, 2, 50, 0.15, double.PositiveInfinity)]
     [TestCase(8, 1, 200, double.PositiveInfinity, 0.5)]
-    public async Task The_time_of_a_refused_login_does_not_show_the_reason(int memoryKiB, int passes, int rounds, double mostShare, double mostMilliseconds)
+    public async Task The_time_of_a_refused_login_does_not_show_the_reason(int memoryKiB, int passes, int rounds, double maxShare, double maxMilliseconds)
     {
         await using var application = new AuthApiApplication(services =>
         {
@@ -50,13 +50,13 @@ internal sealed class LoginTimingTests
                 TestContext.Out.WriteLine($"{attempt}: {gap}");
             }
 
-            if (gaps.TrueForAll(gap => gap.IsWithin(mostShare, mostMilliseconds)))
+            if (gaps.TrueForAll(gap => gap.IsWithin(maxShare, maxMilliseconds)))
             {
                 return;
             }
         }
 
-        Assert.That(gaps.Where(gap => !gap.IsWithin(mostShare, mostMilliseconds)), Is.Empty, $"each of {Attempts} attempts found a gap");
+        Assert.That(gaps.Where(gap => !gap.IsWithin(maxShare, maxMilliseconds)), Is.Empty, $"each of {Attempts} attempts found a gap");
     }
 
     private static async Task<Dictionary<string, List<double>>> MeasureAsync(Browser browser, int rounds)
@@ -99,7 +99,7 @@ internal sealed class LoginTimingTests
     /// <param name="Median">Of its times, in milliseconds.</param>
     /// <param name="WrongPassword">The median of a wrong password's.</param>
     /// <param name="Difference">The median of the differences between the two in a round.</param>
-    /// <param name="Auc">How often one of its times is longer than one of a wrong password's: 0.5 where nothing tells them apart.</param>
+    /// <param name="Auc">How often one of its times is longer than one of a wrong password's: 0.5 where nothing distinguishes them.</param>
     private sealed record Gap(string Kind, double Median, double WrongPassword, double Difference, double Auc)
     {
         public bool IsWithin(double share, double milliseconds) =>

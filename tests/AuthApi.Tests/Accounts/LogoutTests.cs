@@ -289,7 +289,7 @@ internal sealed class LogoutTests(SessionTransport transport)
         Assert.That(() => browser.MeAsync().Result, Is.EqualTo(HttpStatusCode.Unauthorized).After(10_000, 20));
     }
 
-    /// <summary>Tells when the server has noticed that the client of a logout has hung up.</summary>
+    /// <summary>Notifies when the server has noticed that the client of a logout has hung up.</summary>
     private sealed class OnAbort(TaskCompletionSource hungUp) : IStartupFilter
     {
         public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>

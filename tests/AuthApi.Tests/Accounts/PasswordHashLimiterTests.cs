@@ -1,11 +1,8 @@
 using System.Net;
 using AuthApi.Accounts;
 using AuthApi.Api;
-using AuthApi.Storage;
 using AuthApi.Tests.Harness;
-using Microsoft.AspNetCore.Identity;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Time.Testing;
 
 namespace AuthApi.Tests.Accounts;
@@ -149,26 +146,6 @@ internal sealed class PasswordHashLimiterTests
         await Assert.ThrowsAsync<ObjectDisposedException>(() => new HeldHash(limiter).Ended.WaitAsync(Patience));
         held.End();
         await held.Ended.WaitAsync(Patience);
-    }
-
-    [Test]
-    public async Task A_hundred_logins_at_once_are_all_served()
-    {
-        // As long as a busy machine may take.
-        await using var application = new AuthApiApplication(
-            services => services.Replace(ServiceDescriptor.Singleton<IPasswordHasher<ApplicationUser>, Argon2PasswordHasher>()),
-            new() { ["Passwords:MaxWait"] = "00:01:00" });
-        using var browser = application.NewBrowser();
-        await browser.RegisterAsync();
-
-        var statuses = await Task.WhenAll(Enumerable.Range(0, 100).Select(async _ =>
-        {
-            using var one = application.NewBrowser();
-            using var response = await one.PostAsync("/login/", new { email = "ada@example.com", password = Browser.Password });
-            return response.StatusCode;
-        }));
-
-        Assert.That(statuses, Is.All.EqualTo(HttpStatusCode.OK));
     }
 
     [TestCase("/login/")]

@@ -267,6 +267,8 @@ internal sealed class RegisterTests
         var hasher = new Mock<IPasswordHasher<ApplicationUser>>();
         await using var application = new AuthApiApplication(services => services.Replace(ServiceDescriptor.Singleton(hasher.Object)));
         using var browser = application.NewBrowser();
+        await application.WaitForWarmUpAsync();
+        hasher.Invocations.Clear();
 
         foreach (var path in new[] { "/register/", "/login/" })
         {

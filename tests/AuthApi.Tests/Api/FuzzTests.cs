@@ -122,7 +122,7 @@ internal sealed partial class FuzzTests
         var code = problem["code"]!.GetValue<string>();
         Require(problem["status"]!.GetValue<int>() == answer.Status && Word().IsMatch(code), answer, "is an odd problem");
         Require(problem["title"]!.GetValue<string>().Length > 0 && problem["traceId"]!.GetValue<string>().Length > 0, answer, "is no whole problem");
-        Require(!answer.Text.Contains("AuthApi.", StringComparison.Ordinal) && !answer.Text.Contains("   at ", StringComparison.Ordinal), answer, "tells of the inside");
+        Require(!answer.Text.Contains("AuthApi.", StringComparison.Ordinal) && !answer.Text.Contains("   at ", StringComparison.Ordinal), answer, "shows the inside");
         return code;
     }
 

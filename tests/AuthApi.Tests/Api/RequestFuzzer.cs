@@ -27,7 +27,7 @@ internal sealed record FuzzedRequest(string Method, FuzzedSession Session, byte[
 
 /// <summary>
 /// Makes requests up from the OpenAPI document: as it says, and then a little, or very, wrong. What is added to the document is tried
-/// without anybody telling this of it. Each request follows from its dice alone.
+/// without a line here. Each request follows from its dice alone.
 /// </summary>
 internal sealed class RequestFuzzer
 {

@@ -95,6 +95,9 @@ internal sealed class AuthApiApplication : WebApplicationFactory<Program>
     public Task<List<AuditEvent>> EventsAsync(int userId) => QueryAsync(context => context.Set<AuditEntry>()
         .Where(entry => entry.UserId == userId).OrderBy(entry => entry.Id).Select(entry => entry.Event).ToListAsync());
 
+    /// <summary>Completes when what a login needs is loaded, which takes a hash.</summary>
+    public Task WaitForWarmUpAsync() => Services.GetServices<IHostedService>().OfType<AccountsWarmUp>().Single().ExecuteTask!;
+
     /// <summary>Does something as a request would, with scoped services.</summary>
     public async Task WithScopeAsync(Func<IServiceProvider, Task> action)
     {

@@ -40,6 +40,20 @@ internal sealed partial class RunningProgram : IAsyncDisposable
         }
     }
 
+    /// <summary>The maximum of memory that the process has had in use so far, in bytes.</summary>
+    public long PeakResidentMemory
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.PeakWorkingSet64;
+        }
+    }
+
+    /// <summary>The names of the files that the process has mapped by now, libraries and assemblies among them. On Linux.</summary>
+    public IReadOnlyCollection<string> MappedFiles =>
+        [.. File.ReadLines($"/proc/{_process.Id}/maps").Select(line => line[(line.LastIndexOf('/') + 1)..]).Distinct(StringComparer.Ordinal)];
+
     /// <summary>Publishes what was built, as <c>dotnet publish</c> does, into <paramref name="folder"/>.</summary>
     public static Task PublishAsync(string folder)
     {

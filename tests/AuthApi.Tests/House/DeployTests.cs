@@ -1,13 +1,15 @@
 using System.Diagnostics;
 using System.Net;
+using System.Text.RegularExpressions;
 using AuthApi.Tests.Harness;
 
 namespace AuthApi.Tests.House;
 
 /// <summary>What is handed to operators works.</summary>
-internal sealed class DeployTests
+internal sealed partial class DeployTests
 {
     private static readonly string Unit = Path.Combine(Repository.Root, "deploy", "authapi.service");
+    private static readonly string TraefikFile = File.ReadAllText(Path.Combine(Repository.Root, "deploy", "traefik.yml"));
 
     [TestCase("Type=notify")]
     [TestCase("DynamicUser=yes")]
@@ -50,7 +52,7 @@ internal sealed class DeployTests
     {
         if (!File.Exists("/usr/bin/systemd-analyze"))
         {
-            Assert.Ignore("There is no systemd on this machine.");
+            Needs.Missing("systemd-analyze (on Debian: apt-get install systemd)");
         }
 
         // Systemd looks for the program too, which is not installed here.
@@ -64,4 +66,54 @@ internal sealed class DeployTests
         Assert.That(verify.ExitCode, Is.Zero, complaints);
         Assert.That(complaints, Does.Not.Contain("authapi.service"), "no key that it does not know");
     }
+
+    // The text alone: Debian has no Traefik to run.
+    [Test]
+    public void The_traefik_file_refers_only_to_what_it_defines()
+    {
+        var names = new Dictionary<string, List<string>>(StringComparer.Ordinal);
+        foreach (Match key in YamlKeys().Matches(TraefikFile))
+        {
+            if (key.Groups["section"].Success)
+            {
+                names[key.Groups["section"].Value] = [];
+            }
+            else
+            {
+                names.Last().Value.Add(key.Groups["name"].Value);
+            }
+        }
+
+        var services = YamlServices().Matches(TraefikFile).Select(service => service.Groups[1].Value).ToList();
+        var middlewares = YamlMiddlewares().Matches(TraefikFile).SelectMany(list => list.Groups[1].Value.Split(',', StringSplitOptions.TrimEntries)).ToList();
+
+        Assert.That(names.Keys, Is.EqualTo(new[] { "routers", "middlewares", "services" }));
+        Assert.That(services, Is.EqualTo(new[] { "authapi", "noop@internal" }));
+        Assert.That(names["services"], Is.EqualTo(new[] { "authapi" }));
+        Assert.That(middlewares, Is.EqualTo(names["middlewares"]));
+        Assert.That(TraefikFile, Does.Contain("X-Forwarded-Prefix: \"\"").And.Contain("- url: http://127.0.0.1:5080"));
+    }
+
+    [TestCase("/metrics", true)]
+    [TestCase("/METRICS", true)]
+    [TestCase("/me/", false)]
+    public void The_traefik_file_keeps_the_metrics_back(string path, bool isKept)
+    {
+        var rule = TraefikRule().Match(TraefikFile).Groups[1].Value;
+
+        Assert.That(Regex.IsMatch(path, rule), Is.EqualTo(isKept));
+        Assert.That(TraefikFile, Does.Match(@"PathRegexp(.*\n)+?.*priority: 1000\n.*service: noop@internal"));
+    }
+
+    [GeneratedRegex(@"^(?:  (?<section>[\w-]+)|    (?<name>[\w-]+)):\s*$", RegexOptions.Multiline)]
+    private static partial Regex YamlKeys();
+
+    [GeneratedRegex(@"^ +service: (\S+)$", RegexOptions.Multiline)]
+    private static partial Regex YamlServices();
+
+    [GeneratedRegex(@"^ +middlewares: \[(.+)\]$", RegexOptions.Multiline)]
+    private static partial Regex YamlMiddlewares();
+
+    [GeneratedRegex(@"PathRegexp\(`([^`]+)`\)")]
+    private static partial Regex TraefikRule();
 }

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 
 namespace AuthApi.Tests.House;
 
-/// <summary>Every log message can be told from the others of its category by its event id.</summary>
+/// <summary>The event id of a log message is unique in its category.</summary>
 internal sealed class EventIdTests
 {
     [Test]

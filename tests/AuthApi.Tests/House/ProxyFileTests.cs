@@ -13,11 +13,12 @@ using Microsoft.Extensions.Logging;
 
 namespace AuthApi.Tests.House;
 
-/// <summary>deploy/nginx.conf in Debian's nginx, and deploy/Caddyfile where there is Caddy, on this machine's loopback, before the program in Production.</summary>
+/// <summary>deploy/nginx.conf and deploy/Caddyfile in Debian's nginx and Caddy, on this machine's loopback, before the program in Production.</summary>
 internal sealed class ProxyFileTests
 {
     private static readonly string NginxBlock = File.ReadAllText(Path.Combine(Repository.Root, "deploy", "nginx.conf"));
     private static readonly string CaddyBlock = File.ReadAllText(Path.Combine(Repository.Root, "deploy", "Caddyfile"));
+
 
     private TemporaryFolder _folder = null!;
     private LogLines _log = null!;
@@ -221,7 +222,7 @@ internal sealed class ProxyFileTests
         {
             if (!File.Exists(CaddyProgram))
             {
-                Assert.Ignore("Skipped: Caddy is missing (on Debian: apt-get install caddy).");
+                Needs.Missing("Caddy (on Debian: apt-get install caddy)");
             }
 
             var port = FreePort();

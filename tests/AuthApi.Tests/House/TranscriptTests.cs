@@ -54,7 +54,7 @@ internal sealed partial class TranscriptTests
 
         await using var story = new Story();
         var aside = new Story();
-        var told = 0;
+        var count = 0;
         foreach (var command in Read(await File.ReadAllTextAsync(Path.Combine(Repository.Root, document))))
         {
             if (!IsRunElsewhere(command.Text))
@@ -65,13 +65,13 @@ internal sealed partial class TranscriptTests
                     aside = new Story();
                 }
 
-                await (command.Given == "a program of its own" ? aside : story).TellAsync(command);
-                told++;
+                await (command.Given == "a program of its own" ? aside : story).RunAsync(command);
+                count++;
             }
         }
 
         await aside.DisposeAsync();
-        Assert.That(told, Is.GreaterThan(0));
+        Assert.That(count, Is.GreaterThan(0));
     }
 
     [Test]
@@ -143,7 +143,7 @@ internal sealed partial class TranscriptTests
 
         public Story() => _anybody = _application.NewBrowser();
 
-        public async Task TellAsync(Command command)
+        public async Task RunAsync(Command command)
         {
             _application.Time.Advance(TimeSpan.FromSeconds(1));
             var typed = await PrepareAsync(command);

@@ -194,7 +194,7 @@ internal sealed class OpenApiDocumentTests
 
         foreach (var (path, status) in new[]
         {
-            ("/swagger/", 200), ("/swagger/v1/swagger.json", 200),
+            ("/swagger/", 200), ("/swagger/?a=%20", 200), ("/swagger/v1/swagger.json?a=%2F", 200), ("/swagger/v1/swagger.json", 200),
             ("/SWAGGER/", 404), ("/Swagger/v1/swagger.json", 404), ("/%73wagger/", 404), ("/%73wagger/v1/swagger.json", 404), ("/x/..//swagger/", 404),
         })
         {

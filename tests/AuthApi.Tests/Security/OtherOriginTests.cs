@@ -46,9 +46,9 @@ internal sealed class OtherOriginTests
     // A browser sends Fetch Metadata to HTTPS and to this machine's own names. Another port is the same site, and the cookie goes along.
     [TestCase("127.0.0.1", "127.0.0.1", "same-site", true, Description = "another port")]
     [TestCase("127.0.0.1", "localhost", "cross-site", false, Description = "another host")]
-    [TestCase("app.test", "app.test", null, true, Description = "another port, told by Origin alone")]
-    [TestCase("app.test", "sibling.app.test", null, true, Description = "a sibling, told by Origin alone")]
-    [TestCase("app.test", "evil.test", null, false, Description = "another host, told by Origin alone")]
+    [TestCase("app.test", "app.test", null, true, Description = "another port, known by Origin alone")]
+    [TestCase("app.test", "sibling.app.test", null, true, Description = "a sibling, known by Origin alone")]
+    [TestCase("app.test", "evil.test", null, false, Description = "another host, known by Origin alone")]
     public async Task A_page_of_another_origin_cannot_log_in_or_out(string host, string otherHost, string? site, bool cookieGoesAlong)
     {
         var arrivals = new Arrivals();

@@ -9,14 +9,19 @@ using Microsoft.Extensions.Options;
 
 namespace AuthApi.Tests.Startup;
 
-/// <summary>Few bytes from clients without a session take little memory.</summary>
+/// <summary>
+/// Few bytes from clients without a session take little memory: a process whose heap has the limit that the runtime gives it in a container of 400 MB
+/// never has more than 400 MB resident. The container itself is not tested, as to limit one takes privileges.
+/// </summary>
 [NonParallelizable]
 internal sealed class ServerLimitsTests
 {
     private const long Megabyte = 1024 * 1024;
 
-    // As in a container of 400 MB, of which the runtime gives the heap three quarters.
-    private static readonly Dictionary<string, string> LimitedMemory = new(StringComparer.Ordinal) { ["DOTNET_GCHeapHardLimit"] = "0x12C00000" };
+    private const long Container = 400 * Megabyte;
+
+    // Three quarters of the container's memory.
+    private static readonly Dictionary<string, string> LimitedHeap = new(StringComparer.Ordinal) { ["DOTNET_GCHeapHardLimit"] = "0x12C00000" };
 
     private TemporaryFolder _folder = null!;
 
@@ -62,7 +67,6 @@ internal sealed class ServerLimitsTests
             await connection.SendAsync($"POST /login/ HTTP/1.1\r\nHost: localhost\r\nCookie: a={new string('x', i % 2 == 0 ? 31 * 1024 : 120 * 1024)}");
         }
 
-        Assert.That(program.ResidentMemory, Is.LessThan(400 * Megabyte));
         connections.ForEach(connection => connection.Dispose());
         await ShouldServeAsync(program);
     }
@@ -167,7 +171,7 @@ internal sealed class ServerLimitsTests
         using var client = new HttpClient(handler) { BaseAddress = program.Address };
         using var response = await client.GetAsync(new Uri("/health/ready", UriKind.Relative));
         Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK));
-        Assert.That(program.ResidentMemory, Is.LessThan(450 * Megabyte));
+        Assert.That(program.PeakResidentMemory, Is.LessThan(Container));
     }
 
     private async Task<RunningProgram> StartAsync(params string[] arguments)
@@ -180,7 +184,7 @@ internal sealed class ServerLimitsTests
         await File.WriteAllTextAsync(keyPem, key.ExportPkcs8PrivateKeyPem());
         return await RunningProgram.StartAsync(
             _folder.Path,
-            LimitedMemory,
+            LimitedHeap,
             ["--urls=https://127.0.0.1:0", $"--Kestrel:Certificates:Default:Path={pem}", $"--Kestrel:Certificates:Default:KeyPath={keyPem}", "--RateLimiting:Enabled=true", .. arguments]);
     }
 }

@@ -80,6 +80,11 @@ internal sealed class StartupErrorsTests
     [TestCase("--urls=http://127.0.0.1:99999", "urls")]
     [TestCase("--urls=ftp://127.0.0.1:0", "urls")]
     [TestCase("--urls=http://127.0.0.1:0/base", "urls")]
+    [TestCase("--Kestrel:Limits:RequestHeadersTimeout=30", "Kestrel:Limits:RequestHeadersTimeout")]
+    [TestCase("--Kestrel:Limits:KeepAliveTimeout=120", "Kestrel:Limits:KeepAliveTimeout")]
+    [TestCase("--Kestrel:Limits:Http2:KeepAlivePingDelay=30", "Kestrel:Limits:Http2:KeepAlivePingDelay")]
+    [TestCase("--Kestrel:Limits:MinRequestBodyDataRate:GracePeriod=5", "Kestrel:Limits:MinRequestBodyDataRate:GracePeriod")]
+    [TestCase("--Kestrel:Limits:MaxConnections=100", "Kestrel:Limits:MaxConnections")]
     [TestCase("--Metrics:Enabled=perhaps", "Metrics:Enabled")]
     [TestCase("--Metrics:Port=70000", "Metrics:Port")]
     [TestCase("--OTEL_EXPORTER_OTLP_ENDPOINT=nowhere", "OTEL_EXPORTER_OTLP_ENDPOINT")]
@@ -118,6 +123,12 @@ internal sealed class StartupErrorsTests
     public void A_later_FormatException_is_not_blamed_on_urls()
     {
         Assert.That(async () => await RunAsync(new Failing(stop: new FormatException())), Throws.InstanceOf<FormatException>());
+    }
+
+    [Test]
+    public void A_FormatException_of_a_service_is_not_blamed_on_urls()
+    {
+        Assert.That(async () => await RunAsync(new Failing(start: new FormatException())), Throws.InstanceOf<FormatException>());
     }
 
     [TestCase("Session", "Sessions")]

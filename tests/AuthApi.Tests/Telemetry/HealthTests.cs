@@ -1,5 +1,7 @@
 using System.Net;
 using AuthApi.Tests.Harness;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 
 namespace AuthApi.Tests.Telemetry;
 
@@ -36,6 +38,23 @@ internal sealed class HealthTests
         await ready.ShouldBeProblemAsync(HttpStatusCode.ServiceUnavailable, "store_unavailable");
         Assert.That(ready.Headers.RetryAfter?.Delta, Is.EqualTo(TimeSpan.FromSeconds(2)));
         Assert.That(live.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [Test]
+    public async Task A_program_that_ends_is_not_ready_and_its_store_is_not_blamed()
+    {
+        var end = new HeldEnd();
+        await using var application = new AuthApiApplication(services => services.AddSingleton<IHostedService>(end));
+        using var browser = application.NewBrowser();
+        application.Services.GetRequiredService<IHostApplicationLifetime>().StopApplication();
+
+        using var ready = await browser.GetAsync("/health/ready");
+        using var live = await browser.GetAsync("/health/live");
+
+        await ready.ShouldBeProblemAsync(HttpStatusCode.ServiceUnavailable, "service_unavailable");
+        Assert.That(ready.Headers.RetryAfter?.Delta, Is.EqualTo(TimeSpan.FromSeconds(2)));
+        Assert.That(live.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        end.Release();
     }
 
     [Test]
@@ -99,5 +118,25 @@ internal sealed class HealthTests
         await unknown.ShouldBeProblemAsync(HttpStatusCode.NotFound, "not_found");
         await post.ShouldBeProblemAsync(HttpStatusCode.MethodNotAllowed, "method_not_allowed");
         Assert.That(post.Content.Headers.Allow, Is.EquivalentTo(new[] { "GET", "HEAD" }));
+    }
+
+    /// <summary>Holds the end of the program, before anything of it has stopped, until <see cref="Release"/>.</summary>
+    private sealed class HeldEnd : IHostedLifecycleService
+    {
+        private readonly TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public void Release() => _released.SetResult();
+
+        public Task StoppingAsync(CancellationToken cancellationToken) => _released.Task;
+
+        public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 }

@@ -50,6 +50,19 @@ internal sealed partial class TelemetryTests
     }
 
     [Test]
+    public async Task HEAD_of_the_metrics_is_answered_without_a_body()
+    {
+        await using var application = new AuthApiApplication(settings: new() { ["Metrics:Enabled"] = "true" }, kestrel: true);
+        using var browser = application.NewBrowser();
+
+        using var response = await browser.SendAsync(HttpMethod.Head, "/metrics");
+
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(response.Content.Headers.ContentType?.MediaType, Is.EqualTo("text/plain"));
+        Assert.That(await response.Content.ReadAsStringAsync(), Is.Empty);
+    }
+
+    [Test]
     public async Task Prometheus_is_answered_over_plain_HTTP_under_any_host()
     {
         await using var application = new AuthApiApplication(
@@ -69,7 +82,7 @@ internal sealed partial class TelemetryTests
     public async Task Every_dashboard_metric_is_exported_and_none_names_a_user()
     {
         await using var application = new AuthApiApplication(settings: new() { ["Metrics:Enabled"] = "true", ["RateLimiting:Enabled"] = "true" }, kestrel: true);
-        var secrets = await TellAllStoriesAsync(() => application.NewBrowser("http"), transport => application.NewBrowser("http", transport));
+        var secrets = await UseEveryCallAsync(() => application.NewBrowser("http"), transport => application.NewBrowser("http", transport));
         using var prometheus = application.NewBrowser("http");
 
         using var response = await prometheus.GetAsync("/metrics");
@@ -132,7 +145,7 @@ internal sealed partial class TelemetryTests
         await using (var program = await RunningProgram.StartAsync(
             folder.Path, $"--OTEL_EXPORTER_OTLP_ENDPOINT={collector.Address}", "--OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf"))
         {
-            secrets = await TellAllStoriesAsync(() => program.NewBrowser(), program.NewBrowser);
+            secrets = await UseEveryCallAsync(() => program.NewBrowser(), program.NewBrowser);
             using var probe = await program.NewBrowser().GetAsync("/health/live");
             await program.TerminateAsync();
             Assert.That((await program.Ended).ExitCode, Is.Zero);
@@ -180,7 +193,7 @@ internal sealed partial class TelemetryTests
 
     /// <summary>Does once all that there is to do, well and badly.</summary>
     /// <returns>What nobody may read of it.</returns>
-    private static async Task<List<string>> TellAllStoriesAsync(Func<Browser> newBrowser, Func<SessionTransport, Browser> newClient)
+    private static async Task<List<string>> UseEveryCallAsync(Func<Browser> newBrowser, Func<SessionTransport, Browser> newClient)
     {
         var tokens = new List<string>();
         using var laptop = newBrowser();
