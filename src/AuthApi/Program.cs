@@ -1,10 +1,8 @@
 using System.Globalization;
 using AuthApi.Accounts;
 using AuthApi.Api;
-using AuthApi.Audit;
 using AuthApi.OpenApi;
 using AuthApi.Security;
-using AuthApi.Sessions;
 using AuthApi.Startup;
 using AuthApi.Storage;
 using AuthApi.Telemetry;
@@ -22,8 +20,8 @@ return await StartupErrors.RunAsync(args, async () =>
         .AddApi()
         .AddSecurity()
         .AddStorage()
-        .AddAudit()
-        .AddSessions()
+        .AddServerSideSessions<AuthDbContext>(sessions => sessions.UseSqlite().AddControllers().AddHealthCheck())
+        .AddSessionSettings()
         .AddAccounts()
         .AddTelemetry(builder.Configuration)
         .AddOpenApi(builder.Configuration, builder.Environment);

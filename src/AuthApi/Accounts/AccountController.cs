@@ -2,7 +2,6 @@ using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Text.Json.Serialization;
 using AuthApi.Api;
-using AuthApi.Audit;
 using AuthApi.Security;
 using AuthApi.Sessions;
 using Microsoft.AspNetCore.Authentication;
@@ -60,9 +59,9 @@ public sealed partial class AccountController(
         switch (scope)
         {
             case "others":
-                var current = HttpContext.GetSession().Session.Id;
-                var end = new SessionEnd(AuditEvent.SessionRevoked, ClientInfo.Of(HttpContext), current, "logout_others");
-                ended = (await sessions.EndAllAsync(userId, end, except: current)).Count;
+                var current = HttpContext.GetUserSession();
+                var end = new SessionEnd(AuditEvent.SessionRevoked, ClientInfo.Of(HttpContext), current.Session.Id, "logout_others");
+                ended = (await sessions.EndOthersAsync(current, end)).Count;
                 break;
             case "all":
                 var properties = SessionProperties.CreateForSignOutOfAll("logout_all");
@@ -104,14 +103,14 @@ public sealed partial class AccountController(
             : await userManager.FindByNameAsync(request.UserName!);
         var properties = SessionProperties.Create(request.Transport ?? SessionTransport.Cookie, request.RememberMe ?? false);
         var result = await signInManager.PasswordSignInAsync(user, request.Password, properties);
-        if (!result.Succeeded)
+        if (!result.Succeeded || properties.GetStartedSession() is not { } started)
         {
+            // No session was started where the password was changed after it was checked.
             return new ProblemResult(result.RequiresTwoFactor ? ApiProblem.TwoFactorRequired : ApiProblem.InvalidCredentials);
         }
 
         Log.LoggedIn(logger, user!.Id);
-        var (session, token) = properties.GetStartedSession();
-        return new LoginResponse(UserResponse.From(user), session, token);
+        return new LoginResponse(UserResponse.From(user), started.Response, started.Token);
     }
 
     private static partial class Log

@@ -21,14 +21,14 @@ internal sealed class ApplicationClaimsPrincipalFactory(
     protected override async Task<ClaimsIdentity> GenerateClaimsAsync(ApplicationUser user)
     {
         var identity = await base.GenerateClaimsAsync(user);
-        AddFacts(identity, user);
+        AddFacts(identity, user.EmailConfirmed, user.TwoFactorEnabled);
         return identity;
     }
 
-    internal static void AddFacts(ClaimsIdentity identity, ApplicationUser user)
+    internal static void AddFacts(ClaimsIdentity identity, bool emailConfirmed, bool twoFactorEnabled)
     {
-        identity.AddClaim(Claim(EmailVerified, user.EmailConfirmed));
-        identity.AddClaim(Claim(TwoFactorEnabled, user.TwoFactorEnabled));
+        identity.AddClaim(Claim(EmailVerified, emailConfirmed));
+        identity.AddClaim(Claim(TwoFactorEnabled, twoFactorEnabled));
     }
 
     private static Claim Claim(string type, bool value) => new(type, value ? True : "false", ClaimValueTypes.Boolean);

@@ -1,6 +1,6 @@
+using System.Globalization;
 using System.Security.Claims;
-using AuthApi.Api;
-using AuthApi.Audit;
+using AuthApi.Sessions;
 using AuthApi.Storage;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Identity;
@@ -69,7 +69,7 @@ public class ApplicationSignInManager(
     // The lock of a user who is not there is read too, in the time in which one would be found.
     private async Task<bool> MayTryAsync(ApplicationUser? user) => !await Users.IsLockedOutAsync(user ?? ApplicationUserManager.Nobody) && user is not null;
 
-    private async Task RefuseAsync(SignInResult result, ApplicationUser? user, string password, AuditEvent failure, Guid? sessionId)
+    private async Task RefuseAsync(SignInResult result, ApplicationUser? user, string password, string failure, Guid? sessionId)
     {
         // Where Identity refuses before it looks at the password, the same is done as if it had looked.
         if (result.IsNotAllowed || result.IsLockedOut)
@@ -82,7 +82,7 @@ public class ApplicationSignInManager(
         {
             At = time.GetUtcNow(),
             Event = failure,
-            UserId = user?.Id,
+            UserId = user?.Id.ToString(CultureInfo.InvariantCulture),
             SessionId = sessionId,
             IpAddress = client.IpAddress,
             UserAgent = client.UserAgent,

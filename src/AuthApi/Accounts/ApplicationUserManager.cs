@@ -1,4 +1,4 @@
-using AuthApi.Audit;
+using AuthApi.Sessions;
 using AuthApi.Storage;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore;
@@ -14,7 +14,6 @@ namespace AuthApi.Accounts;
 public sealed partial class ApplicationUserManager : UserManager<ApplicationUser>
 {
     private readonly PasswordHashLimiter _limiter;
-    private readonly GroupCommit _commits;
     private readonly IServiceProvider _services;
     private readonly IHttpContextAccessor _http;
     private readonly TimeProvider _time;
@@ -35,7 +34,6 @@ public sealed partial class ApplicationUserManager : UserManager<ApplicationUser
         : base(store, options, passwordHasher, userValidators, passwordValidators, keyNormalizer, errors, services, logger)
     {
         _limiter = services.GetRequiredService<PasswordHashLimiter>();
-        _commits = services.GetRequiredService<GroupCommit>();
         _http = services.GetRequiredService<IHttpContextAccessor>();
         _services = services;
         _time = services.GetRequiredService<TimeProvider>();
@@ -95,44 +93,37 @@ public sealed partial class ApplicationUserManager : UserManager<ApplicationUser
     {
         var now = _time.GetUtcNow();
         var lockoutEnd = now + Options.Lockout.DefaultLockoutTimeSpan;
-        var isLocked = await GroupCommit.WaitForCommitAsync(_commits.WriteAsync(async connection =>
-        {
-            var stored = await connection.Prepare(
-                """
-                UPDATE "AspNetUsers" SET
-                    "LockoutEnd" = CASE
-                        WHEN "LockoutEnabled" AND "LockoutEnd" = @p4 THEN "LockoutEnd"
-                        WHEN "LockoutEnabled" AND "LockoutEnd" >= @p3 THEN min("LockoutEnd", @p2)
-                        WHEN "AccessFailedCount" + 1 >= @p1 THEN @p2
-                        ELSE "LockoutEnd" END,
-                    "AccessFailedCount" = CASE
-                        WHEN "LockoutEnabled" AND "LockoutEnd" >= @p3 THEN "AccessFailedCount"
-                        WHEN "AccessFailedCount" + 1 >= @p1 THEN 0
-                        ELSE "AccessFailedCount" + 1 END
-                WHERE "Id" = @p0
-                RETURNING "LockoutEnd"
-                """,
-                user.Id,
-                Options.Lockout.MaxFailedAccessAttempts,
-                lockoutEnd.ToUnixTimeMilliseconds(),
-                now.ToUnixTimeMilliseconds(),
-                DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()).ExecuteScalarAsync();
-            await AuditTrail.InsertAsync(connection, failure);
-            return stored is long end && end == lockoutEnd.ToUnixTimeMilliseconds();
-        }));
-        if (isLocked)
+        var max = Options.Lockout.MaxFailedAccessAttempts;
+        await using var transaction = await Context.Database.BeginTransactionAsync();
+        await Context.Users.Where(stored => stored.Id == user.Id).ExecuteUpdateAsync(update => update
+            .SetProperty(
+                stored => stored.LockoutEnd,
+                stored => stored.LockoutEnabled && stored.LockoutEnd == DateTimeOffset.MaxValue ? stored.LockoutEnd
+                    : stored.LockoutEnabled && stored.LockoutEnd >= now ? (stored.LockoutEnd < lockoutEnd ? stored.LockoutEnd : lockoutEnd)
+                    : stored.AccessFailedCount + 1 >= max ? lockoutEnd
+                    : stored.LockoutEnd)
+            .SetProperty(
+                stored => stored.AccessFailedCount,
+                stored => stored.LockoutEnabled && stored.LockoutEnd >= now ? stored.AccessFailedCount
+                    : stored.AccessFailedCount + 1 >= max ? 0
+                    : stored.AccessFailedCount + 1));
+        var storedEnd = await Context.Users.Where(stored => stored.Id == user.Id).Select(stored => stored.LockoutEnd).SingleOrDefaultAsync();
+        Context.AddAuditEntry(failure);
+        await Context.SaveChangesAsync();
+        await transaction.CommitAsync();
+        if (storedEnd?.ToUnixTimeMilliseconds() == lockoutEnd.ToUnixTimeMilliseconds())
         {
             Log.LockedOut(_logger, user.Id, lockoutEnd);
         }
     }
 
-    /// <summary>Forgets the failures after a success; no write where there were none.</summary>
+    /// <summary>Resets the failures after a success; no write where there were none.</summary>
     public override async Task<IdentityResult> ResetAccessFailedCountAsync(ApplicationUser user)
     {
         if (user.AccessFailedCount != 0)
         {
-            await GroupCommit.WaitForCommitAsync(_commits.WriteAsync(connection =>
-                connection.Prepare("""UPDATE "AspNetUsers" SET "AccessFailedCount" = 0 WHERE "Id" = @p0""", user.Id).ExecuteNonQueryAsync()));
+            await Context.Users.Where(stored => stored.Id == user.Id)
+                .ExecuteUpdateAsync(update => update.SetProperty(stored => stored.AccessFailedCount, 0));
         }
 
         return IdentityResult.Success;
@@ -173,7 +164,7 @@ public sealed partial class ApplicationUserManager : UserManager<ApplicationUser
         var (result, renewed) = await VerifyAsync(user, password);
         if (renewed is not null)
         {
-            RenewPasswordHash(user.Id, user.PasswordHash!, renewed);
+            await RenewPasswordHashAsync(user.Id, user.PasswordHash!, renewed);
         }
 
         // Identity's own renewal also changes the security stamp, and writes the whole user before it answers.
@@ -189,16 +180,18 @@ public sealed partial class ApplicationUserManager : UserManager<ApplicationUser
         },
         RequestAborted);
 
-    // The login does not wait for it. Where the hash has changed meanwhile, the password has, and nothing is written.
-    private void RenewPasswordHash(int userId, string old, string renewed)
+    // Where the hash has changed meanwhile, the password has, and nothing is written. The login succeeds all the same.
+    private async Task RenewPasswordHashAsync(int userId, string old, string renewed)
     {
-        var write = _commits.WriteAsync(connection => connection.Prepare(
-            """UPDATE "AspNetUsers" SET "PasswordHash" = @p1 WHERE "Id" = @p0 AND "PasswordHash" = @p2""", userId, renewed, old).ExecuteNonQueryAsync());
-        write.ContinueWith(
-            failed => Log.HashNotRenewed(_logger, userId, failed.Exception!.InnerException!.Message),
-            CancellationToken.None,
-            TaskContinuationOptions.OnlyOnFaulted,
-            TaskScheduler.Default);
+        try
+        {
+            await Context.Users.Where(stored => stored.Id == userId && stored.PasswordHash == old)
+                .ExecuteUpdateAsync(update => update.SetProperty(stored => stored.PasswordHash, renewed));
+        }
+        catch (Exception exception)
+        {
+            Log.HashNotRenewed(_logger, userId, exception.Message);
+        }
     }
 
     private AuthDbContext Context => _services.GetRequiredService<AuthDbContext>();

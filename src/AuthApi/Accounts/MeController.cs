@@ -21,7 +21,7 @@ public sealed class MeController : ControllerBase
     [HttpGet("/me/", Name = "me")]
     [Authorize]
     [ProducesResponseType<MeResponse>(StatusCodes.Status200OK)]
-    public ActionResult<MeResponse> Me() => MeResponse.From(User, HttpContext.GetSession().ToResponse());
+    public ActionResult<MeResponse> Me() => MeResponse.From(User, HttpContext.GetUserSession().ToResponse());
 }
 
 /// <summary>An account, as its owner sees it.</summary>

@@ -14,8 +14,7 @@ namespace AuthApi.Accounts;
 [Tags("Accounts")]
 public sealed class ReauthenticationController(
     ApplicationSignInManager signInManager,
-    ApplicationUserManager userManager,
-    UserSessionManager sessions) : ControllerBase
+    ApplicationUserManager userManager) : ControllerBase
 {
     /// <summary>Give my password again, for calls that need a recent authentication</summary>
     /// <remarks>
@@ -32,14 +31,14 @@ public sealed class ReauthenticationController(
     public async Task<ActionResult<ReauthenticateResponse>> Reauthenticate(ReauthenticateRequest request)
     {
         var user = await userManager.GetUserAsync(User);
-        if (!await signInManager.ReauthenticateAsync(user, request.Password, HttpContext.GetSession().Session.Id))
+        if (!await signInManager.ReauthenticateAsync(user, request.Password, HttpContext.GetUserSession().Session.Id))
         {
             // Not a 401: a client that gets one throws its token away, and the session is alive.
             return new ProblemResult(ApiProblem.InvalidCredentials with { Status = StatusCodes.Status403Forbidden });
         }
 
-        return await HttpContext.RenewSessionAsync(sessions) is var (session, token)
-            ? new ReauthenticateResponse(session, token)
+        return await HttpContext.RenewUserSessionAsync() is { } renewed
+            ? new ReauthenticateResponse(renewed.Response, renewed.Token)
             : Challenge(); // ended while the password was being checked
     }
 }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Serialization;
+using AuthApi.Sessions;
 
 namespace AuthApi.Api;
 
@@ -20,14 +21,14 @@ public sealed record ApiProblem(int Status, string Code, string Title, int? Retr
     public static readonly ApiProblem HttpsRequired = new(400, "https_required", "This API is served over HTTPS only.");
     public static readonly ApiProblem MalformedJson = new(400, "malformed_json", "The body is not the JSON object this call expects.");
     public static readonly ApiProblem ValidationFailed = new(400, "validation_failed", "One or more fields are not valid.");
-    public static readonly ApiProblem NotAuthenticated = new(401, "not_authenticated", "You are not signed in, or the session has ended: log in.");
-    public static readonly ApiProblem AmbiguousSession = new(401, "ambiguous_session", "Two session cookies came with different values: another program on this host uses the same name. Clear the cookies of this host and log in; Sessions:CookieName names another cookie.");
+    public static readonly ApiProblem NotAuthenticated = Of(SessionProblem.NotAuthenticated);
+    public static readonly ApiProblem AmbiguousSession = Of(SessionProblem.AmbiguousSession);
     public static readonly ApiProblem InvalidCredentials = new(401, "invalid_credentials", "The e-mail address, user name or password is not right.");
     public static readonly ApiProblem TwoFactorRequired = new(401, "two_factor_required", "A second factor is needed to log in.");
-    public static readonly ApiProblem Forbidden = new(403, "forbidden", "This session may not do that.");
+    public static readonly ApiProblem Forbidden = Of(SessionProblem.Forbidden);
     public static readonly ApiProblem CrossSiteRequest = new(403, "cross_site_request", "A page of another origin may not make this call.");
-    public static readonly ApiProblem ReauthenticationRequired = new(403, "reauthentication_required", "This call needs a recent authentication: reauthenticate and try again.");
-    public static readonly ApiProblem NotFound = new(404, "not_found", "There is nothing at this address.");
+    public static readonly ApiProblem ReauthenticationRequired = Of(SessionProblem.ReauthenticationRequired);
+    public static readonly ApiProblem NotFound = Of(SessionProblem.NotFound);
     public static readonly ApiProblem MethodNotAllowed = new(405, "method_not_allowed", "This address does not take that method.");
     public static readonly ApiProblem EmailTaken = new(409, "email_taken", "There is an account with this e-mail address already.");
     public static readonly ApiProblem UserNameTaken = new(409, "user_name_taken", "There is an account with this user name already.");
@@ -36,15 +37,9 @@ public sealed record ApiProblem(int Status, string Code, string Title, int? Retr
     public static readonly ApiProblem TooManyRequests = new(429, "too_many_requests", "Too many requests. Try again later.");
     public static readonly ApiProblem HeadersTooLarge = new(431, "headers_too_large", "The Cookie or Authorization header is larger than 16 KB.");
     public static readonly ApiProblem InternalError = new(500, "internal_error", "Something went wrong on our side.");
-    public static readonly ApiProblem StoreUnavailable = new(503, "store_unavailable", "The store is out of reach. Try again.", RetryAfter: 2);
+    public static readonly ApiProblem StoreUnavailable = Of(SessionProblem.StoreUnavailable);
     public static readonly ApiProblem ServiceUnavailable = new(503, "service_unavailable", "The service cannot answer now. Try again.", RetryAfter: 2);
     public static readonly ApiProblem ServerBusy = new(503, "server_busy", "Too much is going on at once. Try again.", RetryAfter: 5);
-
-    /// <summary><see cref="NotAuthenticated"/>, where an <c>Authorization</c> header came that is not a session's.</summary>
-    public static ApiProblem OtherAuthorization => NotAuthenticated with
-    {
-        Title = "The Authorization header does not carry a session. Send it as Authorization: Session TOKEN.",
-    };
 
     /// <summary>The problem to answer where only a status is known.</summary>
     public static ApiProblem ForStatus(int status) => status switch
@@ -61,6 +56,8 @@ public sealed record ApiProblem(int Status, string Code, string Title, int? Retr
         >= 400 and < 500 => BadRequest with { Status = status },
         _ => InternalError with { Status = status },
     };
+
+    private static ApiProblem Of(SessionProblem problem) => new(problem.Status, problem.Code, problem.Title, problem.RetryAfter);
 
     /// <summary>Answers with this problem.</summary>
     /// <param name="context">The request to answer; its response must not have started.</param>

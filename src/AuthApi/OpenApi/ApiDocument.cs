@@ -1,4 +1,5 @@
 using System.Reflection;
+using AuthApi.Sessions;
 using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.Mvc.ApiExplorer;
 using Microsoft.OpenApi;
@@ -79,6 +80,7 @@ internal static class ApiDocument
                 Description = "The cookie that `POST /login/` sets. A browser keeps and sends it by itself: there is nothing to fill in here. Over plain HTTP, in Development only, its name is `session`. `Sessions:CookieName` sets another name.",
             });
             options.IncludeXmlComments(Assembly.GetExecutingAssembly(), includeControllerXmlComments: true);
+            options.IncludeXmlComments(typeof(UserSession).Assembly, includeControllerXmlComments: true);
             options.SupportNonNullableReferenceTypes();
             options.NonNullableReferenceTypesAsRequired();
             options.OrderActionsBy(PlaceOf);

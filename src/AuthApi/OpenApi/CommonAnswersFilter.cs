@@ -1,5 +1,6 @@
 using System.Globalization;
 using AuthApi.Api;
+using AuthApi.Sessions;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.Net.Http.Headers;
 using Microsoft.OpenApi;
@@ -18,6 +19,11 @@ internal sealed class CommonAnswersFilter : IOperationFilter
         var metadata = context.ApiDescription.ActionDescriptor.EndpointMetadata;
         var answers = new SortedDictionary<int, string>();
         foreach (var problem in metadata.OfType<ProducesProblemAttribute>())
+        {
+            answers.Add(problem.StatusCode, problem.Description);
+        }
+
+        foreach (var problem in metadata.OfType<ProducesSessionProblemAttribute>())
         {
             answers.Add(problem.StatusCode, problem.Description);
         }

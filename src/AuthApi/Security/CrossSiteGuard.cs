@@ -1,5 +1,5 @@
 using AuthApi.Api;
-using AuthApi.Startup;
+using AuthApi.Sessions;
 using Microsoft.Extensions.Primitives;
 
 namespace AuthApi.Security;

@@ -1,6 +1,6 @@
 using System.Globalization;
 using AuthApi.Api;
-using AuthApi.Startup;
+using AuthApi.Sessions;
 using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
 

@@ -1,4 +1,5 @@
 using AuthApi.Api;
+using AuthApi.Sessions;
 using AuthApi.Startup;
 using Microsoft.Extensions.Options;
 

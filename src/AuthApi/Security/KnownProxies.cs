@@ -1,5 +1,5 @@
 using System.Net;
-using AuthApi.Api;
+using AuthApi.Sessions;
 using AuthApi.Startup;
 using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.Extensions.Options;

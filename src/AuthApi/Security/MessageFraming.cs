@@ -1,5 +1,5 @@
 using AuthApi.Api;
-using AuthApi.Startup;
+using AuthApi.Sessions;
 using Microsoft.Net.Http.Headers;
 
 namespace AuthApi.Security;

@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Threading.RateLimiting;
 using AuthApi.Api;
+using AuthApi.Sessions;
 using AuthApi.Startup;
 using Microsoft.AspNetCore.RateLimiting;
 using Microsoft.Extensions.Options;

@@ -3,8 +3,8 @@ using Microsoft.AspNetCore.HostFiltering;
 namespace AuthApi.Security;
 
 /// <summary>
-/// Registers the rules that a request passes before any action: known proxies, allowed hosts and origins, HTTPS only, rate limits, recent
-/// authentication, and the log of what the server itself rejects.
+/// Registers the rules that a request passes before any action: known proxies, allowed hosts and origins, HTTPS only, rate limits, and the
+/// log of what the server itself rejects.
 /// </summary>
 public static class SecurityServices
 {
@@ -18,7 +18,6 @@ public static class SecurityServices
         services.AddAllowedOrigins();
         services.AddHostedService<ServerRejectionLog>();
         services.AddRateLimits();
-        services.AddRecentAuthentication();
         return services;
     }
 }

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
-using AuthApi.Startup;
+using AuthApi.Sessions;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace AuthApi.Security;

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using AuthApi.Sessions;
 using Microsoft.Extensions.Options;
 
 namespace AuthApi.Startup;
@@ -79,7 +80,7 @@ public static class StartupErrors
 
     private static string? Explain(Exception exception) => exception switch
     {
-        ConfigurationException => exception.Message,
+        ConfigurationException or SessionSetupException => exception.Message,
         OptionsValidationException validation => string.Join(" ", validation.Failures),
 
         AggregateException { InnerExceptions: var several } when several.All(one => Explain(one) is not null) => string.Join(" ", several.Select(Explain)),

@@ -15,11 +15,17 @@ public static class ValidatedOptions
     }
 
     /// <summary>Says that the properties of these options are keys of the section, for options that are not bound but read.</summary>
-    public static IServiceCollection AddKnownKeys<TOptions>(this IServiceCollection services, string section) =>
-        services.AddSingleton(new KnownKeys(
+    /// <param name="services">The services.</param>
+    /// <param name="section">The section.</param>
+    /// <param name="except">Properties that are no keys.</param>
+    public static IServiceCollection AddKnownKeys<TOptions>(this IServiceCollection services, string section, params string[] except)
+    {
+        var properties = typeof(TOptions).GetProperties().Where(property => !except.Contains(property.Name)).ToList();
+        return services.AddSingleton(new KnownKeys(
             section,
-            [.. typeof(TOptions).GetProperties().Select(property => property.Name)],
-            [.. typeof(TOptions).GetProperties().Where(property => (Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType) == typeof(TimeSpan)).Select(property => property.Name)]));
+            [.. properties.Select(property => property.Name)],
+            [.. properties.Where(property => (Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType) == typeof(TimeSpan)).Select(property => property.Name)]));
+    }
 
     // The stock one wraps each message in the names of our classes; ours name the key and say what it must be.
     private sealed class Validator<TOptions> : IValidateOptions<TOptions>

@@ -8,14 +8,8 @@ namespace AuthApi.Storage;
 /// The one database. Storage knows no feature: each room maps its own rows with an
 /// <see cref="IEntityTypeConfiguration{TEntity}"/> beside them and reaches them by <see cref="DbContext.Set{TEntity}()"/>.
 /// </summary>
-public sealed class AuthDbContext : IdentityDbContext<ApplicationUser, IdentityRole<int>, int>
+public sealed class AuthDbContext(DbContextOptions<AuthDbContext> options) : IdentityDbContext<ApplicationUser, IdentityRole<int>, int>(options)
 {
-    public AuthDbContext(DbContextOptions<AuthDbContext> options) : base(options)
-    {
-        // For which WriteSlotInterceptor waits, where one statement alone would wait in SQLite.
-        Database.AutoTransactionBehavior = AutoTransactionBehavior.Always;
-    }
-
     // Version 3 has the passkeys' table; Identity's default leaves it out of the model.
     protected override Version SchemaVersion => IdentitySchemaVersions.Version3;
 
@@ -32,6 +26,6 @@ public sealed class AuthDbContext : IdentityDbContext<ApplicationUser, IdentityR
         // Two registrations at once both find the address free; only the index can refuse the second.
         builder.Entity<ApplicationUser>().HasIndex(user => user.NormalizedEmail).HasDatabaseName("EmailIndex").IsUnique();
 
-        builder.ApplyConfigurationsFromAssembly(typeof(AuthDbContext).Assembly);
+        builder.AddServerSideSessions<ApplicationUser>();
     }
 }

@@ -8,4 +8,4 @@ namespace AuthApi.Storage;
 /// </summary>
 internal sealed class UnixMillisecondsConverter() : ValueConverter<DateTimeOffset, long>(
     time => time.ToUnixTimeMilliseconds(),
-    milliseconds => UnixTime.FromMilliseconds(milliseconds));
+    milliseconds => DateTimeOffset.FromUnixTimeMilliseconds(milliseconds));

@@ -11,7 +11,7 @@ namespace AuthApi.Telemetry;
 internal static class Health
 {
     // The name under which the storage registers its check.
-    private const string StoreCheck = "store";
+    private const string StoreCheck = "sessions";
 
     /// <summary>
     /// Answers a probe where <c>UseRouting</c> stands, before the host, the scheme and the number of requests are looked at: an orchestrator

@@ -1,4 +1,5 @@
 using System.Reflection;
+using AuthApi.Sessions;
 using AuthApi.Startup;
 using OpenTelemetry.Exporter;
 using OpenTelemetry.Logs;
@@ -19,6 +20,7 @@ internal static class TelemetryExport
     private static readonly string[] Meters =
     [
         Instruments.MeterName,
+        SessionMeter.Name,
         "Microsoft.AspNetCore.Identity",
         "Microsoft.AspNetCore.Hosting",
         "Microsoft.AspNetCore.Server.Kestrel",

@@ -40,7 +40,7 @@ public class InnerPieces
         var session = new UserSession
         {
             Id = Guid.CreateVersion7(now),
-            UserId = 1,
+            UserId = "1",
             TokenHash = _hash,
             CreatedAt = now,
             LastSeenAt = now,
@@ -51,7 +51,7 @@ public class InnerPieces
             Transport = SessionTransport.Cookie,
             RememberMe = false,
         };
-        _cache.TryAdd(_hash, new CachedSession(session, new ClaimsPrincipal(new ClaimsIdentity("test")), now, _cache.BeginRead()));
+        _cache.TryAdd(_hash, new LiveSession(session, LastSeenTracker.LastUse(session, pending: null), new ClaimsPrincipal(new ClaimsIdentity("test")), _cache.BeginRead()));
     }
 
     [Benchmark(Description = "the cookie, found in the header")]

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Reflection;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata;
@@ -14,16 +15,17 @@ internal sealed class BulkInsert<TEntity> : IDisposable
     where TEntity : class
 {
     private readonly DbCommand _command;
+    private readonly StoreObjectIdentifier _table;
     private readonly List<(IProperty Property, SqliteParameter Parameter)> _columns = [];
 
     public BulkInsert(DbContext context, DbTransaction transaction)
     {
         var entity = context.Model.FindEntityType(typeof(TEntity))!;
-        var table = StoreObjectIdentifier.Create(entity, StoreObjectType.Table)!.Value;
+        var table = _table = StoreObjectIdentifier.Create(entity, StoreObjectType.Table)!.Value;
         _command = transaction.Connection!.CreateCommand();
         _command.Transaction = transaction;
         var columns = ReadColumns(transaction, table.Name);
-        foreach (var property in entity.GetProperties().Where(property => !property.IsShadowProperty() && columns.Contains(property.GetColumnName(table))))
+        foreach (var property in entity.GetProperties().Where(property => columns.Contains(property.GetColumnName(table)) && (!property.IsShadowProperty() || Twin(property, table) is not null)))
         {
             var parameter = new SqliteParameter { ParameterName = $"@p{_columns.Count}" };
             _command.Parameters.Add(parameter);
@@ -49,9 +51,10 @@ internal sealed class BulkInsert<TEntity> : IDisposable
 
         foreach (var (property, parameter) in _columns)
         {
-            var value = property.GetGetter().GetClrValue(entity);
-            parameter.Value = property.ValueGenerated == ValueGenerated.OnAdd && value is 0 or 0L
-                ? DBNull.Value
+            // The user's id is a string in the entity; the column makes a number of it.
+            var value = property.IsShadowProperty() ? Twin(property, _table)!.GetValue(entity) : property.GetGetter().GetClrValue(entity);
+            parameter.Value = property.IsShadowProperty() ? value ?? DBNull.Value
+                : property.IsPrimaryKey() && property.ValueGenerated == ValueGenerated.OnAdd && value is 0 or 0L ? DBNull.Value
                 : (property.GetRelationalTypeMapping().Converter is { } converter ? converter.ConvertToProvider(value) : value) ?? DBNull.Value;
         }
 
@@ -59,6 +62,8 @@ internal sealed class BulkInsert<TEntity> : IDisposable
     }
 
     public void Dispose() => _command.Dispose();
+
+    private static PropertyInfo? Twin(IProperty property, in StoreObjectIdentifier table) => typeof(TEntity).GetProperty(property.GetColumnName(table)!);
 
     private static HashSet<string?> ReadColumns(DbTransaction transaction, string table)
     {

@@ -1,5 +1,5 @@
+using System.Globalization;
 using System.Security.Cryptography;
-using AuthApi.Audit;
 using AuthApi.Benchmarks.Traffic;
 using AuthApi.Sessions;
 using AuthApi.Storage;
@@ -90,7 +90,7 @@ internal static class Seeding
     private static UserSession NewSession(int userId, SessionToken token, DateTimeOffset now, UserSessionOptions limits) => new()
     {
         Id = Guid.CreateVersion7(now),
-        UserId = userId,
+        UserId = userId.ToString(CultureInfo.InvariantCulture),
         TokenHash = token.Hash,
         CreatedAt = now,
         LastSeenAt = now,

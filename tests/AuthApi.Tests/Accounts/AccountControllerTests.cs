@@ -1,5 +1,6 @@
 using System.Security.Claims;
 using AuthApi.Accounts;
+using AuthApi.Sessions;
 using AuthApi.Storage;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Identity;

@@ -1,6 +1,6 @@
 using System.Net;
 using AuthApi.Accounts;
-using AuthApi.Audit;
+using AuthApi.Sessions;
 using AuthApi.Storage;
 using AuthApi.Tests.Harness;
 using Microsoft.AspNetCore.Identity;

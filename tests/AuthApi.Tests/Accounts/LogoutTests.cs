@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
-using AuthApi.Audit;
 using AuthApi.Sessions;
 using AuthApi.Tests.Harness;
 using Microsoft.AspNetCore.Builder;

@@ -51,7 +51,10 @@ internal sealed class MeTests
             var ada = (await users.FindByEmailAsync("ada@example.com"))!;
             await services.GetRequiredService<RoleManager<IdentityRole<int>>>().CreateAsync(new IdentityRole<int>("Admin"));
             await users.AddToRoleAsync(ada, "Admin");
-            await users.SetUserNameAsync(ada, "countess");
+
+            // SetUserNameAsync changes the security stamp too, which ends the session.
+            ada.UserName = "countess";
+            await users.UpdateAsync(ada);
         });
 
         using var after = await browser.GetAsync("/me/");

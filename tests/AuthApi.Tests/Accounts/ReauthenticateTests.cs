@@ -1,5 +1,4 @@
 using System.Net;
-using AuthApi.Audit;
 using AuthApi.Sessions;
 using AuthApi.Tests.Harness;
 

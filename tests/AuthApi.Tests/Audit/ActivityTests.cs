@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
-using AuthApi.Audit;
+using AuthApi.Sessions;
 using AuthApi.Tests.Harness;
 using Microsoft.EntityFrameworkCore;
 
@@ -114,7 +114,7 @@ internal sealed class ActivityTests
     {
         using var guess = await _application.NewBrowser().PostAsync("/login/", new { email = "nobody@example.com", password = "a guess" });
 
-        var entries = await _application.QueryAsync(context => context.Set<AuditEntry>().Where(entry => entry.UserId == null).ToListAsync());
+        var entries = await _application.QueryAsync(context => context.Set<AuditEntry>().Where(entry => EF.Property<int?>(entry, "UserKey") == null).ToListAsync());
         Assert.That(entries.Single().Event, Is.EqualTo(AuditEvent.SignInFailed));
     }
 
@@ -144,7 +144,7 @@ internal sealed class ActivityTests
         {
             foreach (var days in new[] { 179, 181 })
             {
-                context.Add(new AuditEntry { At = _application.Time.GetUtcNow().AddDays(-days), Event = AuditEvent.SignInFailed, UserId = 1, SessionId = null });
+                context.AddAuditEntry(new AuditEntry { At = _application.Time.GetUtcNow().AddDays(-days), Event = AuditEvent.SignInFailed, UserId = "1", SessionId = null });
             }
 
             return context.SaveChangesAsync();

@@ -1,7 +1,8 @@
+using System.Globalization;
 using System.Net;
 using AuthApi.Accounts;
-using AuthApi.Audit;
 using AuthApi.Sessions;
+using AuthApi.Sessions.Sqlite;
 using AuthApi.Storage;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Identity;
@@ -90,10 +91,13 @@ internal sealed class AuthApiApplication : WebApplicationFactory<Program>
         return await query(context);
     }
 
-    public Task<List<UserSession>> StoredSessionsAsync() => QueryAsync(context => context.Set<UserSession>().AsNoTracking().ToListAsync());
+    // The user's id is in the database in the type of their key.
+    public Task<List<UserSession>> StoredSessionsAsync() => QueryAsync(async context =>
+        (await context.Set<UserSession>().AsNoTracking().Select(session => new { session, UserId = EF.Property<int>(session, "UserKey") }).ToListAsync())
+            .ConvertAll(row => row.session with { UserId = row.UserId.ToString(CultureInfo.InvariantCulture) }));
 
-    public Task<List<AuditEvent>> EventsAsync(int userId) => QueryAsync(context => context.Set<AuditEntry>()
-        .Where(entry => entry.UserId == userId).OrderBy(entry => entry.Id).Select(entry => entry.Event).ToListAsync());
+    public Task<List<string>> EventsAsync(int userId) => QueryAsync(context => context.Set<AuditEntry>()
+        .Where(entry => EF.Property<int?>(entry, "UserKey") == userId).OrderBy(entry => entry.Id).Select(entry => entry.Event).ToListAsync());
 
     /// <summary>Completes when what a login needs is loaded, which takes a hash.</summary>
     public Task WaitForWarmUpAsync() => Services.GetServices<IHostedService>().OfType<AccountsWarmUp>().Single().ExecuteTask!;

@@ -1,4 +1,4 @@
-using AuthApi.Audit;
+using System.Data.Common;
 using AuthApi.Sessions;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -19,6 +19,9 @@ internal sealed class GatedStore : IUserSessionStore
     /// <summary>A session has been ended durably, and the cache does not know it yet.</summary>
     public Gate AfterEnd { get; } = new();
 
+    /// <summary>A session is about to be started.</summary>
+    public Gate BeforeStart { get; } = new();
+
     /// <summary>A token is about to be renewed.</summary>
     public Gate BeforeRenew { get; } = new();
 
@@ -36,13 +39,13 @@ internal sealed class GatedStore : IUserSessionStore
         }));
     }
 
-    public async Task<StoredSession?> FindAsync(TokenHash tokenHash)
+    public async Task<UserSession?> FindAsync(TokenHash tokenHash)
     {
         var found = await _store.FindAsync(tokenHash);
         return await AfterFind.PassAsync(() => Task.FromResult(found));
     }
 
-    public async Task<EndedSession?> EndAsync(int userId, Guid sessionId, SessionEnd cause, DateTimeOffset at)
+    public async Task<EndedSession?> EndAsync(string userId, Guid sessionId, SessionEnd cause, DateTimeOffset at)
     {
         var ended = await BeforeEnd.PassAsync(() => _store.EndAsync(userId, sessionId, cause, at));
         return await AfterEnd.PassAsync(() => Task.FromResult(ended));
@@ -57,14 +60,34 @@ internal sealed class GatedStore : IUserSessionStore
         return true;
     });
 
-    public Task<IReadOnlyList<UserSession>> ListAsync(int userId) => _store.ListAsync(userId);
+    public Task<IReadOnlyList<UserSession>> ListAsync(string userId) => _store.ListAsync(userId);
 
-    public Task<IReadOnlyList<EndedSession>> StartAsync(UserSession session, SessionStart start) => _store.StartAsync(session, start);
+    public Task<IReadOnlyList<EndedSession>?> StartAsync(UserSession session, SessionStart start) =>
+        BeforeStart.PassAsync(() => _store.StartAsync(session, start));
 
-    public Task<IReadOnlyList<EndedSession>> EndAllAsync(int userId, SessionEnd cause, DateTimeOffset at, Guid? except = null) =>
+    public Task<IReadOnlyList<EndedSession>> EndAllAsync(string userId, SessionEnd cause, DateTimeOffset at, Guid? except = null) =>
         _store.EndAllAsync(userId, cause, at, except);
+
+    public Task<IReadOnlyList<EndedSession>> EndAllAsync(
+        DbConnection connection, DbTransaction? transaction, string userId, SessionEnd cause, DateTimeOffset at) =>
+        _store.EndAllAsync(connection, transaction, userId, cause, at);
+
+    public Task RaisePrincipalVersionAsync(DbConnection connection, DbTransaction? transaction, string? userId) =>
+        _store.RaisePrincipalVersionAsync(connection, transaction, userId);
 
     public IAsyncEnumerable<IReadOnlyList<EndedSession>> DeleteExpiredAsync(DateTimeOffset now, int batch) => _store.DeleteExpiredAsync(now, batch);
 
     public Task<int> CountLiveAsync(DateTimeOffset now) => _store.CountLiveAsync(now);
+
+    public Task<IReadOnlyList<AuditEntry>> ListEventsAsync(string userId, long before, int limit) => _store.ListEventsAsync(userId, before, limit);
+
+    public Task<bool> WasStartedAsync(string userId, Guid sessionId) => _store.WasStartedAsync(userId, sessionId);
+
+    public Task<DateTimeOffset?> LastEventAtAsync() => _store.LastEventAtAsync();
+
+    public Task<int> DeleteEventsAsync(DateTimeOffset before, int limit) => _store.DeleteEventsAsync(before, limit);
+
+    public Task ProbeAsync() => _store.ProbeAsync();
+
+    public bool IsOutOfReach(Exception? exception) => _store.IsOutOfReach(exception);
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using AuthApi.Sessions;
 using AuthApi.Startup;
 
 namespace AuthApi.Tests.Harness;
@@ -14,7 +15,7 @@ internal sealed class Numbers : IDisposable
     {
         _listener.InstrumentPublished = (instrument, listener) =>
         {
-            if (instrument.Meter.Name == Instruments.MeterName && ReferenceEquals(instrument.Meter.Scope, meters))
+            if (instrument.Meter.Name is Instruments.MeterName or SessionMeter.Name && ReferenceEquals(instrument.Meter.Scope, meters))
             {
                 Published[instrument.Name] = instrument;
                 listener.EnableMeasurementEvents(instrument);

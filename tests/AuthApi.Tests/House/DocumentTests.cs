@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Reflection;
 using System.Text.RegularExpressions;
+using AuthApi.Sessions;
 using AuthApi.Storage;
 
 namespace AuthApi.Tests.House;
@@ -94,7 +95,7 @@ internal sealed partial class DocumentTests
     public void Every_setting_is_in_the_table_with_its_default()
     {
         var rows = File.ReadAllLines(Path.Combine(Repository.Root, "docs", "configuration.md")).Where(line => line.StartsWith("| `", StringComparison.Ordinal)).ToList();
-        var settings = Settings().Append((Key: "ConnectionStrings:Auth", Default: $"`{SqliteDatabase.DefaultConnectionString}` |")).ToList();
+        var settings = Settings().Append((Key: "ConnectionStrings:Auth", Default: $"`{SqliteFile.DefaultConnectionString}` |")).ToList();
 
         var missing = settings.Where(setting => !rows.Any(row => row.StartsWith($"| `{setting.Key}` | {setting.Default}", StringComparison.Ordinal)));
 
@@ -125,19 +126,34 @@ internal sealed partial class DocumentTests
     private static string AnchorOf(string heading) =>
         Punctuation().Replace(heading.Trim(), "").Replace(' ', '-').ToLowerInvariant();
 
-    private static bool IsTest(string fixture, string test) => typeof(DocumentTests).Assembly.GetTypes()
-        .Where(type => type.Name == fixture)
-        .Any(type => test.Length == 0 || type.GetMethods().Any(method => method.Name == test
-            && (method.IsDefined(typeof(TestAttribute)) || method.IsDefined(typeof(TestCaseAttribute)) || method.IsDefined(typeof(TestCaseSourceAttribute)))));
+    // In any of the test projects. A test has a line of attributes before it.
+    private static readonly ILookup<string, string[]> Fixtures = Directory.GetDirectories(Path.Combine(Repository.Root, "tests"), "AuthApi.*")
+        .SelectMany(project => Directory.GetFiles(project, "*Tests.cs", SearchOption.AllDirectories))
+        .ToLookup(file => Path.GetFileNameWithoutExtension(file), File.ReadAllLines);
+
+    private static bool IsTest(string fixture, string test) => Fixtures[fixture].Any(lines => test.Length == 0 || IsTest(lines, test));
+
+    private static bool IsTest(string[] lines, string test)
+    {
+        var method = Array.FindIndex(lines, line => line.StartsWith("    public ", StringComparison.Ordinal) && line.Contains($" {test}(", StringComparison.Ordinal));
+        return method > 0 && lines[..method].Reverse().TakeWhile(line => line.Length > 0).Any(line => line.StartsWith("    [Test", StringComparison.Ordinal));
+    }
+
+    private static readonly string[] OfTheLibraryOnly =
+    [
+        nameof(UserSessionOptions.CookiePath), nameof(UserSessionOptions.CookieDomain), nameof(UserSessionOptions.LoginPath),
+        nameof(UserSessionOptions.AccessDeniedPath), nameof(UserSessionOptions.ReturnUrlParameter), nameof(UserSessionOptions.CarryOverIdentityCookies),
+        nameof(UserSessionOptions.Realm),
+    ];
 
     // An options class says its section by a constant; one that is added is found here without being listed.
     private static IEnumerable<(string Key, string Default)> Settings() =>
-        from type in typeof(DatabaseOptions).Assembly.GetTypes()
+        from type in typeof(DatabaseOptions).Assembly.GetTypes().Append(typeof(UserSessionOptions)).Append(typeof(AuditOptions))
         let section = type.GetField("Section", BindingFlags.Public | BindingFlags.Static)?.GetRawConstantValue()
         where section is not null
         let defaults = Activator.CreateInstance(type)
         from property in type.GetProperties()
-        where property.CanWrite
+        where property.CanWrite && !OfTheLibraryOnly.Contains(property.Name)
         let value = property.GetValue(defaults)
         select ($"{section}:{property.Name}", value switch
         {

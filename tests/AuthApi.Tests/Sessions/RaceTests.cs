@@ -1,5 +1,4 @@
 using System.Net;
-using AuthApi.Audit;
 using AuthApi.Sessions;
 using AuthApi.Tests.Harness;
 using Microsoft.Extensions.DependencyInjection;
@@ -84,7 +83,7 @@ internal sealed class RaceTests(SessionTransport transport)
 
         // The row is gone; the cache does not know it, and nobody has been told.
         Assert.That(await thief.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
-        _application.Services.GetRequiredService<SessionCache>().ForgetEveryone();
+        _application.Services.GetRequiredService<SessionCache>().InvalidateEveryone();
         Assert.That(await thief.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized), "the row decides");
         _store.AfterEnd.Open();
 

@@ -5,7 +5,7 @@ namespace AuthApi.Tests.Sessions;
 /// <summary>Sessions for tests that need no login.</summary>
 internal static class SessionExamples
 {
-    public static UserSession New(int userId, DateTimeOffset now, TokenHash? tokenHash = null) => new()
+    public static UserSession New(string userId, DateTimeOffset now, TokenHash? tokenHash = null) => new()
     {
         Id = Guid.CreateVersion7(now),
         UserId = userId,
@@ -23,5 +23,5 @@ internal static class SessionExamples
     };
 
     public static SessionStart Start(UserSession? replaces = null, int maxPerUser = int.MaxValue) =>
-        new(replaces is null ? [] : [replaces], maxPerUser, new Dictionary<Guid, DateTimeOffset>());
+        new(replaces is null ? [] : [replaces], maxPerUser, new Dictionary<Guid, DateTimeOffset>(), SecurityStamp: null);
 }

@@ -1,5 +1,5 @@
 using System.Net;
-using AuthApi.Audit;
+using AuthApi.Sessions;
 using AuthApi.Tests.Harness;
 
 namespace AuthApi.Tests.Sessions;

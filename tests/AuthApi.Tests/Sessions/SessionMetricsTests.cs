@@ -100,7 +100,7 @@ internal sealed class SessionMetricsTests
         Assert.That(_numbers["authapi.sessions.cache.hits"] - hits, Is.EqualTo(2));
 
         // There, but not to be believed any more.
-        _application.Services.GetRequiredService<SessionCache>().ForgetEveryone();
+        _application.Services.GetRequiredService<SessionCache>().InvalidateEveryone();
         await browser.MeAsync();
         Assert.That(_numbers["authapi.sessions.cache.misses"] - misses, Is.EqualTo(2));
         Assert.That(_numbers["authapi.sessions.cache.hits"] - hits, Is.EqualTo(2));

@@ -1,5 +1,4 @@
 using System.Net;
-using AuthApi.Audit;
 using AuthApi.Sessions;
 using AuthApi.Tests.Harness;
 using Microsoft.Extensions.DependencyInjection;
@@ -112,7 +111,7 @@ internal sealed class SessionTimeoutTests
         await _browser.MeAsync();
 
         // As after an eviction: the session is read again, from a row that does not know of the last use.
-        _application.Services.GetRequiredService<SessionCache>().ForgetEveryone();
+        _application.Services.GetRequiredService<SessionCache>().InvalidateEveryone();
         _application.Time.Advance(TimeSpan.FromMinutes(29.5));
 
         Assert.That(await _browser.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
@@ -153,7 +152,7 @@ internal sealed class SessionTimeoutTests
         var store = _application.Services.GetRequiredService<IUserSessionStore>();
         await Task.WhenAll(Enumerable.Range(0, 1_100).Select(_ =>
         {
-            var session = SessionExamples.New(1, _application.Time.GetUtcNow().AddDays(-1));
+            var session = SessionExamples.New("1", _application.Time.GetUtcNow().AddDays(-1));
             return store.StartAsync(session, SessionExamples.Start());
         }));
 

@@ -1,8 +1,7 @@
 using System.Net;
 using System.Text.Json.Nodes;
-using AuthApi.Audit;
 using AuthApi.Sessions;
-using AuthApi.Storage;
+using AuthApi.Sessions.Sqlite;
 using AuthApi.Tests.Harness;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -47,7 +46,7 @@ internal sealed class SessionsControllerTests(SessionTransport transport)
         Assert.That(items.Select(item => item!["current"]!.GetValue<bool>()), Is.EqualTo(new[] { true, false }), "the current one was used just now");
         Assert.That(items[0]!.AsObject().Select(property => property.Key), Is.EqualTo(new[]
         {
-            "id", "current", "createdAt", "lastSeenAt", "expiresAt", "ipAddress", "userAgent", "device", "transport", "authenticationMethods",
+            "id", "current", "createdAt", "lastSeenAt", "expiresAt", "ipAddress", "userAgent", "device", "lastIpAddress", "lastDevice", "transport", "authenticationMethods",
         }));
         var text = await response.Content.ReadAsStringAsync();
         var hashes = (await _application.StoredSessionsAsync()).Select(session => session.TokenHash.ToArray()).ToList();

@@ -58,7 +58,7 @@ internal sealed class SqliteDatabaseTests
     {
         Assert.That(await _application.QueryAsync(context => Task.FromResult(context.Database.HasPendingModelChanges())), Is.False);
         Assert.That(await _application.QueryAsync(context => context.Database.GetPendingMigrationsAsync()), Is.Empty);
-        Assert.That(await _application.QueryAsync(context => Task.FromResult(context.Database.GetMigrations())), Is.EqualTo(SqliteDatabase.Migrations));
+        Assert.That(await _application.QueryAsync(context => Task.FromResult(context.Database.GetMigrations())), Is.EqualTo(SqliteFile.Migrations));
     }
 
     [Test]

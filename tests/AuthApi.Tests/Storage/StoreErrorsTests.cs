@@ -1,7 +1,6 @@
-using AuthApi.Sessions;
 using AuthApi.Storage;
 using AuthApi.Tests.Harness;
-using AuthApi.Tests.Sessions;
+using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore;
 
 namespace AuthApi.Tests.Storage;
@@ -31,7 +30,7 @@ internal sealed class StoreErrorsTests
 
         var exception = await Assert.ThrowsAsync<DbUpdateException>(() => application.QueryAsync(context =>
         {
-            context.Set<UserSession>().Add(SessionExamples.New(userId: 999, application.Time.GetUtcNow()));
+            context.UserClaims.Add(new IdentityUserClaim<int> { UserId = 999, ClaimType = "any", ClaimValue = "thing" });
             return context.SaveChangesAsync();
         }));
 

@@ -1,0 +1,92 @@
+using System.Data.Common;
+using System.Diagnostics;
+using Microsoft.Data.Sqlite;
+using Microsoft.EntityFrameworkCore.Diagnostics;
+
+namespace AuthApi.Sessions.Sqlite;
+
+/// <summary>
+/// Makes a transaction of a database context, such as Identity's <c>SaveChanges</c>, wait for its <see cref="WriteSlot"/> beside the writer, within the request's
+/// <see cref="StoreWaitBudget"/>; and refuses a commit to files that were removed or replaced.
+/// </summary>
+internal sealed class WriteSlotInterceptor(WriteSlot slot, OpenStoreFiles files) : DbTransactionInterceptor, IDbConnectionInterceptor
+{
+    // What another process's lock may take after the slot was entered: Microsoft.Data.Sqlite waits in whole seconds.
+    private static readonly TimeSpan Reserve = TimeSpan.FromSeconds(1);
+
+    private DbConnection? _holder;
+
+    public override async ValueTask<InterceptionResult<DbTransaction>> TransactionStartingAsync(
+        DbConnection connection, TransactionStartingEventData eventData, InterceptionResult<DbTransaction> result, CancellationToken cancellationToken = default)
+    {
+        await EnterAsync(connection, cancellationToken);
+        return result;
+    }
+
+    public override InterceptionResult<DbTransaction> TransactionStarting(
+        DbConnection connection, TransactionStartingEventData eventData, InterceptionResult<DbTransaction> result)
+    {
+        EnterAsync(connection, CancellationToken.None).GetAwaiter().GetResult();
+        return result;
+    }
+
+    public override void TransactionCommitted(DbTransaction transaction, TransactionEndEventData eventData)
+    {
+        // Only the holder has a transaction.
+        Exit(_holder);
+        files.EnsureInPlace();
+    }
+
+    public override Task TransactionCommittedAsync(DbTransaction transaction, TransactionEndEventData eventData, CancellationToken cancellationToken = default)
+    {
+        TransactionCommitted(transaction, eventData);
+        return Task.CompletedTask;
+    }
+
+    // A transaction that failed, or was left without a commit, ends with its connection.
+    public void ConnectionClosed(DbConnection connection, ConnectionEndEventData eventData) => Exit(connection);
+
+    public Task ConnectionClosedAsync(DbConnection connection, ConnectionEndEventData eventData)
+    {
+        Exit(connection);
+        return Task.CompletedTask;
+    }
+
+    private async Task EnterAsync(DbConnection connection, CancellationToken cancellationToken)
+    {
+        var budget = StoreWaitBudget.Current;
+        var remaining = budget.Remaining;
+        var began = Stopwatch.GetTimestamp();
+        if (!await slot.TryEnterAsync(remaining > Reserve ? remaining - Reserve : TimeSpan.Zero, cancellationToken))
+        {
+            throw new StoreUnavailableException("The store did not answer in time.");
+        }
+
+        _holder = connection;
+        budget.Spend(began);
+        try
+        {
+            files.EnsureInPlace();
+            if (!files.IsCurrent(connection))
+            {
+                throw new StoreUnavailableException("The write-ahead log was replaced after the connection was opened.");
+            }
+
+            var wait = Math.Min(budget.Remaining.TotalMilliseconds, SqliteConnectionPreparation.BusyTimeoutSeconds * 1000);
+            SQLitePCL.raw.sqlite3_busy_timeout(((SqliteConnection)connection).Handle!, (int)wait);
+        }
+        catch
+        {
+            Exit(connection);
+            throw;
+        }
+    }
+
+    private void Exit(DbConnection? connection)
+    {
+        if (connection is not null && Interlocked.CompareExchange(ref _holder, null, connection) == connection)
+        {
+            slot.Exit();
+        }
+    }
+}

@@ -1,0 +1,70 @@
+using System.Globalization;
+using System.Security.Claims;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Authorization.Policy;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+
+namespace AuthApi.Sessions;
+
+/// <summary>
+/// Requires that the user authenticated within <see cref="UserSessionOptions.RecentAuthentication"/> (ASVS 7.5.1), else 403
+/// <c>reauthentication_required</c>. On an action it holds for every call; <see cref="RecentAuthentication.IsRecentlyAuthenticatedAsync"/> checks it
+/// within an action.
+/// </summary>
+[AttributeUsage(AttributeTargets.Class | AttributeTargets.Method)]
+public sealed class RequireRecentAuthenticationAttribute() : AuthorizeAttribute(PolicyName)
+{
+    /// <summary>The name of the policy.</summary>
+    public const string PolicyName = "RecentAuthentication";
+}
+
+/// <summary>Checks how long ago the user authenticated.</summary>
+public static class RecentAuthentication
+{
+    /// <summary>Returns whether the user authenticated recently, for an action that requires it in some of its calls.</summary>
+    /// <param name="context">The request.</param>
+    public static async Task<bool> IsRecentlyAuthenticatedAsync(this HttpContext context)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        var authorization = context.RequestServices.GetRequiredService<IAuthorizationService>();
+        return (await authorization.AuthorizeAsync(context.User, RequireRecentAuthenticationAttribute.PolicyName)).Succeeded;
+    }
+
+    internal static void AddRecentAuthentication(this IServiceCollection services)
+    {
+        services.AddSingleton<IAuthorizationHandler, Handler>();
+        services.AddSingleton<IAuthorizationMiddlewareResultHandler, ResultHandler>();
+        services.AddAuthorizationBuilder().AddPolicy(
+            RequireRecentAuthenticationAttribute.PolicyName,
+            policy => policy.RequireAuthenticatedUser().AddRequirements(new Requirement()));
+    }
+
+    private sealed class Requirement : IAuthorizationRequirement;
+
+    // By the claim auth_time (OpenID Connect Core, 2), which is seconds since 1970.
+    private sealed class Handler(IOptions<UserSessionOptions> options, TimeProvider time) : AuthorizationHandler<Requirement>
+    {
+        protected override Task HandleRequirementAsync(AuthorizationHandlerContext context, Requirement requirement)
+        {
+            if (long.TryParse(context.User.FindFirstValue("auth_time"), CultureInfo.InvariantCulture, out var seconds)
+                && time.GetUtcNow() - DateTimeOffset.FromUnixTimeSeconds(seconds) <= options.Value.RecentAuthentication)
+            {
+                context.Succeed(requirement);
+            }
+
+            return Task.CompletedTask;
+        }
+    }
+
+    private sealed class ResultHandler : IAuthorizationMiddlewareResultHandler
+    {
+        private readonly AuthorizationMiddlewareResultHandler _default = new();
+
+        public Task HandleAsync(RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult authorizeResult) =>
+            authorizeResult is { Forbidden: true, AuthorizationFailure: { FailCalled: false } failure } && failure.FailedRequirements.All(failed => failed is Requirement)
+                ? SessionProblem.ReauthenticationRequired.WriteAsync(context)
+                : _default.HandleAsync(next, context, policy, authorizeResult);
+    }
+}

@@ -1,0 +1,104 @@
+using System.Net;
+using System.Security.Claims;
+using Microsoft.AspNetCore.Http;
+
+namespace AuthApi.Sessions;
+
+/// <summary>
+/// A live session as this process knows it: its row, and its last use to the second. One instance serves many requests at once, so nothing in it
+/// but the last use ever changes.
+/// </summary>
+public sealed class LiveSession
+{
+    private readonly SessionResponse _response;
+    private Use _lastUse;
+
+    /// <param name="session">The row.</param>
+    /// <param name="lastSeen">The last use, which may be later than the row knows.</param>
+    /// <param name="principal">The user. All requests of the session share it, so nothing may change it.</param>
+    /// <param name="readAt">When, by the cache's clock, the reading of all this began.</param>
+    internal LiveSession(UserSession session, LastSeen lastSeen, ClaimsPrincipal? principal = null, long readAt = 0)
+    {
+        Session = session;
+        Principal = principal!;
+        ReadAt = readAt;
+        _lastUse = new Use(lastSeen.At.ToUnixTimeMilliseconds(), lastSeen.Client, DeviceName.Of(lastSeen.Client.UserAgent), Address: null, UserAgent: null);
+        _response = SessionResponse.From(session, isCurrent: false);
+    }
+
+    /// <summary>The row, as it was read.</summary>
+    public UserSession Session { get; }
+
+    /// <summary>The last use that this process knows of.</summary>
+    public DateTimeOffset LastSeenAt => DateTimeOffset.FromUnixTimeMilliseconds(Volatile.Read(ref _lastUse).At);
+
+    /// <summary>The client of the last use that this process knows of.</summary>
+    public ClientInfo LastClient => Volatile.Read(ref _lastUse).Client;
+
+    /// <summary>When the session ends if it is not used again.</summary>
+    public DateTimeOffset ExpiresAt => Session.IdleExpiresAtFrom(LastSeenAt);
+
+    /// <summary>The session as its owner may see it.</summary>
+    /// <param name="isCurrent">Whether it is the session of the request.</param>
+    public SessionResponse ToResponse(bool isCurrent = true)
+    {
+        var use = Volatile.Read(ref _lastUse);
+        var lastSeenAt = DateTimeOffset.FromUnixTimeMilliseconds(use.At);
+        return _response with
+        {
+            Current = isCurrent,
+            LastSeenAt = lastSeenAt,
+            ExpiresAt = Session.IdleExpiresAtFrom(lastSeenAt),
+            LastIpAddress = use.Client.IpAddress,
+            LastDevice = use.Device,
+        };
+    }
+
+    /// <summary>The user, for all requests of the session.</summary>
+    internal ClaimsPrincipal Principal { get; }
+
+    internal long ReadAt { get; }
+
+    internal bool IsExpired(DateTimeOffset now) => ExpiresAt <= now;
+
+    /// <summary>Notes a use.</summary>
+    /// <returns>What is new to the store, or <see langword="null"/> when this second's use by this client, or a later one, is known.</returns>
+    internal LastSeen? Touch(DateTimeOffset now, HttpContext context)
+    {
+        var at = now.ToUnixTimeMilliseconds();
+        var known = Volatile.Read(ref _lastUse);
+        if (at < known.At)
+        {
+            return null;
+        }
+
+        // A copied token that is used within the same second from elsewhere shows too.
+        var address = context.Connection.RemoteIpAddress;
+        var userAgent = context.Request.Headers.UserAgent;
+        var isSameClient = Equals(address, known.Address) && userAgent.Equals(known.UserAgent);
+        if (isSameClient && at < known.At + 1000)
+        {
+            return null;
+        }
+
+        var client = isSameClient ? known.Client : ClientInfo.Of(context);
+        var device = client.UserAgent == known.Client.UserAgent ? known.Device : DeviceName.Of(client.UserAgent);
+        if (at < known.At + 1000 && client == known.Client)
+        {
+            // The first use since the row was read, or in other words the same.
+            Interlocked.CompareExchange(ref _lastUse, known with { Address = address, UserAgent = userAgent.ToString() }, known);
+            return null;
+        }
+
+        if (Interlocked.CompareExchange(ref _lastUse, new Use(at, client, device, address, userAgent.ToString()), known) != known)
+        {
+            return null;
+        }
+
+        var seenAt = DateTimeOffset.FromUnixTimeMilliseconds(at);
+        return new LastSeen(Session.UserId, Session.Id, seenAt, Session.IdleExpiresAtFrom(seenAt), client);
+    }
+
+    // What the client sent is kept beside what is shown of it, to be compared with the next request's.
+    private sealed record Use(long At, ClientInfo Client, string? Device, IPAddress? Address, string? UserAgent);
+}

@@ -1,0 +1,317 @@
+using System.Data.Common;
+using System.Runtime.CompilerServices;
+using System.Transactions;
+using Microsoft.AspNetCore.Http;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Diagnostics;
+using Microsoft.EntityFrameworkCore.Storage;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace AuthApi.Sessions;
+
+/// <summary>
+/// Ends a user's sessions in the transaction that changes their security stamp, and makes the next request see new roles, claims and columns of
+/// the user. It listens to the application's context, so it hears of every change that is saved, whichever manager, page or later feature made it;
+/// not of <c>ExecuteUpdate</c>, <c>ExecuteDelete</c> and other programs, after which the caller ends or invalidates sessions through
+/// <see cref="UserSessionManager"/>.
+/// </summary>
+/// <remarks>
+/// The rows are deleted after the change and before its commit: a sign-in that began before the change finds either the row of the user locked or
+/// another stamp, and starts nothing. Until the outcome of the commit is known, sessions of these users are not cached.
+/// </remarks>
+internal sealed class UserChangeInterceptor(IServiceProvider services) : SaveChangesInterceptor, IDbTransactionInterceptor, IDbConnectionInterceptor
+{
+    private const string StampReason = "security_stamp_changed";
+    private const string DeletedReason = "account_deleted";
+
+    private readonly ConditionalWeakTable<DbContext, State> _states = [];
+
+    public override InterceptionResult<int> SavingChanges(DbContextEventData eventData, InterceptionResult<int> result)
+    {
+        BeginAsync(eventData.Context!, CancellationToken.None).GetAwaiter().GetResult();
+        return result;
+    }
+
+    public override async ValueTask<InterceptionResult<int>> SavingChangesAsync(
+        DbContextEventData eventData, InterceptionResult<int> result, CancellationToken cancellationToken = default)
+    {
+        await BeginAsync(eventData.Context!, cancellationToken);
+        return result;
+    }
+
+    public override int SavedChanges(SaveChangesCompletedEventData eventData, int result)
+    {
+        EndAsync(eventData.Context!).GetAwaiter().GetResult();
+        return result;
+    }
+
+    public override async ValueTask<int> SavedChangesAsync(
+        SaveChangesCompletedEventData eventData, int result, CancellationToken cancellationToken = default)
+    {
+        await EndAsync(eventData.Context!);
+        return result;
+    }
+
+    public override void SaveChangesFailed(DbContextErrorEventData eventData) => Fail(eventData.Context);
+
+    public override Task SaveChangesFailedAsync(DbContextErrorEventData eventData, CancellationToken cancellationToken = default)
+    {
+        Fail(eventData.Context);
+        return Task.CompletedTask;
+    }
+
+    public override void SaveChangesCanceled(DbContextEventData eventData) => Fail(eventData.Context);
+
+    public override Task SaveChangesCanceledAsync(DbContextEventData eventData, CancellationToken cancellationToken = default)
+    {
+        Fail(eventData.Context);
+        return Task.CompletedTask;
+    }
+
+    public DbTransaction TransactionStarted(DbConnection connection, TransactionEndEventData eventData, DbTransaction result)
+    {
+        DeleteAsync(eventData.Context, connection, result).GetAwaiter().GetResult();
+        return result;
+    }
+
+    public async ValueTask<DbTransaction> TransactionStartedAsync(
+        DbConnection connection, TransactionEndEventData eventData, DbTransaction result, CancellationToken cancellationToken = default)
+    {
+        await DeleteAsync(eventData.Context, connection, result);
+        return result;
+    }
+
+    public InterceptionResult TransactionCommitting(DbTransaction transaction, TransactionEventData eventData, InterceptionResult result)
+    {
+        ApplyInSaveAsync(eventData.Context, transaction).GetAwaiter().GetResult();
+        return result;
+    }
+
+    public async ValueTask<InterceptionResult> TransactionCommittingAsync(
+        DbTransaction transaction, TransactionEventData eventData, InterceptionResult result, CancellationToken cancellationToken = default)
+    {
+        await ApplyInSaveAsync(eventData.Context, transaction);
+        return result;
+    }
+
+    public void TransactionCommitted(DbTransaction transaction, TransactionEndEventData eventData) => Publish(eventData.Context);
+
+    public Task TransactionCommittedAsync(DbTransaction transaction, TransactionEndEventData eventData, CancellationToken cancellationToken = default)
+    {
+        Publish(eventData.Context);
+        return Task.CompletedTask;
+    }
+
+    // Whether a failed commit was made is not known; the row is.
+    public void TransactionFailed(DbTransaction transaction, TransactionErrorEventData eventData) => Publish(eventData.Context);
+
+    public Task TransactionFailedAsync(DbTransaction transaction, TransactionErrorEventData eventData, CancellationToken cancellationToken = default)
+    {
+        Publish(eventData.Context);
+        return Task.CompletedTask;
+    }
+
+    public void TransactionRolledBack(DbTransaction transaction, TransactionEndEventData eventData) => Discard(eventData.Context);
+
+    public Task TransactionRolledBackAsync(DbTransaction transaction, TransactionEndEventData eventData, CancellationToken cancellationToken = default)
+    {
+        Discard(eventData.Context);
+        return Task.CompletedTask;
+    }
+
+    // A transaction of another's that the context was given ends without a word, but not after its connection.
+    public void ConnectionClosed(DbConnection connection, ConnectionEndEventData eventData)
+    {
+        if (Transaction.Current is null)
+        {
+            Publish(eventData.Context);
+        }
+    }
+
+    public Task ConnectionClosedAsync(DbConnection connection, ConnectionEndEventData eventData)
+    {
+        ConnectionClosed(connection, eventData);
+        return Task.CompletedTask;
+    }
+
+    private async Task BeginAsync(DbContext context, CancellationToken cancellationToken)
+    {
+        var changes = await UserChanges.ReadAsync(context, services.GetRequiredService<SessionSchema>().UserType, cancellationToken);
+        if (changes.IsEmpty)
+        {
+            return;
+        }
+
+        var state = _states.GetOrCreateValue(context);
+        state.InSave = changes;
+        state.AutoTransaction = context.Database.AutoTransactionBehavior;
+        context.Database.AutoTransactionBehavior = AutoTransactionBehavior.Always;
+        if (context.Database.CurrentTransaction is { } own)
+        {
+            await DeleteAsync(context, context.Database.GetDbConnection(), own.GetDbTransaction());
+        }
+    }
+
+    private async Task EndAsync(DbContext context)
+    {
+        if (!_states.TryGetValue(context, out var state) || state.InSave is not { } changes)
+        {
+            return;
+        }
+
+        // In the application's own transaction, before it commits that; in the save's, it was done at its commit, and is published.
+        if (!state.IsApplied)
+        {
+            await ApplyAsync(state, changes, context.Database.GetDbConnection(), context.Database.CurrentTransaction?.GetDbTransaction());
+        }
+
+        Leave(context, state);
+        if (context.Database.CurrentTransaction is not null)
+        {
+            return;
+        }
+
+        if (Transaction.Current is { } ambient)
+        {
+            ambient.TransactionCompleted += (_, _) => Publish(context);
+        }
+        else
+        {
+            Publish(context);
+        }
+    }
+
+    private Task ApplyInSaveAsync(DbContext? context, DbTransaction transaction) =>
+        context is not null && _states.TryGetValue(context, out var state) && state.InSave is { } changes
+            ? ApplyAsync(state, changes, transaction.Connection!, transaction)
+            : Task.CompletedTask;
+
+    private async Task DeleteAsync(DbContext? context, DbConnection connection, DbTransaction transaction)
+    {
+        if (context is not null && _states.TryGetValue(context, out var state) && state.InSave is { Deleted.Count: > 0 } changes)
+        {
+            // Before the rows go with their user.
+            Suspend(state, changes);
+            await EndSessionsAsync(state, changes.Deleted, DeletedReason, connection, transaction);
+        }
+    }
+
+    private async Task ApplyAsync(State state, UserChanges changes, DbConnection connection, DbTransaction? transaction)
+    {
+        Suspend(state, changes);
+        await EndSessionsAsync(state, changes.Stamped, StampReason, connection, transaction);
+        var store = services.GetRequiredService<IUserSessionStore>();
+        if (changes.Everybody)
+        {
+            await store.RaisePrincipalVersionAsync(connection, transaction, userId: null);
+            state.Everybody = true;
+        }
+        else
+        {
+            foreach (var userId in changes.Changed.Except(changes.Stamped))
+            {
+                await store.RaisePrincipalVersionAsync(connection, transaction, userId);
+            }
+        }
+
+        state.IsApplied = true;
+    }
+
+    private async Task EndSessionsAsync(State state, HashSet<string> userIds, string reason, DbConnection connection, DbTransaction? transaction)
+    {
+        if (userIds.Count == 0)
+        {
+            return;
+        }
+
+        var store = services.GetRequiredService<IUserSessionStore>();
+        var now = services.GetRequiredService<TimeProvider>().GetUtcNow();
+        var context = services.GetRequiredService<IHttpContextAccessor>().HttpContext;
+        var client = context is null ? default : ClientInfo.Of(context);
+        var current = context?.FindUserSession()?.Session;
+        foreach (var userId in userIds)
+        {
+            var by = current?.UserId == userId ? current.Id : (Guid?)null;
+            state.Ended.AddRange(await store.EndAllAsync(connection, transaction, userId, new SessionEnd(AuditEvent.SessionRevoked, client, by, reason), now));
+        }
+    }
+
+    private void Suspend(State state, UserChanges changes)
+    {
+        var cache = services.GetRequiredService<SessionCache>();
+        foreach (var userId in changes.Users)
+        {
+            if (state.Suspended.Add(userId))
+            {
+                cache.Suspend(userId);
+            }
+        }
+    }
+
+    private static void Leave(DbContext context, State state)
+    {
+        (state.InSave, state.IsApplied) = (null, false);
+        context.Database.AutoTransactionBehavior = state.AutoTransaction;
+    }
+
+    private void Fail(DbContext? context)
+    {
+        if (context is not null && _states.TryGetValue(context, out var state) && state.InSave is not null)
+        {
+            Leave(context, state);
+            if (context.Database.CurrentTransaction is null)
+            {
+                Publish(context);
+            }
+        }
+    }
+
+    private void Discard(DbContext? context)
+    {
+        if (context is not null && _states.TryGetValue(context, out var state))
+        {
+            state.Ended.Clear();
+            Publish(context);
+        }
+    }
+
+    // What has ended is counted and evicted; of the others the rows are read again.
+    private void Publish(DbContext? context)
+    {
+        if (context is null || !_states.TryGetValue(context, out var state) || (state.Suspended.Count == 0 && !state.Everybody))
+        {
+            return;
+        }
+
+        var cache = services.GetRequiredService<SessionCache>();
+        services.GetRequiredService<UserSessionManager>().Ended(state.Ended);
+        foreach (var userId in state.Suspended)
+        {
+            cache.Resume(userId);
+        }
+
+        if (state.Everybody)
+        {
+            cache.InvalidateEveryone();
+        }
+
+        state.Ended.Clear();
+        state.Suspended.Clear();
+        state.Everybody = false;
+    }
+
+    private sealed class State
+    {
+        public UserChanges? InSave { get; set; }
+
+        public bool IsApplied { get; set; }
+
+        public AutoTransactionBehavior AutoTransaction { get; set; }
+
+        public List<EndedSession> Ended { get; } = [];
+
+        public HashSet<string> Suspended { get; } = [];
+
+        public bool Everybody { get; set; }
+    }
+}

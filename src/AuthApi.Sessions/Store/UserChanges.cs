@@ -1,0 +1,132 @@
+using System.Collections.Concurrent;
+using Microsoft.AspNetCore.Identity;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.ChangeTracking;
+
+namespace AuthApi.Sessions;
+
+/// <summary>What one save of the application's context changes that sessions depend on.</summary>
+internal sealed class UserChanges
+{
+    private const string SecurityStamp = nameof(IdentityUser.SecurityStamp);
+    private const string ConcurrencyStamp = nameof(IdentityUser.ConcurrencyStamp);
+
+    // No principal has these, and a failed sign-in changes them.
+    private static readonly string[] NotInPrincipals =
+        [nameof(IdentityUser.AccessFailedCount), nameof(IdentityUser.LockoutEnd), nameof(IdentityUser.PasswordHash)];
+
+    private static readonly ConcurrentDictionary<Type, Kind> Kinds = new();
+
+    private enum Kind
+    {
+        Other,
+        OfUser,
+        OfEverybody,
+    }
+
+    /// <summary>Users whose security stamp changes.</summary>
+    public HashSet<string> Stamped { get; } = [];
+
+    /// <summary>Users who are deleted.</summary>
+    public HashSet<string> Deleted { get; } = [];
+
+    /// <summary>Users whose principal changes.</summary>
+    public HashSet<string> Changed { get; } = [];
+
+    /// <summary>Whether everybody's principal may change, by a change to a role.</summary>
+    public bool Everybody { get; private set; }
+
+    public bool IsEmpty => Stamped.Count == 0 && Deleted.Count == 0 && Changed.Count == 0 && !Everybody;
+
+    /// <summary>All users of whom anything changes.</summary>
+    public IEnumerable<string> Users => Stamped.Concat(Deleted).Concat(Changed).Distinct();
+
+    /// <summary>Reads the changes that a context is about to save.</summary>
+    public static async Task<UserChanges> ReadAsync(DbContext context, Type userType, CancellationToken cancellationToken)
+    {
+        var changes = new UserChanges();
+        foreach (var entry in context.ChangeTracker.Entries().ToList())
+        {
+            if (entry.State is not (EntityState.Added or EntityState.Modified or EntityState.Deleted))
+            {
+                continue;
+            }
+
+            if (userType.IsInstanceOfType(entry.Entity))
+            {
+                await changes.AddUserAsync(entry, cancellationToken);
+                continue;
+            }
+
+            switch (Kinds.GetOrAdd(entry.Metadata.ClrType, KindOf))
+            {
+                case Kind.OfUser:
+                    changes.Changed.Add(SessionSchema.ToText(entry.Property(nameof(IdentityUserRole<>.UserId)).CurrentValue!));
+                    break;
+                case Kind.OfEverybody:
+                    changes.Everybody = true;
+                    break;
+            }
+        }
+
+        return changes;
+    }
+
+    private async Task AddUserAsync(EntityEntry entry, CancellationToken cancellationToken)
+    {
+        if (entry.State == EntityState.Added)
+        {
+            return;
+        }
+
+        var userId = SessionSchema.ToText(entry.Property(entry.Metadata.FindPrimaryKey()!.Properties[0].Name).CurrentValue!);
+        if (entry.State == EntityState.Deleted)
+        {
+            Deleted.Add(userId);
+            return;
+        }
+
+        // Identity's store marks every property as modified. An entity that was not tracked when it was changed has no original values to compare
+        // with: nothing differs but the concurrency stamp, which that store sets itself.
+        var different = entry.Properties
+            .Where(property => property.IsModified && property.Metadata.Name != ConcurrencyStamp && !Equals(property.OriginalValue, property.CurrentValue))
+            .Select(property => property.Metadata.Name)
+            .ToList();
+        var isUnknown = different.Count == 0 && entry.Properties.Any(property => property.IsModified);
+        if (different.Contains(SecurityStamp) || (isUnknown && await IsStampDifferentAsync(entry, cancellationToken)))
+        {
+            Stamped.Add(userId);
+        }
+        else if (isUnknown || different.Except(NotInPrincipals).Any())
+        {
+            Changed.Add(userId);
+        }
+    }
+
+    private static async Task<bool> IsStampDifferentAsync(EntityEntry entry, CancellationToken cancellationToken) =>
+        entry.Metadata.FindProperty(SecurityStamp) is { } stamp
+        && await entry.GetDatabaseValuesAsync(cancellationToken) is { } stored
+        && !Equals(stored[stamp.Name], entry.Property(stamp.Name).CurrentValue);
+
+    private static Kind KindOf(Type type)
+    {
+        for (var current = type; current is not null; current = current.BaseType)
+        {
+            if (current.IsGenericType)
+            {
+                var definition = current.GetGenericTypeDefinition();
+                if (definition == typeof(IdentityUserRole<>) || definition == typeof(IdentityUserClaim<>))
+                {
+                    return Kind.OfUser;
+                }
+
+                if (definition == typeof(IdentityRole<>) || definition == typeof(IdentityRoleClaim<>))
+                {
+                    return Kind.OfEverybody;
+                }
+            }
+        }
+
+        return Kind.Other;
+    }
+}

@@ -1,0 +1,143 @@
+using AuthApi.Sessions;
+using AuthApi.Sessions.Sqlite;
+using System.Diagnostics;
+using System.Net;
+using AuthApi.Storage;
+using AuthApi.Tests.Harness;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Data.Sqlite;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace AuthApi.Tests.Storage;
+
+/// <summary>The writer and the database contexts of requests take turns.</summary>
+internal sealed class WriteSlotTests
+{
+    private AuthApiApplication _application = null!;
+    private GroupCommit _commits = null!;
+
+    [SetUp]
+    public void SetUp()
+    {
+        _application = new AuthApiApplication();
+        _commits = _application.Services.GetRequiredService<GroupCommit>();
+    }
+
+    [TearDown]
+    public async Task TearDown() => await _application.DisposeAsync();
+
+    [Test]
+    [CancelAfter(60_000)]
+    public async Task Registrations_behind_writes_on_a_slow_disk_are_served()
+    {
+        // As of 60 clients that log out all the time, where each commit takes 25 ms.
+        using var done = new CancellationTokenSource();
+        var writes = Enumerable.Range(0, 60).Select(async client =>
+        {
+            while (!done.IsCancellationRequested)
+            {
+                await _commits.WriteAsync(async connection =>
+                {
+                    // One in each batch waits for the disk.
+                    await Task.Delay(client == 0 ? 25 : 0);
+                    return true;
+                });
+            }
+        }).ToList();
+
+        var answers = await Task.WhenAll(Enumerable.Range(0, 12).Select(async index =>
+        {
+            using var browser = _application.NewBrowser();
+            using var response = await browser.PostAsync("/register/", new { email = $"user{index}@example.com", password = Browser.Password });
+            return response.StatusCode;
+        }));
+        await done.CancelAsync();
+        await Task.WhenAll(writes);
+
+        Assert.That(answers, Is.All.EqualTo(HttpStatusCode.Created));
+    }
+
+    [Test]
+    [CancelAfter(60_000)]
+    public async Task A_refused_save_leaves_the_slot()
+    {
+        using var browser = _application.NewBrowser();
+        await browser.RegisterAsync();
+        for (var i = 0; i < 3; i++)
+        {
+            Assert.That(() => _application.QueryAsync(async context =>
+            {
+                context.Users.Add(new ApplicationUser { NormalizedEmail = "ADA@EXAMPLE.COM" });
+                return await context.SaveChangesAsync();
+            }), Throws.InstanceOf<DbUpdateException>());
+            await _application.QueryAsync(async context =>
+            {
+                // Left without a commit.
+                await using var transaction = await context.Database.BeginTransactionAsync();
+                return true;
+            });
+        }
+
+        await browser.LogInAsync();
+        await _application.NewBrowser().RegisterAsync("eve@example.com");
+    }
+
+    [Test]
+    [CancelAfter(60_000)]
+    public async Task A_context_that_writes_lets_the_writer_wait()
+    {
+        Task<bool> write = null!;
+        await _application.QueryAsync(async context =>
+        {
+            await using var transaction = await context.Database.BeginTransactionAsync();
+            write = _commits.WriteAsync(_ => Task.FromResult(true));
+            context.Users.Add(new ApplicationUser { NormalizedEmail = "EVE@EXAMPLE.COM" });
+            await context.SaveChangesAsync();
+            Assert.That(write.IsCompleted, Is.False);
+            await transaction.CommitAsync();
+            return true;
+        });
+
+        Assert.That(await write, Is.True);
+    }
+
+    [TestCase("/register/", "eve@example.com")]
+    [TestCase("/login/", "ada@example.com")]
+    [CancelAfter(60_000)]
+    public async Task A_locked_file_is_a_503_within_three_seconds(string path, string email)
+    {
+        using var browser = _application.NewBrowser();
+        await browser.RegisterAsync();
+        await _application.QueryAsync(context => context.Users.ExecuteUpdateAsync(users => users.SetProperty(user => user.AccessFailedCount, 3)));
+        await using var connection = new SqliteConnection($"Data Source={_application.DatabaseFile};Pooling=False");
+        await connection.OpenAsync();
+        await using var command = connection.CreateCommand();
+        command.CommandText = "BEGIN IMMEDIATE";
+        await command.ExecuteNonQueryAsync();
+
+        var watch = Stopwatch.StartNew();
+        using var response = await browser.PostAsync(path, new { email, password = Browser.Password });
+
+        await response.ShouldBeProblemAsync(HttpStatusCode.ServiceUnavailable, "store_unavailable");
+        Assert.That(watch.Elapsed, Is.LessThan(TimeSpan.FromSeconds(3)));
+    }
+
+    [Test]
+    [CancelAfter(60_000)]
+    public async Task The_waits_of_one_request_do_not_add_up()
+    {
+        var accessor = new HttpContextAccessor { HttpContext = new DefaultHttpContext() };
+        var never = new TaskCompletionSource<bool>();
+        var watch = Stopwatch.StartNew();
+
+        Assert.That(() => GroupCommit.WaitForCommitAsync(never.Task), Throws.TypeOf<StoreUnavailableException>());
+        Assert.That(watch.Elapsed, Is.LessThan(TimeSpan.FromSeconds(3)));
+        watch.Restart();
+        Assert.That(() => GroupCommit.WaitForCommitAsync(never.Task), Throws.TypeOf<StoreUnavailableException>());
+        Assert.That(watch.Elapsed, Is.LessThan(TimeSpan.FromSeconds(0.5)));
+
+        accessor.HttpContext = new DefaultHttpContext();
+        Assert.That(await GroupCommit.WaitForCommitAsync(Task.FromResult(true)), Is.True);
+    }
+}
