@@ -69,6 +69,7 @@ public sealed class PreparedConnection : IAsyncDisposable
     }
 
     // The statements first: the connection goes back to its pool, and they would hold on to a handle that is another's by then.
+    /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         foreach (var command in _prepared.Values)

@@ -87,7 +87,7 @@ internal sealed class SqliteUserSessionStore(ReadConnectionPool readers, GroupCo
     public Task<EndedSession?> EndAsync(string userId, Guid sessionId, SessionEnd cause, DateTimeOffset at) =>
         commits.WriteAsync(connection => EndAsync(connection, userId, sessionId, cause, at));
 
-    public Task<IReadOnlyList<EndedSession>> EndAllAsync(string userId, SessionEnd cause, DateTimeOffset at, Guid? except = null) =>
+    public Task<IReadOnlyList<EndedSession>> EndAllAsync(string userId, SessionEnd cause, DateTimeOffset at, Guid? except) =>
         commits.WriteAsync(connection => EndAllAsync(connection.Prepare, userId, cause, at, except));
 
     public Task<IReadOnlyList<EndedSession>> EndAllAsync(

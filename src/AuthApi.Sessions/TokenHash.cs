@@ -32,8 +32,10 @@ public readonly struct TokenHash : IEquatable<TokenHash>
         (_a, _b, _c, _d) = (words[0], words[1], words[2], words[3]);
     }
 
+    /// <summary>Whether two hashes are the same.</summary>
     public static bool operator ==(TokenHash left, TokenHash right) => left.Equals(right);
 
+    /// <summary>Whether two hashes differ.</summary>
     public static bool operator !=(TokenHash left, TokenHash right) => !left.Equals(right);
 
     /// <summary>Hashes a token's bytes.</summary>
@@ -59,10 +61,13 @@ public readonly struct TokenHash : IEquatable<TokenHash>
         return bytes;
     }
 
+    /// <inheritdoc/>
     public bool Equals(TokenHash other) => _a == other._a && _b == other._b && _c == other._c && _d == other._d;
 
+    /// <inheritdoc/>
     public override bool Equals(object? obj) => obj is TokenHash other && Equals(other);
 
-    // The bits are as good as random already.
+    /// <inheritdoc/>
+    /// <remarks>The bits are as good as random already.</remarks>
     public override int GetHashCode() => (int)_a;
 }

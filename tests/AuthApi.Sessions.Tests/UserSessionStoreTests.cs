@@ -288,7 +288,7 @@ internal sealed class UserSessionStoreTests
     {
         var (first, second) = (await StartAsync(), await StartAsync());
 
-        var ended = await _store.EndAllAsync(_userId, new SessionEnd(AuditEvent.SessionRevoked, Reason: "account_disabled"), Now);
+        var ended = await _store.EndAllAsync(_userId, new SessionEnd(AuditEvent.SessionRevoked, Reason: "account_disabled"), Now, except: null);
 
         Assert.That(ended, Is.EquivalentTo(new[] { first, second }.Select(session =>
             new EndedSession(_userId, session.Id, session.TokenHash, AuditEvent.SessionRevoked, "account_disabled"))));
@@ -301,7 +301,7 @@ internal sealed class UserSessionStoreTests
     {
         var (current, other) = (await StartAsync(), await StartAsync());
 
-        var ended = await _store.EndAllAsync(_userId, new SessionEnd(AuditEvent.SessionRevoked, BySessionId: current.Id, Reason: "logout_all"), Now);
+        var ended = await _store.EndAllAsync(_userId, new SessionEnd(AuditEvent.SessionRevoked, BySessionId: current.Id, Reason: "logout_all"), Now, except: null);
 
         Assert.That(ended.Select(session => (session.SessionId, session.Event)), Is.EquivalentTo(new[]
         {

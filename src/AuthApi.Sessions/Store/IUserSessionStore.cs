@@ -28,7 +28,7 @@ public interface IUserSessionStore
 
     /// <summary>Ends all sessions of a user in one transaction, but for <paramref name="except"/>.</summary>
     /// <returns>The sessions that ended.</returns>
-    Task<IReadOnlyList<EndedSession>> EndAllAsync(string userId, SessionEnd cause, DateTimeOffset at, Guid? except = null);
+    Task<IReadOnlyList<EndedSession>> EndAllAsync(string userId, SessionEnd cause, DateTimeOffset at, Guid? except);
 
     /// <summary>
     /// Ends all sessions of a user in a transaction of the application's context, which is about to be committed: the one that changes the user's

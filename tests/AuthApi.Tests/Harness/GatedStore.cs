@@ -65,7 +65,7 @@ internal sealed class GatedStore : IUserSessionStore
     public Task<IReadOnlyList<EndedSession>?> StartAsync(UserSession session, SessionStart start) =>
         BeforeStart.PassAsync(() => _store.StartAsync(session, start));
 
-    public Task<IReadOnlyList<EndedSession>> EndAllAsync(string userId, SessionEnd cause, DateTimeOffset at, Guid? except = null) =>
+    public Task<IReadOnlyList<EndedSession>> EndAllAsync(string userId, SessionEnd cause, DateTimeOffset at, Guid? except) =>
         _store.EndAllAsync(userId, cause, at, except);
 
     public Task<IReadOnlyList<EndedSession>> EndAllAsync(
