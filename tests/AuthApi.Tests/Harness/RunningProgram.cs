@@ -69,15 +69,6 @@ internal sealed partial class RunningProgram : IAsyncDisposable
     public static Task<RunningProgram> StartPublishedAsync(string published, string folder, params string[] arguments) =>
         StartAsync(folder, [], arguments, Path.Combine(published, Path.GetFileName(Built)));
 
-    /// <summary>Starts <c>Before</c> or <c>After</c> of the samples, whose keys of Data Protection lie in <paramref name="folder"/> too.</summary>
-    public static Task<RunningProgram> StartSampleAsync(string name, string folder)
-    {
-        // Beside these tests, and built as they are.
-        var built = Path.GetRelativePath(Path.Combine(Repository.Root, "tests", "AuthApi.Tests"), AppContext.BaseDirectory);
-        var sample = Path.Combine(Repository.Root, "tests", "AuthApi.Samples.Adopt", name, built, $"AuthApi.Samples.Adopt.{name}.dll");
-        return StartAsync(folder, new(StringComparer.Ordinal) { ["HOME"] = folder }, ["--ConnectionStrings:Auth=Data Source=data/auth.db"], sample);
-    }
-
     /// <summary>Starts the program where it may open no more than so many files and connections.</summary>
     public static Task<RunningProgram> StartWithHandlesAsync(int handles, string folder, params string[] arguments) =>
         StartAsync(folder, [], arguments, Built, handles: handles);

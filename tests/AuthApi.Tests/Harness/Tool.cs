@@ -25,7 +25,12 @@ internal static class Tool
 
     /// <returns>What it wrote on standard output.</returns>
     /// <exception cref="ToolFailedException">It ended with anything but 0, or did not end.</exception>
-    public static async Task<string> RunAsync(string folder, string name, params string[] arguments)
+    public static Task<string> RunAsync(string folder, string name, params string[] arguments) =>
+        RunAsync(folder, new Dictionary<string, string>(StringComparer.Ordinal), name, arguments);
+
+    /// <summary>Runs it with these environment variables too.</summary>
+    /// <inheritdoc cref="RunAsync(string, string, string[])"/>
+    public static async Task<string> RunAsync(string folder, IReadOnlyDictionary<string, string> environment, string name, params string[] arguments)
     {
         var start = new ProcessStartInfo(name, arguments)
         {
@@ -37,6 +42,11 @@ internal static class Tool
 
         // No process of the SDK is to stay behind and wait for the next build.
         start.Environment["MSBUILDDISABLENODEREUSE"] = "1";
+        foreach (var (variable, value) in environment)
+        {
+            start.Environment[variable] = value;
+        }
+
         using var process = Process.Start(start)!;
         process.StandardInput.Close();
         var output = process.StandardOutput.ReadToEndAsync();

@@ -1,0 +1,154 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
+
+namespace AuthApi.Samples.Tests;
+
+/// <summary>An API with <c>AddIdentityApiEndpoints</c>, <c>MapIdentityApi</c> and the documented <c>/logout</c>: Guid ids, a table of users of its own name.</summary>
+internal sealed class ApiTests
+{
+    private const string Password = "Correct-horse-7";
+
+    private readonly Application _application = new("Api");
+    private HttpStatusCode _stockCopy;
+    private RunningApplication? _running;
+
+    [OneTimeSetUp]
+    public async Task AdoptAsync()
+    {
+        await _application.CreateAsync("web");
+        _application.CopyOwn();
+        _application.Change("own.diff");
+        await _application.BuildAsync();
+        await _application.AddMigrationAsync("Initial");
+        await _application.BuildAsync();
+        await using (var stock = await _application.StartAsync())
+        {
+            using var visitor = new Visitor(stock.Address);
+            await LogInNewAsync(visitor, "before@example.com");
+            using var copy = visitor.Copy();
+            using var loggedOut = await visitor.PostAsync("/logout", new { });
+            Assert.That(loggedOut.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+            _stockCopy = await MeAsync(copy);
+        }
+
+        await _application.AddPackageAsync("AuthApi.Sessions.Sqlite", "0.1.0");
+        _application.Change("adopt.diff");
+        _application.Change("header.diff");
+        await _application.BuildAsync();
+        await _application.AddMigrationAsync("AddServerSideSessions");
+        await _application.BuildAsync();
+        _running = await _application.StartAsync();
+    }
+
+    [OneTimeTearDown]
+    public async Task EndAsync()
+    {
+        if (_running is not null)
+        {
+            await _running.DisposeAsync();
+        }
+    }
+
+    [Test]
+    public void Before_a_copied_cookie_works_after_the_logout()
+    {
+        Assert.That(_stockCopy, Is.EqualTo(HttpStatusCode.OK), "what this is all about");
+    }
+
+    [Test]
+    public async Task Logout_ends_the_session_so_a_copy_is_refused()
+    {
+        using var visitor = new Visitor(_running!.Address);
+        await LogInNewAsync(visitor, "copy@example.com");
+        using var copy = visitor.Copy();
+        Assert.That(await MeAsync(copy), Is.EqualTo(HttpStatusCode.OK));
+
+        using var loggedOut = await visitor.PostAsync("/logout", new { });
+
+        Assert.That(loggedOut.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(visitor.Cookies, Is.Empty);
+        Assert.That(await MeAsync(copy), Is.EqualTo(HttpStatusCode.Unauthorized), "never a redirect: MapIdentityApi has no login page");
+    }
+
+    [Test]
+    public async Task A_new_password_ends_all_its_sessions()
+    {
+        using var laptop = new Visitor(_running!.Address);
+        using var phone = new Visitor(_running.Address);
+        await LogInNewAsync(laptop, "password@example.com");
+        await LogInAsync(phone, "password@example.com");
+
+        using var changed = await laptop.PostAsync("/manage/info", new { oldPassword = Password, newPassword = Password + "8" });
+
+        Assert.That(changed.StatusCode, Is.EqualTo(HttpStatusCode.OK), await changed.Content.ReadAsStringAsync());
+        Assert.That(await MeAsync(phone), Is.EqualTo(HttpStatusCode.Unauthorized));
+        Assert.That(await MeAsync(laptop), Is.EqualTo(HttpStatusCode.Unauthorized), "MapIdentityApi does not sign in again");
+    }
+
+    [Test]
+    public async Task Sessions_of_a_user_with_a_guid_are_listed()
+    {
+        using var visitor = new Visitor(_running!.Address);
+        await LogInNewAsync(visitor, "list@example.com");
+
+        var items = JsonNode.Parse(await visitor.OpenAsync("/sessions/"))!["items"]!.AsArray();
+
+        Assert.That(items.Select(item => item!["current"]!.GetValue<bool>()), Is.EqualTo(new[] { true }));
+        Assert.That(await visitor.OpenAsync("/me/activity/"), Does.Contain("signed_in"));
+    }
+
+    [Test]
+    public async Task A_bearer_token_is_not_ended_by_a_logout()
+    {
+        using var visitor = new Visitor(_running!.Address);
+        await LogInNewAsync(visitor, "bearer@example.com");
+        using var login = await visitor.PostAsync("/login", new { email = "bearer@example.com", password = Password });
+        var token = (await login.Content.ReadFromJsonAsync<JsonObject>())!["accessToken"]!.GetValue<string>();
+        using var client = new HttpClient { BaseAddress = _running.Address, DefaultRequestHeaders = { Authorization = new("Bearer", token) } };
+
+        using var loggedOut = await client.PostAsJsonAsync("/logout", new { });
+        using var after = await client.GetAsync("/me");
+
+        Assert.That(loggedOut.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(after.StatusCode, Is.EqualTo(HttpStatusCode.OK), "docs/adopt.md says so");
+    }
+
+    [Test]
+    public async Task A_token_in_the_header_ends_by_a_logout()
+    {
+        using var visitor = new Visitor(_running!.Address);
+        await LogInNewAsync(visitor, "header@example.com");
+        using var app = new HttpClient { BaseAddress = _running.Address };
+        using var login = await app.PostAsJsonAsync("/app/login", new { email = "header@example.com", password = Password });
+        Assert.That(login.Headers.Contains("Set-Cookie"), Is.False);
+        app.DefaultRequestHeaders.Authorization = new("Session", (await login.Content.ReadFromJsonAsync<JsonObject>())!["token"]!.GetValue<string>());
+        Assert.That(await app.GetStringAsync("/me"), Is.EqualTo("You are header@example.com."));
+
+        using var loggedOut = await app.PostAsJsonAsync("/logout", new { });
+        using var after = await app.GetAsync("/me");
+
+        Assert.That(loggedOut.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(after.StatusCode, Is.EqualTo(HttpStatusCode.Unauthorized));
+        Assert.That(await MeAsync(visitor), Is.EqualTo(HttpStatusCode.OK), "another session of the same user");
+    }
+
+    private static async Task LogInNewAsync(Visitor visitor, string email)
+    {
+        using var registered = await visitor.PostAsync("/register", new { email, password = Password });
+        Assert.That(registered.StatusCode, Is.EqualTo(HttpStatusCode.OK), await registered.Content.ReadAsStringAsync());
+        await LogInAsync(visitor, email);
+    }
+
+    private static async Task LogInAsync(Visitor visitor, string email)
+    {
+        using var response = await visitor.PostAsync("/login?useCookies=true", new { email, password = Password });
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK), await response.Content.ReadAsStringAsync());
+    }
+
+    private static async Task<HttpStatusCode> MeAsync(Visitor visitor)
+    {
+        using var response = await visitor.GetAsync("/me");
+        return response.StatusCode;
+    }
+}

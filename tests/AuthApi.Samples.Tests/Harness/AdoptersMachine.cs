@@ -1,0 +1,66 @@
+using System.Reflection;
+using System.Security;
+using AuthApi.Tests.Harness;
+using AuthApi.Tests.House;
+
+[assembly: Parallelizable(ParallelScope.Fixtures)]
+[assembly: LevelOfParallelism(2)]
+
+namespace AuthApi.Samples.Tests;
+
+/// <summary>
+/// What a person has who adopts the packages and has never seen this repository: a folder with nothing above it, the .NET SDK, its usual sources
+/// and the packages, as <c>dotnet pack</c> made them, in one more. Packed once for all fixtures.
+/// </summary>
+[SetUpFixture]
+internal sealed class AdoptersMachine
+{
+    /// <summary>What a person sets who wants no telemetry, and what a process of its own needs to leave none behind.</summary>
+    private static readonly Dictionary<string, string> Environment = new(StringComparer.Ordinal);
+
+    private static DirectoryInfo _folder = null!;
+
+    /// <summary>The folder of an application.</summary>
+    public static string FolderOf(string application) => Path.Combine(_folder.FullName, application);
+
+    /// <summary>Runs a command to its end.</summary>
+    /// <returns>What it wrote on standard output.</returns>
+    public static Task<string> RunAsync(string folder, string name, params string[] arguments) => Tool.RunAsync(folder, Environment, name, arguments);
+
+    /// <summary>Runs <c>dotnet ef</c>.</summary>
+    public static Task<string> RunEfAsync(string folder, params string[] arguments) =>
+        RunAsync(folder, Path.Combine(_folder.FullName, "tools", "dotnet-ef"), arguments);
+
+    [OneTimeSetUp]
+    public async Task SetUpAsync()
+    {
+        _folder = Directory.CreateTempSubdirectory("adopter-");
+        var feed = _folder.CreateSubdirectory("feed").FullName;
+        foreach (var project in new[] { "AuthApi.Sessions", "AuthApi.Sessions.Sqlite" })
+        {
+            await Tool.RunAsync(Path.Combine(Repository.Root, "src", project), "dotnet", "pack", "--no-build", "--configuration", Configuration, "--output", feed);
+        }
+
+        await File.WriteAllTextAsync(Path.Combine(_folder.FullName, "nuget.config"), $"""
+            <configuration>
+              <packageSources>
+                <add key="feed" value="{SecurityElement.Escape(feed)}" />
+              </packageSources>
+            </configuration>
+            """);
+
+        // A package once installed is kept by its version: these go with the folder. What the machine has of others is used.
+        var kept = System.Environment.GetEnvironmentVariable("NUGET_PACKAGES")
+            ?? Path.Combine(System.Environment.GetFolderPath(System.Environment.SpecialFolder.UserProfile), ".nuget", "packages");
+        Environment["NUGET_PACKAGES"] = Path.Combine(_folder.FullName, "packages");
+        Environment["NUGET_FALLBACK_PACKAGES"] = kept;
+
+        // The version of Entity Framework Core that the templates ask for.
+        await RunAsync(_folder.FullName, "dotnet", "tool", "install", "dotnet-ef", "--version", "10.0.12", "--tool-path", "tools");
+    }
+
+    [OneTimeTearDown]
+    public void TearDown() => _folder.Delete(recursive: true);
+
+    private static string Configuration => typeof(AdoptersMachine).Assembly.GetCustomAttribute<AssemblyConfigurationAttribute>()!.Configuration;
+}
