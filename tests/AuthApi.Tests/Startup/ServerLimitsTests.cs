@@ -136,7 +136,9 @@ internal sealed class ServerLimitsTests
         Assert.That(program.ProcessorTime - before, Is.LessThan(TimeSpan.FromMilliseconds(700)), "no core spins");
         connections.ForEach(connection => connection.Dispose());
         using var browser = program.NewBrowser();
-        await browser.RegisterAsync();
+
+        // The server closes its ends of the connections one by one; until then the store may find no handle, and says so by a 503.
+        Assert.That(() => RegisterAsync(browser).Result, Is.AnyOf(HttpStatusCode.Created, HttpStatusCode.Conflict).After(10_000, 100));
         await browser.LogInAsync();
         Assert.That(await browser.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
     }
@@ -163,6 +165,12 @@ internal sealed class ServerLimitsTests
     public void Connections_are_as_many_as_handles_and_memory_allow(long? handles, long megabytes, long expected)
     {
         Assert.That(ServerLimits.MaxConnections(handles, megabytes * Megabyte), Is.EqualTo(expected));
+    }
+
+    private static async Task<HttpStatusCode> RegisterAsync(Browser browser)
+    {
+        using var response = await browser.PostAsync("/register/", new { email = "ada@example.com", password = Browser.Password });
+        return response.StatusCode;
     }
 
     private static async Task ShouldServeAsync(RunningProgram program)
