@@ -34,20 +34,21 @@ public static class ServerSideSessions
         services.TryAddSingleton(TimeProvider.System);
         services.AddHttpContextAccessor();
         AddOptions(services);
-        AddSessions(services);
-        AddScheme(services);
         var sessions = new ServerSideSessionsBuilder<TContext>(services);
-        services.AddSingleton(provider => sessions.ReadContext(provider, SessionSchema.Of));
-        services.AddSingleton<UserChangeInterceptor>();
-        services.ConfigureDbContext<TContext>((provider, options) => options.AddInterceptors(provider.GetRequiredService<UserChangeInterceptor>()));
-        services.AddRecentAuthentication();
 
+        // The store first: what is registered last stops first, and writes last uses while the store still takes them.
         configure(sessions);
         if (services.All(service => service.ServiceType != typeof(IUserSessionStore)))
         {
             throw new SessionSetupException($"AddServerSideSessions<{typeof(TContext).Name}> has no store: add the package AuthApi.Sessions.Sqlite and write sessions => sessions.UseSqlite().");
         }
 
+        AddSessions(services);
+        AddScheme(services);
+        services.AddSingleton(provider => sessions.ReadContext(provider, SessionSchema.Of));
+        services.AddSingleton<UserChangeInterceptor>();
+        services.ConfigureDbContext<TContext>((provider, options) => options.AddInterceptors(provider.GetRequiredService<UserChangeInterceptor>()));
+        services.AddRecentAuthentication();
         return services;
     }
 

@@ -35,11 +35,20 @@ public static class RecentAuthentication
     internal static void AddRecentAuthentication(this IServiceCollection services)
     {
         services.AddSingleton<IAuthorizationHandler, Handler>();
-        services.AddSingleton<IAuthorizationMiddlewareResultHandler, ResultHandler>();
+
+        // The application's own handler, or the framework's, answers everything else.
+        services.AddAuthorization();
+        var inner = services.Last(service => service.ServiceType == typeof(IAuthorizationMiddlewareResultHandler));
+        services.AddSingleton<IAuthorizationMiddlewareResultHandler>(provider => new ResultHandler(Create(provider, inner)));
         services.AddAuthorizationBuilder().AddPolicy(
             RequireRecentAuthenticationAttribute.PolicyName,
             policy => policy.RequireAuthenticatedUser().AddRequirements(new Requirement()));
     }
+
+    private static IAuthorizationMiddlewareResultHandler Create(IServiceProvider provider, ServiceDescriptor descriptor) =>
+        (IAuthorizationMiddlewareResultHandler)(descriptor.ImplementationInstance
+            ?? descriptor.ImplementationFactory?.Invoke(provider)
+            ?? ActivatorUtilities.CreateInstance(provider, descriptor.ImplementationType!));
 
     private sealed class Requirement : IAuthorizationRequirement;
 
@@ -58,13 +67,11 @@ public static class RecentAuthentication
         }
     }
 
-    private sealed class ResultHandler : IAuthorizationMiddlewareResultHandler
+    private sealed class ResultHandler(IAuthorizationMiddlewareResultHandler inner) : IAuthorizationMiddlewareResultHandler
     {
-        private readonly AuthorizationMiddlewareResultHandler _default = new();
-
         public Task HandleAsync(RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult authorizeResult) =>
             authorizeResult is { Forbidden: true, AuthorizationFailure: { FailCalled: false } failure } && failure.FailedRequirements.All(failed => failed is Requirement)
                 ? SessionProblem.ReauthenticationRequired.WriteAsync(context)
-                : _default.HandleAsync(next, context, policy, authorizeResult);
+                : inner.HandleAsync(next, context, policy, authorizeResult);
     }
 }

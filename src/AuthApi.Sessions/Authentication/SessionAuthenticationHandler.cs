@@ -190,6 +190,11 @@ internal sealed partial class SessionAuthenticationHandler(
         var refreshed = properties.GetSession() is { } known && known.Session.UserId == userId ? known.Session : null;
         var rememberMe = refreshed?.RememberMe ?? properties.IsPersistent;
         var absoluteExpiresAt = refreshed?.AbsoluteExpiresAt ?? now.AddSaturating(limits.Value.AbsoluteTimeoutOf(rememberMe));
+        if (carriedOverAs is null && properties.ExpiresUtc < absoluteExpiresAt)
+        {
+            absoluteExpiresAt = properties.ExpiresUtc.Value;
+        }
+
         var idleExpiresAt = now.AddSaturating(limits.Value.IdleTimeoutOf(rememberMe));
         var session = new UserSession
         {

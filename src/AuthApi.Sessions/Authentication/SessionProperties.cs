@@ -74,6 +74,11 @@ public static class SessionProperties
     {
         var properties = new AuthenticationProperties();
         properties.SetParameter(SessionKey, session);
+        if (session.Session.RememberMe)
+        {
+            properties.IsPersistent = true;
+        }
+
         return properties;
     }
 }
