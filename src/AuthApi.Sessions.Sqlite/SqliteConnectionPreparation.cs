@@ -15,6 +15,9 @@ internal sealed class SqliteConnectionPreparation(OpenStoreFiles files) : DbConn
     /// <summary>How long to wait for another process's lock, in seconds, before the answer is 503.</summary>
     public const int BusyTimeoutSeconds = 2;
 
+    /// <summary>How long Microsoft.Data.Sqlite looks again, asleep, in seconds; SQLite itself has waited longer (busy_timeout).</summary>
+    public const int RetrySeconds = 1;
+
     // SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE
     private const int NoCheckpointOnClose = 1006;
 
@@ -58,6 +61,9 @@ internal sealed class SqliteConnectionPreparation(OpenStoreFiles files) : DbConn
     {
         files.Opened(connection);
         files.EnsureInPlace();
+
+        // The application's connection string has another, 30 seconds by default, and its requests would wait as long for a lock.
+        ((SqliteConnection)connection).DefaultTimeout = RetrySeconds;
         SetPragmas(connection);
 
         // The pragmas have opened the log, which may have been removed in between.

@@ -129,8 +129,7 @@ public sealed class SqliteDatabase : IDisposable
         var path = System.IO.Path.GetFullPath(InDataDirectory(builder.DataSource));
         builder.DataSource = (File.Exists(path) ? File.ResolveLinkTarget(path, returnFinalTarget: true) : null)?.FullName ?? path;
 
-        // Seconds. Microsoft.Data.Sqlite looks again until then, asleep; SQLite itself has waited longer (busy_timeout).
-        builder.DefaultTimeout = 1;
+        builder.DefaultTimeout = SqliteConnectionPreparation.RetrySeconds;
         builder.ForeignKeys = true;
 
         // The locks of a shared cache do not wait, whatever the busy limit.

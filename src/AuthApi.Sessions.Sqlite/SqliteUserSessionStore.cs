@@ -419,7 +419,7 @@ internal sealed class SqliteUserSessionStore(ReadConnectionPool readers, GroupCo
         public string WriteLastSeen { get; } =
             $"""
             UPDATE {schema.Sessions} SET "LastSeenAt" = @p2, "IdleExpiresAt" = @p3, "LastIpAddress" = @p4, "LastUserAgent" = @p5
-            WHERE "UserId" = @p0 AND "Id" = @p1 AND "LastSeenAt" < @p2
+            WHERE "UserId" = @p0 AND "Id" = @p1 AND "LastSeenAt" <= @p2
             """;
 
         public string FindExpired { get; } =

@@ -46,7 +46,7 @@ internal sealed class LastSeenTracker(IUserSessionStore store)
     public LastSeen LastUse(UserSession session) => LastUse(session, Find(session.TokenHash));
 
     /// <summary>The later of what the row says and <paramref name="pending"/>.</summary>
-    public static LastSeen LastUse(UserSession session, LastSeen? pending) => pending is { } known && known.At > session.LastSeenAt
+    public static LastSeen LastUse(UserSession session, LastSeen? pending) => pending is { } known && known.At >= session.LastSeenAt
         ? known
         : new LastSeen(
             session.UserId,

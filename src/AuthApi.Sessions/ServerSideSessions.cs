@@ -36,7 +36,8 @@ public static class ServerSideSessions
         AddOptions(services);
         var sessions = new ServerSideSessionsBuilder<TContext>(services);
 
-        // The store first: what is registered last stops first, and writes last uses while the store still takes them.
+        // The check starts before the store. Then the store: what is registered last stops first, and writes last uses while the store still takes them.
+        services.AddHostedService<SessionSetupCheck>();
         configure(sessions);
         if (services.All(service => service.ServiceType != typeof(IUserSessionStore)))
         {
@@ -77,7 +78,6 @@ public static class ServerSideSessions
             provider, typeof(IdentityPrincipalFactory<>).MakeGenericType(provider.GetRequiredService<SessionSchema>().UserType)));
         services.AddSingleton<StoreUnavailableExceptionHandler>();
         services.AddSingleton<IExceptionHandler>(provider => provider.GetRequiredService<StoreUnavailableExceptionHandler>());
-        services.AddHostedService<SessionSetupCheck>();
         services.AddHostedService<LastSeenWriter>();
         services.AddHostedService<ExpiredSessionCleanup>();
         services.AddSingleton<AuditRetention>();

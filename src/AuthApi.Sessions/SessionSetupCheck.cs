@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Identity;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 
@@ -9,7 +10,13 @@ internal sealed class SessionSetupCheck(IServiceProvider services) : IHostedLife
     public Task StartingAsync(CancellationToken cancellationToken)
     {
         // The model is read, and the tables are its.
-        services.GetRequiredService<SessionSchema>();
+        var user = services.GetRequiredService<SessionSchema>().UserType;
+        if (!services.GetRequiredService<IServiceProviderIsService>().IsService(typeof(UserManager<>).MakeGenericType(user)))
+        {
+            throw new SessionSetupException(
+                $"Sessions are mapped for {user.Name}, and Identity is not registered for it: write builder.Services.AddIdentity<{user.Name}, TRole>(), or name the other user in AddServerSideSessions<TUser>() of OnModelCreating.");
+        }
+
         IdentityCookieSettings.LogNotTakenOver(services);
         return Task.CompletedTask;
     }

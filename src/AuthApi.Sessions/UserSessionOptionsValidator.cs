@@ -88,6 +88,11 @@ internal sealed class UserSessionOptionsValidator : IValidateOptions<UserSession
             yield return $"{Section}:{nameof(options.CookieDomain)} must be the name of a domain, as example.com, not \"{domain}\".";
         }
 
+        if (options.ReturnUrlParameter.Length == 0)
+        {
+            yield return $"{Section}:{nameof(options.ReturnUrlParameter)} must not be empty.";
+        }
+
         if (options.MaxPerUser is < 1 or > MaxMaxPerUser)
         {
             yield return $"{Section}:MaxPerUser must be between 1 and {MaxMaxPerUser}, not {options.MaxPerUser}.";

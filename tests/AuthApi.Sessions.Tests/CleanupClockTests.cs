@@ -1,21 +1,18 @@
-using AuthApi.Sessions;
-using AuthApi.Tests.Harness;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.DependencyInjection.Extensions;
 
-namespace AuthApi.Tests.Audit;
+namespace AuthApi.Sessions.Tests;
 
 /// <summary>A clock that is wrong for a while deletes nothing for good.</summary>
 internal sealed class CleanupClockTests
 {
-    private AuthApiApplication _application = null!;
+    private StockApplication _application = null!;
     private CleanupClock _clock = null!;
     private WrongClock _time = null!;
 
     [SetUp]
-    public void SetUp()
+    public async Task SetUp()
     {
-        _application = new AuthApiApplication(services => services.Replace(ServiceDescriptor.Singleton<TimeProvider>(provider => _time = new WrongClock(_application.Time))));
+        _application = await StockApplication.StartAsync(new() { Clock = right => _time = new WrongClock(right) });
         _clock = _application.Services.GetRequiredService<CleanupClock>();
     }
 
@@ -87,7 +84,7 @@ internal sealed class CleanupClockTests
         await _application.Services.GetRequiredService<AuditRetention>().DeleteOldAsync(CancellationToken.None);
         _time.Error = TimeSpan.Zero;
 
-        Assert.That(await _application.EventsAsync(1), Is.EqualTo(new[] { AuditEvent.SignedIn }));
+        Assert.That(await _application.EventsAsync(await _application.UserIdAsync()), Is.EqualTo(new[] { AuditEvent.SignedIn }));
         Assert.That(await browser.MeAsync(), Is.EqualTo(System.Net.HttpStatusCode.OK));
     }
 

@@ -1,7 +1,4 @@
-using AuthApi.Sessions;
-using AuthApi.Api;
-
-namespace AuthApi.Tests.Api;
+namespace AuthApi.Sessions.Tests;
 
 internal sealed class DeviceNameTests
 {

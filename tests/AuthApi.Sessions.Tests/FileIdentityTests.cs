@@ -1,8 +1,6 @@
 using AuthApi.Sessions.Sqlite;
-using AuthApi.Storage;
-using AuthApi.Tests.Harness;
 
-namespace AuthApi.Tests.Storage;
+namespace AuthApi.Sessions.Tests;
 
 [Platform("Linux")]
 internal sealed class FileIdentityTests

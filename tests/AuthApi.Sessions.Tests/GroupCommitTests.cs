@@ -1,21 +1,18 @@
-using AuthApi.Sessions;
 using AuthApi.Sessions.Sqlite;
-using AuthApi.Storage;
-using AuthApi.Tests.Harness;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 
-namespace AuthApi.Tests.Storage;
+namespace AuthApi.Sessions.Tests;
 
 internal sealed class GroupCommitTests
 {
-    private AuthApiApplication _application = null!;
+    private StockApplication _application = null!;
     private GroupCommit _commits = null!;
 
     [SetUp]
-    public void SetUp()
+    public async Task SetUp()
     {
-        _application = new AuthApiApplication();
+        _application = await StockApplication.StartAsync();
         _commits = _application.Services.GetRequiredService<GroupCommit>();
     }
 
@@ -37,7 +34,7 @@ internal sealed class GroupCommitTests
         {
             // Nobody else sees any of them before all of them are there.
             seen.Add(await CountAsync());
-            await AuditTrail.InsertAsync(connection, Entry(index));
+            await InsertAsync(connection, $"{index}");
             return index;
         })).ToList();
         gathered.SetResult();
@@ -59,12 +56,12 @@ internal sealed class GroupCommitTests
         });
         var refused = _commits.WriteAsync<bool>(async connection =>
         {
-            await AuditTrail.InsertAsync(connection, Entry(1));
+            await InsertAsync(connection, "1");
             throw new InvalidOperationException("no");
         });
         var kept = _commits.WriteAsync(async connection =>
         {
-            await AuditTrail.InsertAsync(connection, Entry(2));
+            await InsertAsync(connection, "2");
             return true;
         });
         gathered.SetResult();
@@ -72,7 +69,7 @@ internal sealed class GroupCommitTests
         Assert.That(() => refused, Throws.InvalidOperationException);
         Assert.That(await first, Is.True);
         Assert.That(await kept, Is.True);
-        Assert.That(await _application.QueryAsync(context => context.Set<AuditEntry>().Select(entry => entry.UserId).ToListAsync()), Is.EqualTo(new[] { 2 }));
+        Assert.That(await _application.QueryAsync(context => context.Set<AuditEntry>().Select(entry => EF.Property<string>(entry, "UserKey")).ToListAsync()), Is.EqualTo(new[] { "2" }));
     }
 
     [Test]
@@ -80,7 +77,7 @@ internal sealed class GroupCommitTests
     {
         var taken = Enumerable.Range(0, 50).Select(index => _commits.WriteAsync(async connection =>
         {
-            await AuditTrail.InsertAsync(connection, Entry(index));
+            await InsertAsync(connection, $"{index}");
             return true;
         })).ToList();
 
@@ -99,19 +96,20 @@ internal sealed class GroupCommitTests
         {
             var refused = _commits.WriteAsync<bool>(async connection =>
             {
-                await AuditTrail.InsertAsync(connection, Entry(1));
+                await InsertAsync(connection, "1");
                 throw new InvalidOperationException("no");
             });
             Assert.That(() => refused, Throws.InvalidOperationException);
-            await using var other = await _application.Services.GetRequiredService<IDbContextFactory<AuthDbContext>>().CreateDbContextAsync();
+            await using var scope = _application.Services.CreateAsyncScope();
+            var other = scope.ServiceProvider.GetRequiredService<AppDbContext>();
             await other.Database.OpenConnectionAsync();
             await other.Users.CountAsync();
-            await using var another = await _application.Services.GetRequiredService<IDbContextFactory<AuthDbContext>>().CreateDbContextAsync();
-            await another.Database.OpenConnectionAsync();
+            await using var anotherScope = _application.Services.CreateAsyncScope();
+            await anotherScope.ServiceProvider.GetRequiredService<AppDbContext>().Database.OpenConnectionAsync();
 
             await _commits.WriteAsync(async connection =>
             {
-                await AuditTrail.InsertAsync(connection, Entry(2));
+                await InsertAsync(connection, "2");
                 return true;
             });
         }
@@ -119,7 +117,9 @@ internal sealed class GroupCommitTests
         Assert.That(await CountAsync(), Is.EqualTo(5));
     }
 
-    private static AuditEntry Entry(int userId) => new() { At = DateTimeOffset.UnixEpoch, Event = AuditEvent.SignedIn, UserId = userId, SessionId = null };
+    // Of now: old entries are deleted in the background.
+    private Task<int> InsertAsync(PreparedConnection connection, string userId) => connection.Prepare(
+        """INSERT INTO "AuditEntries" ("At", "Event", "UserId") VALUES (@p0, @p1, @p2)""", _application.Time.GetUtcNow().ToUnixTimeMilliseconds(), AuditEvent.SignedIn, userId).ExecuteNonQueryAsync();
 
     private Task<int> CountAsync() => _application.QueryAsync(context => context.Set<AuditEntry>().CountAsync());
 }

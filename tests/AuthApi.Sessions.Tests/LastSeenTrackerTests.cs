@@ -1,10 +1,9 @@
-using AuthApi.Sessions;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
 using Moq;
 
-namespace AuthApi.Tests.Sessions;
+namespace AuthApi.Sessions.Tests;
 
 internal sealed class LastSeenTrackerTests
 {
@@ -39,13 +38,13 @@ internal sealed class LastSeenTrackerTests
         var tracker = new LastSeenTracker(Mock.Of<IUserSessionStore>());
         var token = SessionToken.Create().Hash;
 
-        tracker.Add(token, new LastSeen(1, Guid.Empty, Now, Now));
-        tracker.Add(token, new LastSeen(1, Guid.Empty, Now.AddSeconds(1), Now));
+        tracker.Add(token, new LastSeen("1", Guid.Empty, Now, Now, default));
+        tracker.Add(token, new LastSeen("1", Guid.Empty, Now.AddSeconds(1), Now, default));
         Assert.That(tracker.Count, Is.EqualTo(1));
         Assert.That(tracker.Find(token)!.Value.At, Is.EqualTo(Now.AddSeconds(1)));
 
-        tracker.Forget(token);
-        tracker.Forget(token);
+        tracker.Remove(token);
+        tracker.Remove(token);
         Assert.That(tracker.Count, Is.Zero);
     }
 
@@ -53,7 +52,7 @@ internal sealed class LastSeenTrackerTests
     {
         for (var i = 0; i < count; i++)
         {
-            tracker.Add(SessionToken.Create().Hash, new LastSeen(1, Guid.CreateVersion7(), Now, Now));
+            tracker.Add(SessionToken.Create().Hash, new LastSeen("1", Guid.CreateVersion7(), Now, Now, default));
         }
     }
 }

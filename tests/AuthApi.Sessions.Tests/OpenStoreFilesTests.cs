@@ -1,56 +1,41 @@
-using AuthApi.Sessions.Sqlite;
 using System.Net;
-using AuthApi.Tests.Harness;
+using Microsoft.AspNetCore.Builder;
 using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.DependencyInjection;
 
-namespace AuthApi.Tests.Storage;
+namespace AuthApi.Sessions.Tests;
 
-/// <summary>Somebody removes or replaces a file of the store while it is in use.</summary>
+/// <summary>Somebody removes or replaces a file of the store while it is in use. Where a process is killed, its files are copied as they lie.</summary>
 [Platform("Linux")]
 internal sealed class OpenStoreFilesTests
 {
-    private TemporaryFolder _folder = null!;
-
-    private string DatabaseFile => Path.Combine(_folder.Path, "data", "auth.db");
-
-    private string LogFile => DatabaseFile + "-wal";
-
-    [SetUp]
-    public void SetUp() => _folder = new TemporaryFolder();
-
-    [TearDown]
-    public void TearDown() => _folder.Dispose();
-
     [TestCase(true)]
     [TestCase(false)]
     [CancelAfter(120_000)]
     public async Task Logouts_stay_after_the_log_was_removed(bool isKilled)
     {
+        await using var application = await StartAsync();
         var (live, dead) = (new List<string>(), new List<string>());
-        await using (var program = await RunningProgram.StartAsync(_folder.Path))
+        var browsers = await LogInAsync(application, 8);
+        live.AddRange(browsers.Skip(6).Select(browser => browser.Token));
+        foreach (var browser in browsers.Take(3))
         {
-            var browsers = await LogInAsync(program, 8);
-            live.AddRange(browsers.Skip(6).Select(browser => browser.Token));
-            foreach (var browser in browsers.Take(3))
-            {
-                dead.Add(browser.Token);
-                using var logout = await browser.LogOutAsync();
-                Assert.That(logout.StatusCode, Is.EqualTo(HttpStatusCode.OK));
-            }
-
-            File.Delete(LogFile);
-            foreach (var browser in browsers.Skip(3).Take(3))
-            {
-                var token = browser.Token;
-                using var logout = await browser.LogOutAsync();
-                (logout.StatusCode == HttpStatusCode.OK ? dead : live).Add(token);
-            }
-
-            Assert.That(dead, Has.Count.GreaterThan(4), "it goes on");
-            await EndAsync(program, isKilled);
+            dead.Add(browser.Token);
+            using var logout = await browser.LogOutAsync();
+            Assert.That(logout.StatusCode, Is.EqualTo(HttpStatusCode.OK));
         }
 
-        await using var next = await RunningProgram.StartAsync(_folder.Path);
+        File.Delete(application.DatabaseFile + "-wal");
+        foreach (var browser in browsers.Skip(3).Take(3))
+        {
+            var token = browser.Token;
+            using var logout = await browser.LogOutAsync();
+            (logout.StatusCode == HttpStatusCode.OK ? dead : live).Add(token);
+        }
+
+        Assert.That(dead, Has.Count.GreaterThan(4), "it goes on");
+        using var left = await EndAsync(application, isKilled);
+        await using var next = await StartAsync(left.Path);
         Assert.That(await StatusesAsync(next, dead), Is.All.EqualTo(HttpStatusCode.Unauthorized));
         Assert.That(await StatusesAsync(next, live), Is.All.EqualTo(HttpStatusCode.OK));
     }
@@ -59,22 +44,26 @@ internal sealed class OpenStoreFilesTests
     [CancelAfter(120_000)]
     public async Task Logouts_stay_though_nobody_writes_after_the_removal()
     {
+        await using var application = await StartAsync();
         var dead = new List<string>();
-        await using (var program = await RunningProgram.StartAsync(_folder.Path))
+        foreach (var browser in await LogInAsync(application, 2))
         {
-            foreach (var browser in await LogInAsync(program, 2))
-            {
-                dead.Add(browser.Token);
-                using var logout = await browser.LogOutAsync();
-                Assert.That(logout.StatusCode, Is.EqualTo(HttpStatusCode.OK));
-            }
-
-            File.Delete(LogFile);
-            Assert.That(() => File.Exists(LogFile), Is.True.After(20_000, 50));
-            await program.KillAsync();
+            dead.Add(browser.Token);
+            using var logout = await browser.LogOutAsync();
+            Assert.That(logout.StatusCode, Is.EqualTo(HttpStatusCode.OK));
         }
 
-        await using var next = await RunningProgram.StartAsync(_folder.Path);
+        File.Delete(application.DatabaseFile + "-wal");
+        Assert.That(
+            () =>
+            {
+                application.Time.Advance(TimeSpan.FromSeconds(1));
+                return File.Exists(application.DatabaseFile + "-wal");
+            },
+            Is.True.After(20_000, 50));
+
+        using var left = await EndAsync(application, isKilled: true);
+        await using var next = await StartAsync(left.Path);
         Assert.That(await StatusesAsync(next, dead), Is.All.EqualTo(HttpStatusCode.Unauthorized));
     }
 
@@ -83,40 +72,35 @@ internal sealed class OpenStoreFilesTests
     [CancelAfter(120_000)]
     public async Task A_file_moved_over_the_database_is_not_touched(bool isKilled)
     {
-        byte[] before;
-        string token;
-        await using (var program = await RunningProgram.StartAsync(_folder.Path))
-        {
-            var browser = (await LogInAsync(program, 1))[0];
-            token = browser.Token;
-            var backup = Path.Combine(_folder.Path, "backup.db");
-            await BackUpAsync(backup);
-            before = await File.ReadAllBytesAsync(backup);
-            File.Move(backup, DatabaseFile, overwrite: true);
+        await using var application = await StartAsync();
+        var browser = (await LogInAsync(application, 1))[0];
+        var token = browser.Token;
+        var backup = Path.Combine(application.Folder, "backup.db");
+        await BackUpAsync(application.DatabaseFile, backup);
+        var before = await File.ReadAllBytesAsync(backup);
+        File.Move(backup, application.DatabaseFile, overwrite: true);
 
-            using var logout = await browser.LogOutAsync();
-            await logout.ShouldBeProblemAsync(HttpStatusCode.ServiceUnavailable, "store_unavailable");
-            using var registration = await program.NewBrowser().PostAsync("/register/", new { email = "eve@example.com", password = Browser.Password });
-            Assert.That(registration.StatusCode, Is.EqualTo(HttpStatusCode.ServiceUnavailable));
-            using var ready = await program.NewBrowser().GetAsync("/health/ready");
-            Assert.That(ready.StatusCode, Is.EqualTo(HttpStatusCode.ServiceUnavailable));
-            await EndAsync(program, isKilled);
-        }
+        using var logout = await browser.LogOutAsync();
+        await logout.ShouldBeProblemAsync(HttpStatusCode.ServiceUnavailable, "store_unavailable");
+        using var registration = await application.NewBrowser().PostAsync("/register/", new { email = "eve@example.com", password = Browser.Password });
+        Assert.That(registration.StatusCode, Is.EqualTo(HttpStatusCode.ServiceUnavailable));
+        using var ready = await application.NewBrowser().GetAsync("/health/ready");
+        Assert.That(ready.StatusCode, Is.EqualTo(HttpStatusCode.ServiceUnavailable));
 
-        Assert.That(await File.ReadAllBytesAsync(DatabaseFile), Is.EqualTo(before));
-        Assert.That(new FileInfo(LogFile) is { Exists: false } or { Length: 0 }, "nothing of the old file is left for the new one");
+        using var left = await EndAsync(application, isKilled);
+        Assert.That(await File.ReadAllBytesAsync(Path.Combine(left.Path, "app.db")), Is.EqualTo(before));
+        Assert.That(new FileInfo(Path.Combine(left.Path, "app.db-wal")) is { Exists: false } or { Length: 0 }, "nothing of the old file is left for the new one");
 
-        await using var next = await RunningProgram.StartAsync(_folder.Path);
+        await using var next = await StartAsync(left.Path);
         Assert.That(await StatusesAsync(next, [token]), Is.All.EqualTo(HttpStatusCode.OK), "as in the backup");
     }
 
     [Test]
-    public async Task The_program_goes_on_with_a_new_log()
+    public async Task The_application_goes_on_with_a_new_log()
     {
-        await using var application = new AuthApiApplication();
+        await using var application = await StartAsync();
         using var browser = await application.NewLoggedInBrowserAsync();
-        using var other = application.NewBrowser();
-        await other.LogInAsync();
+        using var other = await application.NewLogInAsync();
         File.Delete(application.DatabaseFile + "-wal");
 
         using var logout = await browser.LogOutAsync();
@@ -124,14 +108,14 @@ internal sealed class OpenStoreFilesTests
         Assert.That(await browser.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
         Assert.That(await other.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
         using var another = application.NewBrowser();
-        await another.RegisterAsync("eve@example.com");
+        await another.SignUpAsync("eve@example.com");
         Assert.That(File.Exists(application.DatabaseFile + "-wal"), Is.True);
     }
 
     [Test]
     public async Task A_foreign_log_is_not_used()
     {
-        await using var application = new AuthApiApplication();
+        await using var application = await StartAsync();
         using var browser = await application.NewLoggedInBrowserAsync();
         var log = application.DatabaseFile + "-wal";
         File.Delete(log);
@@ -146,49 +130,53 @@ internal sealed class OpenStoreFilesTests
         Assert.That(again.StatusCode, Is.EqualTo(HttpStatusCode.OK));
     }
 
-    private static async Task<List<Browser>> LogInAsync(RunningProgram program, int count)
+    private static Task<StockApplication> StartAsync(string? folder = null) => StockApplication.StartAsync(new()
+    {
+        Folder = folder,
+        Services = services => services.AddProblemDetails(),
+        Pipeline = application => application.UseExceptionHandler(),
+        Map = application => application.MapHealthChecks("/health/ready"),
+    });
+
+    private static async Task<List<Browser>> LogInAsync(StockApplication application, int count)
     {
         var browsers = new List<Browser>();
-        await program.NewBrowser().RegisterAsync();
+        await application.NewBrowser().SignUpAsync();
         for (var i = 0; i < count; i++)
         {
-            var browser = program.NewBrowser();
-            await browser.LogInAsync();
-            browsers.Add(browser);
+            browsers.Add(await application.NewLogInAsync());
         }
 
         return browsers;
     }
 
-    private static async Task<List<HttpStatusCode>> StatusesAsync(RunningProgram program, IEnumerable<string> tokens)
+    private static async Task<List<HttpStatusCode>> StatusesAsync(StockApplication application, IEnumerable<string> tokens)
     {
-        using var browser = program.NewBrowser();
+        using var browser = application.NewBrowser();
         var statuses = new List<HttpStatusCode>();
         foreach (var token in tokens)
         {
-            browser.Cookies["session"] = token;
+            browser.Cookies["__Host-session"] = token;
             statuses.Add(await browser.MeAsync());
         }
 
         return statuses;
     }
 
-    private static async Task EndAsync(RunningProgram program, bool isKilled)
+    // The files that the next one finds.
+    private static async Task<TemporaryFolder> EndAsync(StockApplication application, bool isKilled)
     {
-        if (isKilled)
+        if (!isKilled)
         {
-            await program.KillAsync();
+            await application.StopAsync();
         }
-        else
-        {
-            await program.TerminateAsync();
-            await program.Ended;
-        }
+
+        return Crash.Copy(application.Folder);
     }
 
-    private async Task BackUpAsync(string file)
+    private static async Task BackUpAsync(string database, string file)
     {
-        await using var connection = new SqliteConnection($"Data Source={DatabaseFile};Pooling=False");
+        await using var connection = new SqliteConnection($"Data Source={database};Pooling=False");
         await connection.OpenAsync();
         await using var command = connection.CreateCommand();
         command.CommandText = "VACUUM INTO @file";

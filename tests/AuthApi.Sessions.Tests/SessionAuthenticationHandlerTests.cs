@@ -1,10 +1,8 @@
 using System.Net;
+using System.Net.Http.Json;
 using System.Security.Claims;
-using AuthApi.Api;
-using AuthApi.Sessions;
-using AuthApi.Storage;
-using AuthApi.Tests.Harness;
 using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Identity;
@@ -12,17 +10,15 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Moq;
 
-namespace AuthApi.Tests.Sessions;
+namespace AuthApi.Sessions.Tests;
 
 /// <summary>The handler in the real pipeline, with a store that misbehaves on cue.</summary>
 internal sealed class SessionAuthenticationHandlerTests
 {
-    private static readonly ApplicationUser Ada = new() { Id = 1, Email = "ada@example.com", UserName = "ada@example.com" };
-
     private static readonly StoreUnavailableException OutOfReach = new("The store is out of reach.");
 
     private Mock<IUserSessionStore> _store = null!;
-    private AuthApiApplication _application = null!;
+    private StockApplication _application = null!;
     private Browser _browser = null!;
     private UserSession? _session;
 
@@ -34,10 +30,14 @@ internal sealed class SessionAuthenticationHandlerTests
         _store.Setup(store => store.StartAsync(It.IsAny<UserSession>(), It.IsAny<SessionStart>()))
             .Callback((UserSession session, SessionStart _) => _session = session)
             .ReturnsAsync([]);
-        _store.Setup(store => store.ListAsync(It.IsAny<int>())).ReturnsAsync([]);
-        _store.Setup(store => store.FindAsync(It.IsAny<TokenHash>()))
-            .ReturnsAsync((TokenHash hash) => _session?.TokenHash == hash ? new StoredSession(_session, Ada, [], []) : null);
-        _application = new AuthApiApplication(services => services.Replace(ServiceDescriptor.Singleton(_store.Object)));
+        _store.Setup(store => store.ListAsync(It.IsAny<string>())).ReturnsAsync([]);
+        _store.Setup(store => store.FindAsync(It.IsAny<TokenHash>())).ReturnsAsync((TokenHash hash) => _session?.TokenHash == hash ? _session : null);
+        _store.Setup(store => store.IsOutOfReach(It.IsAny<Exception?>())).Returns((Exception? exception) => exception is StoreUnavailableException);
+        _application = await StockApplication.StartAsync(new()
+        {
+            Services = services => services.AddProblemDetails().Replace(ServiceDescriptor.Singleton(_store.Object)),
+            Pipeline = application => application.UseExceptionHandler(),
+        });
         _browser = await _application.NewLoggedInBrowserAsync();
     }
 
@@ -51,21 +51,42 @@ internal sealed class SessionAuthenticationHandlerTests
     [Test]
     public async Task The_handler_replaces_the_cookie_handler()
     {
-        var scheme = await _application.Services.GetRequiredService<IAuthenticationSchemeProvider>().GetDefaultSignOutSchemeAsync();
+        var schemes = _application.Services.GetRequiredService<IAuthenticationSchemeProvider>();
+
+        foreach (var scheme in new[] { await schemes.GetDefaultAuthenticateSchemeAsync(), await schemes.GetDefaultChallengeSchemeAsync() })
+        {
+            Assert.That(scheme!.Name, Is.EqualTo(IdentityConstants.ApplicationScheme));
+            Assert.That(scheme.HandlerType, Is.EqualTo(typeof(SessionAuthenticationHandler)));
+        }
+    }
+
+    [Test]
+    public async Task The_handler_is_the_default_where_there_is_no_other()
+    {
+        await using var application = await StockApplication.StartAsync(new() { Register = WithoutCookies });
+        var scheme = await application.Services.GetRequiredService<IAuthenticationSchemeProvider>().GetDefaultSignOutSchemeAsync();
 
         Assert.That(scheme!.Name, Is.EqualTo(IdentityConstants.ApplicationScheme));
         Assert.That(scheme.HandlerType, Is.EqualTo(typeof(SessionAuthenticationHandler)));
     }
 
     [Test]
-    public void Data_protection_is_not_registered_and_makes_no_keys() =>
-        Assert.That(_application.Services.GetService<IDataProtectionProvider>(), Is.Null);
+    public async Task Data_protection_is_not_registered_and_makes_no_keys()
+    {
+        await using var application = await StockApplication.StartAsync(new() { Register = WithoutCookies, HasDataProtection = false });
+
+        Assert.That(application.Services.GetService<IDataProtectionProvider>(), Is.Null);
+    }
 
     [Test]
     public async Task Data_Protection_is_not_used()
     {
         var keys = new Mock<IDataProtectionProvider>(MockBehavior.Strict);
-        await using var application = new AuthApiApplication(services => services.Replace(ServiceDescriptor.Singleton(keys.Object)));
+        await using var application = await StockApplication.StartAsync(new()
+        {
+            Register = WithoutCookies,
+            Services = services => services.Replace(ServiceDescriptor.Singleton(keys.Object)),
+        });
         using var browser = await application.NewLoggedInBrowserAsync();
 
         await browser.ReauthenticateAsync();
@@ -79,7 +100,7 @@ internal sealed class SessionAuthenticationHandlerTests
     [Test]
     public async Task A_logout_that_the_store_refused_is_no_success()
     {
-        _store.Setup(store => store.EndAsync(It.IsAny<int>(), It.IsAny<Guid>(), It.IsAny<SessionEnd>(), It.IsAny<DateTimeOffset>())).ThrowsAsync(OutOfReach);
+        _store.Setup(store => store.EndAsync(It.IsAny<string>(), It.IsAny<Guid>(), It.IsAny<SessionEnd>(), It.IsAny<DateTimeOffset>())).ThrowsAsync(OutOfReach);
 
         using var response = await _browser.LogOutAsync();
 
@@ -146,8 +167,9 @@ internal sealed class SessionAuthenticationHandlerTests
 
         using var response = await _browser.GetAsync("/me/");
 
-        var problem = await response.ShouldBeProblemAsync(HttpStatusCode.InternalServerError, "internal_error");
-        Assert.That(problem.ToJsonString(), Does.Not.Contain("secret detail"));
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.InternalServerError));
+        Assert.That(await response.Content.ReadAsStringAsync(), Does.Not.Contain("secret detail"));
+        Assert.That(response.SetCookies(), Is.Empty);
     }
 
     [Test]
@@ -181,7 +203,7 @@ internal sealed class SessionAuthenticationHandlerTests
         using var response = await phone.SendAsync(
             HttpMethod.Post,
             "/login/",
-            System.Net.Http.Json.JsonContent.Create(new { email = "ada@example.com", password = Browser.Password }),
+            JsonContent.Create(new { email = "ada@example.com", password = Browser.Password }),
             request => request.Headers.TryAddWithoutValidation("User-Agent", "Phone\u001b[31m" + new string('x', 600)));
 
         Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK));
@@ -198,7 +220,10 @@ internal sealed class SessionAuthenticationHandlerTests
             ((ClaimsIdentity)user.Identity!).AddClaim(new Claim(ClaimTypes.Role, "visitor"));
             return user;
         });
-        await using var application = new AuthApiApplication(services => services.Replace(ServiceDescriptor.Singleton(transformation.Object)));
+        await using var application = await StockApplication.StartAsync(new()
+        {
+            Services = services => services.Replace(ServiceDescriptor.Singleton(transformation.Object)),
+        });
         using var browser = await application.NewLoggedInBrowserAsync();
 
         for (var i = 0; i < 3; i++)
@@ -216,5 +241,13 @@ internal sealed class SessionAuthenticationHandlerTests
         context.Request.Headers.UserAgent = new string('x', before) + "\U0001F98A and more";
 
         Assert.That(ClientInfo.Of(context).UserAgent, Has.Length.EqualTo(length));
+    }
+
+    // An API without Identity's cookies and without token providers.
+    private static void WithoutCookies(WebApplicationBuilder builder)
+    {
+        builder.AddAppDbContext<AppDbContext>();
+        builder.Services.AddIdentityCore<AppUser>(AppServices.WeakPasswords).AddRoles<IdentityRole>().AddEntityFrameworkStores<AppDbContext>().AddSignInManager();
+        builder.Services.AddServerSideSessions<AppDbContext>(sessions => sessions.UseSqlite());
     }
 }

@@ -1,10 +1,9 @@
 using System.Security.Claims;
-using AuthApi.Sessions;
 using Microsoft.Extensions.Options;
 
-namespace AuthApi.Tests.Sessions;
+namespace AuthApi.Sessions.Tests;
 
-/// <summary>That the cache keeps nothing that has been forgotten, in every order in which a reading and a forgetting can meet.</summary>
+/// <summary>That the cache keeps nothing that has been invalidated, in every order in which a read and an invalidation can meet.</summary>
 internal sealed class SessionCacheTests
 {
     private SessionCache _cache = null!;
@@ -27,7 +26,7 @@ internal sealed class SessionCacheTests
         var session = NewSession(readAt: _cache.BeginRead());
         _cache.TryAdd(session.Session.TokenHash, session);
 
-        _cache.Forget(session.Session.TokenHash);
+        _cache.Invalidate(session.Session.TokenHash);
 
         Assert.That(_cache.Find(session.Session.TokenHash), Is.Null);
     }
@@ -35,7 +34,7 @@ internal sealed class SessionCacheTests
     [Test]
     public void What_was_invalidated_is_not_kept_in_memory()
     {
-        var session = AddAndForget();
+        var session = AddAndInvalidate();
 
         GC.Collect();
 
@@ -44,11 +43,11 @@ internal sealed class SessionCacheTests
 
         // A method of its own, so that no local variable keeps it.
         [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
-        WeakReference AddAndForget()
+        WeakReference AddAndInvalidate()
         {
             var session = NewSession(readAt: _cache.BeginRead());
             _cache.TryAdd(session.Session.TokenHash, session);
-            _cache.Forget(session.Session.TokenHash);
+            _cache.Invalidate(session.Session.TokenHash);
             return new WeakReference(session);
         }
     }
@@ -83,7 +82,7 @@ internal sealed class SessionCacheTests
     public void A_read_begun_before_the_invalidation_is_not_cached()
     {
         var session = NewSession(readAt: _cache.BeginRead());
-        _cache.Forget(session.Session.TokenHash);
+        _cache.Invalidate(session.Session.TokenHash);
 
         Assert.That(_cache.TryAdd(session.Session.TokenHash, session), Is.False);
         Assert.That(_cache.Find(session.Session.TokenHash), Is.Null);
@@ -93,7 +92,7 @@ internal sealed class SessionCacheTests
     public void A_read_begun_after_the_invalidation_is_cached()
     {
         var hash = SessionToken.Create().Hash;
-        _cache.Forget(hash);
+        _cache.Invalidate(hash);
         var session = NewSession(readAt: _cache.BeginRead(), tokenHash: hash);
 
         Assert.That(_cache.TryAdd(hash, session), Is.True);
@@ -102,8 +101,8 @@ internal sealed class SessionCacheTests
     [Test]
     public void A_read_begun_before_its_user_changed_is_not_cached()
     {
-        var session = NewSession(readAt: _cache.BeginRead(), userId: 7);
-        _cache.InvalidateUser(7);
+        var session = NewSession(readAt: _cache.BeginRead(), userId: "7");
+        _cache.InvalidateUser("7");
 
         Assert.That(_cache.TryAdd(session.Session.TokenHash, session), Is.False);
     }
@@ -111,11 +110,11 @@ internal sealed class SessionCacheTests
     [Test]
     public void A_changed_user_is_invalidated_in_every_session()
     {
-        var first = Add(userId: 7);
-        var second = Add(userId: 7);
-        var other = Add(userId: 8);
+        var first = Add(userId: "7");
+        var second = Add(userId: "7");
+        var other = Add(AnotherThan("7"));
 
-        _cache.InvalidateUser(7);
+        _cache.InvalidateUser("7");
 
         Assert.That(_cache.Find(first.Session.TokenHash), Is.Null);
         Assert.That(_cache.Find(second.Session.TokenHash), Is.Null);
@@ -123,9 +122,39 @@ internal sealed class SessionCacheTests
     }
 
     [Test]
+    public void A_suspended_user_is_neither_found_nor_cached()
+    {
+        var session = Add("7");
+        var other = Add(AnotherThan("7"));
+
+        _cache.Suspend("7");
+        var during = NewSession(_cache.BeginRead(), "7");
+
+        Assert.That(_cache.Find(session.Session.TokenHash), Is.Null);
+        Assert.That(_cache.TryAdd(during.Session.TokenHash, during), Is.False);
+        Assert.That(_cache.Find(other.Session.TokenHash), Is.SameAs(other));
+
+        _cache.Resume("7");
+        Assert.That(_cache.TryAdd(during.Session.TokenHash, during), Is.False, "it was read before the outcome was known");
+        Assert.That(_cache.Find(Add("7").Session.TokenHash), Is.Not.Null);
+    }
+
+    [Test]
+    public void A_user_suspended_twice_is_cached_after_both_resume()
+    {
+        _cache.Suspend("7");
+        _cache.Suspend("7");
+        _cache.Resume("7");
+        Assert.That(_cache.Find(Add("7").Session.TokenHash), Is.Null);
+
+        _cache.Resume("7");
+        Assert.That(_cache.Find(Add("7").Session.TokenHash), Is.Not.Null);
+    }
+
+    [Test]
     public void All_users_are_invalidated_at_once()
     {
-        var sessions = Enumerable.Range(1, 50).Select(userId => Add(userId)).ToList();
+        var sessions = Enumerable.Range(1, 50).Select(userId => Add($"{userId}")).ToList();
 
         _cache.InvalidateEveryone();
 
@@ -137,7 +166,7 @@ internal sealed class SessionCacheTests
     {
         for (var i = 0; i < 10_000; i++)
         {
-            Add(userId: i);
+            Add($"{i}");
         }
 
         Assert.That(_cache.Count, Is.LessThanOrEqualTo(101));
@@ -146,7 +175,7 @@ internal sealed class SessionCacheTests
     [Test]
     public async Task No_read_revives_what_was_invalidated()
     {
-        // Readers fill the cache with what a "store" says while the session ends; what is found after the end was told is a revival.
+        // Readers fill the cache with what a "store" says while the session ends; what is found after the invalidation is a revival.
         for (var round = 0; round < 2_000; round++)
         {
             var hash = SessionToken.Create().Hash;
@@ -167,7 +196,7 @@ internal sealed class SessionCacheTests
 
             start.SignalAndWait();
             Volatile.Write(ref live, false);
-            _cache.Forget(hash);
+            _cache.Invalidate(hash);
 
             Assert.That(_cache.Find(hash), Is.Null);
             await Task.WhenAll(readers);
@@ -175,13 +204,18 @@ internal sealed class SessionCacheTests
         }
     }
 
-    private static LiveSession NewSession(long readAt, int userId = 1, TokenHash? tokenHash = null)
+    private static LiveSession NewSession(long readAt, string userId = "1", TokenHash? tokenHash = null)
     {
         var now = TimeProvider.System.GetUtcNow();
-        return new LiveSession(SessionExamples.New(userId, now, tokenHash), new ClaimsPrincipal(new ClaimsIdentity()), now, readAt);
+        var session = SessionExamples.New(userId, now, tokenHash);
+        return new LiveSession(session, new LastSeen(userId, session.Id, now, session.IdleExpiresAt, default), new ClaimsPrincipal(new ClaimsIdentity()), readAt);
     }
 
-    private LiveSession Add(int userId)
+    // The cache has 1024 stripes, and hash codes of strings differ from run to run.
+    private static string AnotherThan(string userId) =>
+        Enumerable.Range(8, 100).Select(number => $"{number}").First(other => ((other.GetHashCode() ^ userId.GetHashCode()) & 1023) != 0);
+
+    private LiveSession Add(string userId)
     {
         var session = NewSession(_cache.BeginRead(), userId);
         _cache.TryAdd(session.Session.TokenHash, session);

@@ -1,8 +1,7 @@
 using System.Security.Cryptography;
 using System.Text.Json;
-using AuthApi.Sessions;
 
-namespace AuthApi.Tests.Sessions;
+namespace AuthApi.Sessions.Tests;
 
 internal sealed class SessionTokenTests
 {

@@ -1,9 +1,6 @@
-using AuthApi.Sessions;
 using AuthApi.Sessions.Sqlite;
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
-using AuthApi.Storage;
-using AuthApi.Tests.Harness;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
@@ -12,19 +9,19 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging.Abstractions;
 using Moq;
 
-namespace AuthApi.Tests.Storage;
+namespace AuthApi.Sessions.Tests;
 
-/// <summary>That the program says it is ready when it is, and only then.</summary>
+/// <summary>That an application says it is ready when it is, and only then.</summary>
 [NonParallelizable]
 internal sealed class StoreHealthCheckTests
 {
-    private AuthApiApplication _application = null!;
+    private StockApplication _application = null!;
     private StoreHealthCheck _probe = null!;
 
     [SetUp]
-    public void SetUp()
+    public async Task SetUp()
     {
-        _application = new AuthApiApplication();
+        _application = await StockApplication.StartAsync();
         _probe = _application.Services.GetRequiredService<StoreHealthCheck>();
     }
 
@@ -58,7 +55,11 @@ internal sealed class StoreHealthCheckTests
             NullLogger<GroupCommit>.Instance);
         await commits.StartAsync(CancellationToken.None);
         var lifetime = _application.Services.GetRequiredService<IHostApplicationLifetime>();
-        var probe = new StoreHealthCheck(_application.Services.GetRequiredService<ReadConnectionPool>(), [], commits, lifetime, _application.Time, NullLogger<StoreHealthCheck>.Instance);
+        var probe = new StoreHealthCheck(
+            new SqliteUserSessionStore(_application.Services.GetRequiredService<ReadConnectionPool>(), commits, _application.Services.GetRequiredService<SessionSchema>()),
+            lifetime,
+            _application.Time,
+            NullLogger<StoreHealthCheck>.Instance);
         using var numbers = new Numbers(meters);
 
         await Task.WhenAll(Enumerable.Range(0, 200).Select(_ => probe.CheckHealthAsync(new())));
@@ -140,9 +141,7 @@ internal sealed class StoreHealthCheckTests
     {
         using var ending = new CancellationTokenSource();
         var probe = new StoreHealthCheck(
-            _application.Services.GetRequiredService<ReadConnectionPool>(),
-            [],
-            _application.Services.GetRequiredService<GroupCommit>(),
+            _application.Services.GetRequiredService<IUserSessionStore>(),
             Mock.Of<IHostApplicationLifetime>(lifetime => lifetime.ApplicationStopping == ending.Token),
             _application.Time,
             NullLogger<StoreHealthCheck>.Instance);

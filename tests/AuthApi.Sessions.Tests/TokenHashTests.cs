@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
-using AuthApi.Sessions;
 
-namespace AuthApi.Tests.Sessions;
+namespace AuthApi.Sessions.Tests;
 
 internal sealed class TokenHashTests
 {

@@ -1,7 +1,4 @@
-using AuthApi.Sessions;
-using AuthApi.Storage;
-
-namespace AuthApi.Tests.Storage;
+namespace AuthApi.Sessions.Tests;
 
 internal sealed class UnixTimeTests
 {

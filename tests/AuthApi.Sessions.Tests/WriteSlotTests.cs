@@ -1,26 +1,23 @@
-using AuthApi.Sessions;
 using AuthApi.Sessions.Sqlite;
 using System.Diagnostics;
 using System.Net;
-using AuthApi.Storage;
-using AuthApi.Tests.Harness;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 
-namespace AuthApi.Tests.Storage;
+namespace AuthApi.Sessions.Tests;
 
 /// <summary>The writer and the database contexts of requests take turns.</summary>
 internal sealed class WriteSlotTests
 {
-    private AuthApiApplication _application = null!;
+    private StockApplication _application = null!;
     private GroupCommit _commits = null!;
 
     [SetUp]
-    public void SetUp()
+    public async Task SetUp()
     {
-        _application = new AuthApiApplication();
+        _application = await StockApplication.StartAsync(AppSetup.WithExceptionHandler);
         _commits = _application.Services.GetRequiredService<GroupCommit>();
     }
 
@@ -63,12 +60,12 @@ internal sealed class WriteSlotTests
     public async Task A_refused_save_leaves_the_slot()
     {
         using var browser = _application.NewBrowser();
-        await browser.RegisterAsync();
+        await browser.SignUpAsync();
         for (var i = 0; i < 3; i++)
         {
             Assert.That(() => _application.QueryAsync(async context =>
             {
-                context.Users.Add(new ApplicationUser { NormalizedEmail = "ADA@EXAMPLE.COM" });
+                context.Users.Add(new AppUser { NormalizedUserName = "ADA@EXAMPLE.COM" });
                 return await context.SaveChangesAsync();
             }), Throws.InstanceOf<DbUpdateException>());
             await _application.QueryAsync(async context =>
@@ -80,7 +77,7 @@ internal sealed class WriteSlotTests
         }
 
         await browser.LogInAsync();
-        await _application.NewBrowser().RegisterAsync("eve@example.com");
+        await _application.NewBrowser().SignUpAsync("eve@example.com");
     }
 
     [Test]
@@ -92,7 +89,7 @@ internal sealed class WriteSlotTests
         {
             await using var transaction = await context.Database.BeginTransactionAsync();
             write = _commits.WriteAsync(_ => Task.FromResult(true));
-            context.Users.Add(new ApplicationUser { NormalizedEmail = "EVE@EXAMPLE.COM" });
+            context.Users.Add(new AppUser { NormalizedUserName = "EVE@EXAMPLE.COM" });
             await context.SaveChangesAsync();
             Assert.That(write.IsCompleted, Is.False);
             await transaction.CommitAsync();
@@ -108,7 +105,7 @@ internal sealed class WriteSlotTests
     public async Task A_locked_file_is_a_503_within_three_seconds(string path, string email)
     {
         using var browser = _application.NewBrowser();
-        await browser.RegisterAsync();
+        await browser.SignUpAsync();
         await _application.QueryAsync(context => context.Users.ExecuteUpdateAsync(users => users.SetProperty(user => user.AccessFailedCount, 3)));
         await using var connection = new SqliteConnection($"Data Source={_application.DatabaseFile};Pooling=False");
         await connection.OpenAsync();
@@ -131,13 +128,13 @@ internal sealed class WriteSlotTests
         var never = new TaskCompletionSource<bool>();
         var watch = Stopwatch.StartNew();
 
-        Assert.That(() => GroupCommit.WaitForCommitAsync(never.Task), Throws.TypeOf<StoreUnavailableException>());
+        Assert.That(() => StoreWaitBudget.WaitForCommitAsync(never.Task), Throws.TypeOf<StoreUnavailableException>());
         Assert.That(watch.Elapsed, Is.LessThan(TimeSpan.FromSeconds(3)));
         watch.Restart();
-        Assert.That(() => GroupCommit.WaitForCommitAsync(never.Task), Throws.TypeOf<StoreUnavailableException>());
+        Assert.That(() => StoreWaitBudget.WaitForCommitAsync(never.Task), Throws.TypeOf<StoreUnavailableException>());
         Assert.That(watch.Elapsed, Is.LessThan(TimeSpan.FromSeconds(0.5)));
 
         accessor.HttpContext = new DefaultHttpContext();
-        Assert.That(await GroupCommit.WaitForCommitAsync(Task.FromResult(true)), Is.True);
+        Assert.That(await StoreWaitBudget.WaitForCommitAsync(Task.FromResult(true)), Is.True);
     }
 }

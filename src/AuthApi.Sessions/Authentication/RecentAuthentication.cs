@@ -1,8 +1,10 @@
 using System.Globalization;
 using System.Security.Claims;
+using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Authorization.Policy;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Identity;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 
@@ -39,7 +41,8 @@ public static class RecentAuthentication
         // The application's own handler, or the framework's, answers everything else.
         services.AddAuthorization();
         var inner = services.Last(service => service.ServiceType == typeof(IAuthorizationMiddlewareResultHandler));
-        services.AddSingleton<IAuthorizationMiddlewareResultHandler>(provider => new ResultHandler(Create(provider, inner)));
+        services.AddSingleton<IAuthorizationMiddlewareResultHandler>(provider => new ResultHandler(
+            Create(provider, inner), provider.GetRequiredService<StoreUnavailableExceptionHandler>()));
         services.AddAuthorizationBuilder().AddPolicy(
             RequireRecentAuthenticationAttribute.PolicyName,
             policy => policy.RequireAuthenticatedUser().AddRequirements(new Requirement()));
@@ -67,11 +70,27 @@ public static class RecentAuthentication
         }
     }
 
-    private sealed class ResultHandler(IAuthorizationMiddlewareResultHandler inner) : IAuthorizationMiddlewareResultHandler
+    private sealed class ResultHandler(IAuthorizationMiddlewareResultHandler inner, StoreUnavailableExceptionHandler unavailable)
+        : IAuthorizationMiddlewareResultHandler
     {
-        public Task HandleAsync(RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult authorizeResult) =>
-            authorizeResult is { Forbidden: true, AuthorizationFailure: { FailCalled: false } failure } && failure.FailedRequirements.All(failed => failed is Requirement)
-                ? SessionProblem.ReauthenticationRequired.WriteAsync(context)
-                : inner.HandleAsync(next, context, policy, authorizeResult);
+        public async Task HandleAsync(RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult authorizeResult)
+        {
+            if (authorizeResult is { Forbidden: true, AuthorizationFailure: { FailCalled: false } failure } && failure.FailedRequirements.All(failed => failed is Requirement))
+            {
+                await SessionProblem.ReauthenticationRequired.WriteAsync(context);
+                return;
+            }
+
+            // Where another scheme challenges, as that of AddIdentityApiEndpoints, it would answer 401 although the store is out of reach.
+            if (authorizeResult.Challenged
+                && policy.AuthenticationSchemes.All(scheme => scheme == IdentityConstants.ApplicationScheme)
+                && (await context.AuthenticateAsync(IdentityConstants.ApplicationScheme)).Failure is { } unread
+                && await unavailable.TryHandleAsync(context, unread, CancellationToken.None))
+            {
+                return;
+            }
+
+            await inner.HandleAsync(next, context, policy, authorizeResult);
+        }
     }
 }

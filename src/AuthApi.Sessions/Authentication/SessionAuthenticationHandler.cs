@@ -39,6 +39,9 @@ internal sealed partial class SessionAuthenticationHandler(
     private static readonly AuthenticateResult DeadSession = AuthenticateResult.Fail("The token belongs to no live session.");
     private static readonly AuthenticateResult AmbiguousSession = AuthenticateResult.Fail("Two session cookies came with different values.");
 
+    // This request has set a session cookie in place of Identity's.
+    private bool _isCarriedOver;
+
     private string CookieName => SessionCookie.NameFor(Request, limits.Value);
 
     protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
@@ -170,10 +173,30 @@ internal sealed partial class SessionAuthenticationHandler(
             return null;
         }
 
-        var tokenHash = cookie.Started?.TokenHash
-            ?? (await StartAsync(cookie.Ticket.Principal, cookie.Ticket.Properties, replaces: [], cookie.SessionId))?.TokenHash;
+        var session = cookie.Started ?? await StartOnceAsync(cookie);
         carryOver.RemoveCookie(Context);
-        return tokenHash is { } known ? await sessions.FindAsync(known, Context) : null;
+        return session is null ? null : await sessions.FindAsync(session.TokenHash, Context);
+    }
+
+    private async Task<UserSession?> StartOnceAsync(IdentityCookie cookie)
+    {
+        try
+        {
+            var session = await StartAsync(cookie.Ticket.Principal, cookie.Ticket.Properties, replaces: [], cookie.SessionId);
+            _isCarriedOver = session is not null;
+            return session;
+        }
+        catch (Exception exception) when (!store.IsOutOfReach(exception))
+        {
+            // Of the requests of one page one starts the session, and the store refuses the same id again. It may have ended since.
+            var again = await carryOver.ReadAsync(Context);
+            if (again is { Started: null })
+            {
+                throw;
+            }
+
+            return again?.Started;
+        }
     }
 
     private async Task<UserSession?> StartAsync(
@@ -295,7 +318,7 @@ internal sealed partial class SessionAuthenticationHandler(
 
     private void RemoveCookie()
     {
-        if (TryReadToken(out _, out var transport, out _) && transport == SessionTransport.Cookie)
+        if (_isCarriedOver || (TryReadToken(out _, out var transport, out _) && transport == SessionTransport.Cookie))
         {
             SessionCookie.Remove(Context, limits.Value);
         }

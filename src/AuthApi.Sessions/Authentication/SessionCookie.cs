@@ -83,7 +83,9 @@ internal static class SessionCookie
         {
             // Max-Age wins where both are understood (RFC 6265bis, 5.6), and does not go by the client's clock.
             cookie.Expires = session.AbsoluteExpiresAt;
-            cookie.MaxAge = session.AbsoluteExpiresAt - session.AuthenticatedAt;
+            // The token is as old as the session, or as its renewal.
+            var issuedAt = session.AuthenticatedAt > session.CreatedAt ? session.AuthenticatedAt : session.CreatedAt;
+            cookie.MaxAge = session.AbsoluteExpiresAt - issuedAt;
         }
 
         Set(context, token.Reveal(), cookie, options);

@@ -81,6 +81,13 @@ internal sealed class UserChangeInterceptor(IServiceProvider services) : SaveCha
         return result;
     }
 
+    // Within the savepoint, so that a save that fails takes the ends back with it.
+    public void CreatedSavepoint(DbTransaction transaction, TransactionEventData eventData) =>
+        DeleteAsync(eventData.Context, transaction.Connection!, transaction).GetAwaiter().GetResult();
+
+    public Task CreatedSavepointAsync(DbTransaction transaction, TransactionEventData eventData, CancellationToken cancellationToken = default) =>
+        DeleteAsync(eventData.Context, transaction.Connection!, transaction);
+
     public InterceptionResult TransactionCommitting(DbTransaction transaction, TransactionEventData eventData, InterceptionResult result)
     {
         ApplyInSaveAsync(eventData.Context, transaction).GetAwaiter().GetResult();
@@ -146,7 +153,8 @@ internal sealed class UserChangeInterceptor(IServiceProvider services) : SaveCha
         state.InSave = changes;
         state.AutoTransaction = context.Database.AutoTransactionBehavior;
         context.Database.AutoTransactionBehavior = AutoTransactionBehavior.Always;
-        if (context.Database.CurrentTransaction is { } own)
+        state.EndedBefore = state.Ended.Count;
+        if (context.Database.CurrentTransaction is { } own && !(own.SupportsSavepoints && context.Database.AutoSavepointsEnabled))
         {
             await DeleteAsync(context, context.Database.GetDbConnection(), own.GetDbTransaction());
         }
@@ -258,6 +266,8 @@ internal sealed class UserChangeInterceptor(IServiceProvider services) : SaveCha
     {
         if (context is not null && _states.TryGetValue(context, out var state) && state.InSave is not null)
         {
+            var before = Math.Min(state.EndedBefore, state.Ended.Count);
+            state.Ended.RemoveRange(before, state.Ended.Count - before);
             Leave(context, state);
             if (context.Database.CurrentTransaction is null)
             {
@@ -309,6 +319,9 @@ internal sealed class UserChangeInterceptor(IServiceProvider services) : SaveCha
         public AutoTransactionBehavior AutoTransaction { get; set; }
 
         public List<EndedSession> Ended { get; } = [];
+
+        /// <summary>How many had ended before the save that is running.</summary>
+        public int EndedBefore { get; set; }
 
         public HashSet<string> Suspended { get; } = [];
 

@@ -1,0 +1,331 @@
+using System.Net;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.DataProtection;
+using Microsoft.AspNetCore.Identity;
+using Microsoft.AspNetCore.Mvc.Infrastructure;
+using Microsoft.AspNetCore.TestHost;
+using Microsoft.Data.Sqlite;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
+
+namespace AuthApi.Sessions.Tests;
+
+/// <summary>What a test changes of an application.</summary>
+internal sealed class AppSetup
+{
+    /// <summary>With the framework's exception handler, as most applications have it.</summary>
+    public static AppSetup WithExceptionHandler => new()
+    {
+        Services = services => services.AddProblemDetails(),
+        Pipeline = application => application.UseExceptionHandler(),
+    };
+
+    /// <summary>Registers Identity and sessions; by default <c>AddIdentity</c>, then sessions in SQLite with all that is optional.</summary>
+    public Action<WebApplicationBuilder>? Register { get; init; }
+
+    /// <summary>Sets options of sessions, where <see cref="Register"/> is the default.</summary>
+    public Action<UserSessionOptions>? Options { get; init; }
+
+    /// <summary>Services to put in place of others.</summary>
+    public Action<IServiceCollection>? Services { get; init; }
+
+    /// <summary>Configuration, as on the command line.</summary>
+    public Dictionary<string, string?> Settings { get; init; } = [];
+
+    /// <summary>What stands before authentication.</summary>
+    public Action<WebApplication>? Pipeline { get; init; }
+
+    /// <summary>More endpoints.</summary>
+    public Action<WebApplication>? Map { get; init; }
+
+    /// <summary>The clock of the application, made of the one that tests set.</summary>
+    public Func<FakeTimeProvider, TimeProvider>? Clock { get; init; }
+
+    /// <summary>Whether keys of Data Protection lie in the application's folder; else nothing but Identity registers it.</summary>
+    public bool HasDataProtection { get; init; } = true;
+
+    public string Environment { get; init; } = "Development";
+
+    /// <summary>The folder of another application, whose database and keys of Data Protection this one serves too.</summary>
+    public string? Folder { get; init; }
+
+    /// <summary>Whether it finds its tables made; else there is no file.</summary>
+    public bool HasDatabase { get; init; } = true;
+
+    /// <summary>The database, in place of its own file.</summary>
+    public string? ConnectionString { get; init; }
+}
+
+/// <summary>
+/// A stock application with ASP.NET Core Identity and the library, in this process, over an SQLite file of its own and with a clock that tests set.
+/// Only the cost of a password hash is less than Identity's.
+/// </summary>
+internal class StockApplication<TUser, TRole, TContext> : IAsyncDisposable
+    where TUser : class, IAppUser, new()
+    where TRole : class
+    where TContext : DbContext
+{
+    private static readonly Lazy<byte[]> Template = new(CreateTemplate);
+
+    private readonly TemporaryFolder? _folder;
+    private readonly WebApplication _application;
+
+    protected StockApplication(AppSetup setup)
+    {
+        _folder = setup.Folder is null ? new TemporaryFolder() : null;
+        Folder = setup.Folder ?? _folder!.Path;
+        if (setup.HasDatabase && !File.Exists(DatabaseFile))
+        {
+            File.WriteAllBytes(DatabaseFile, Template.Value);
+        }
+
+        try
+        {
+            _application = Build(setup);
+        }
+        catch
+        {
+            _folder?.Dispose();
+            throw;
+        }
+    }
+
+    public FakeTimeProvider Time { get; } = new(new DateTimeOffset(2026, 3, 1, 12, 0, 0, TimeSpan.Zero));
+
+    public IServiceProvider Services => _application.Services;
+
+    public LogLines Logs { get; } = new();
+
+    public string Folder { get; }
+
+    public string DatabaseFile => Path.Combine(Folder, "app.db");
+
+    // As the templates write it.
+    private string ConnectionString => $"DataSource={DatabaseFile};Cache=Shared";
+
+    /// <summary>Starts it, and takes it away again if it does not start.</summary>
+    public async Task RunAsync()
+    {
+        try
+        {
+            await _application.StartAsync();
+        }
+        catch
+        {
+            await DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Stops it in order, as at SIGTERM.</summary>
+    public Task StopAsync() => _application.StopAsync();
+
+    /// <summary>A client that knows nothing of this application yet, over HTTPS by default.</summary>
+    public Browser NewBrowser(string scheme = "https", SessionTransport transport = SessionTransport.Cookie)
+    {
+        var client = _application.GetTestClient();
+        client.BaseAddress = new Uri($"{scheme}://localhost");
+        return new Browser(client, transport);
+    }
+
+    /// <summary>A client in which a new user has registered and logged in.</summary>
+    public async Task<Browser> NewLoggedInBrowserAsync(string email = "ada@example.com")
+    {
+        var browser = NewBrowser();
+        await browser.SignUpAsync(email);
+        await browser.LogInAsync(email);
+        return browser;
+    }
+
+    /// <summary>Another client in which a user who is registered has logged in.</summary>
+    public async Task<Browser> NewLogInAsync(string email = "ada@example.com")
+    {
+        var browser = NewBrowser();
+        await browser.LogInAsync(email);
+        return browser;
+    }
+
+    /// <summary>Does something as a request would, with scoped services.</summary>
+    public async Task<TResult> WithScopeAsync<TResult>(Func<IServiceProvider, Task<TResult>> action)
+    {
+        await using var scope = Services.CreateAsyncScope();
+        return await action(scope.ServiceProvider);
+    }
+
+    public Task WithScopeAsync(Func<IServiceProvider, Task> action) => WithScopeAsync(async provider =>
+    {
+        await action(provider);
+        return true;
+    });
+
+    public Task<TResult> QueryAsync<TResult>(Func<TContext, Task<TResult>> query) =>
+        WithScopeAsync(provider => query(provider.GetRequiredService<TContext>()));
+
+    /// <summary>Changes a user through Identity's manager, in a scope of its own.</summary>
+    public Task ChangeUserAsync(Func<UserManager<TUser>, TUser, Task<IdentityResult>> change, string email = "ada@example.com") => WithScopeAsync(async provider =>
+    {
+        var users = provider.GetRequiredService<UserManager<TUser>>();
+        var result = await change(users, (await users.FindByNameAsync(email))!);
+        Assert.That(result.Succeeded, Is.True, string.Join(", ", result.Errors.Select(error => error.Code)));
+    });
+
+    public Task<string> UserIdAsync(string email = "ada@example.com") => WithScopeAsync(async provider =>
+    {
+        var users = provider.GetRequiredService<UserManager<TUser>>();
+        return await users.GetUserIdAsync((await users.FindByNameAsync(email))!);
+    });
+
+    /// <summary>The rows of all sessions, by what the store says of each user.</summary>
+    public async Task<List<UserSession>> StoredSessionsAsync()
+    {
+        var store = Services.GetRequiredService<IUserSessionStore>();
+        var hashes = await QueryAsync(context => context.Set<UserSession>().AsNoTracking().Select(session => session.TokenHash).ToListAsync());
+        var sessions = new List<UserSession>();
+        foreach (var hash in hashes)
+        {
+            sessions.Add((await store.FindAsync(hash))!);
+        }
+
+        return sessions;
+    }
+
+    /// <summary>A user's events, the first first.</summary>
+    public async Task<List<AuditEntry>> EntriesAsync(string userId) =>
+        [.. (await Services.GetRequiredService<IUserSessionStore>().ListEventsAsync(userId, long.MaxValue, 1_000)).Reverse()];
+
+    public async Task<List<string>> EventsAsync(string userId) => (await EntriesAsync(userId)).ConvertAll(entry => entry.Event);
+
+    public async ValueTask DisposeAsync()
+    {
+        var completed = Services.GetService<Sqlite.SqliteDatabase>() is { } database && File.Exists(DatabaseFile) ? database.ConnectionString : null;
+        await _application.DisposeAsync();
+        foreach (var connectionString in new[] { ConnectionString, completed })
+        {
+            // Its own only: another fixture may be running at the same time.
+            await using var pool = new SqliteConnection(connectionString ?? ConnectionString);
+            SqliteConnection.ClearPool(pool);
+        }
+
+        _folder?.Dispose();
+        GC.SuppressFinalize(this);
+    }
+
+    private WebApplication Build(AppSetup setup)
+    {
+        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = setup.Environment, ContentRootPath = Folder });
+        builder.WebHost.UseTestServer();
+        builder.Configuration.Sources.Clear();
+        builder.Configuration.AddInMemoryCollection(setup.Settings);
+        builder.Logging.ClearProviders().AddProvider(Logs);
+        builder.Services.AddSingleton(setup.Clock?.Invoke(Time) ?? Time);
+        if (setup.HasDataProtection)
+        {
+            builder.Services.AddDataProtection().PersistKeysToFileSystem(new DirectoryInfo(Folder)).SetApplicationName("stock");
+        }
+
+        builder.Services.Configure<PasswordHasherOptions>(options => options.IterationCount = 1);
+        builder.Configuration["ConnectionStrings:Default"] = setup.ConnectionString ?? ConnectionString;
+        (setup.Register ?? (_ => Register(builder, setup.Options)))(builder);
+        setup.Services?.Invoke(builder.Services);
+
+        var application = builder.Build();
+        setup.Pipeline?.Invoke(application);
+        application.UseAuthentication();
+        application.UseAuthorization();
+        if (application.Services.GetService<IActionDescriptorCollectionProvider>() is not null)
+        {
+            application.MapControllers();
+        }
+
+        AppEndpoints.Map<TUser>(application);
+        setup.Map?.Invoke(application);
+        return application;
+    }
+
+    private static void Register(WebApplicationBuilder builder, Action<UserSessionOptions>? options)
+    {
+        builder.AddAppDbContext<TContext>();
+        builder.Services.AddIdentity<TUser, TRole>(AppServices.WeakPasswords)
+            .AddEntityFrameworkStores<TContext>()
+            .AddClaimsPrincipalFactory<AppClaimsFactory<TUser, TRole>>()
+            .AddDefaultTokenProviders();
+        builder.Services.AddServerSideSessions<TContext>(sessions => sessions.UseSqlite().AddControllers().AddHealthCheck().Configure(options ?? (_ => { })));
+    }
+
+    private static byte[] CreateTemplate()
+    {
+        using var folder = new TemporaryFolder();
+        var file = Path.Combine(folder.Path, "made.db");
+        using (var context = (TContext)Activator.CreateInstance(
+            typeof(TContext), new DbContextOptionsBuilder<TContext>().UseSqlite($"Data Source={file};Pooling=False").Options)!)
+        {
+            context.Database.EnsureCreated();
+        }
+
+        return File.ReadAllBytes(file);
+    }
+}
+
+/// <summary>The usual one: string ids.</summary>
+internal sealed class StockApplication : StockApplication<AppUser, IdentityRole, AppDbContext>
+{
+    private StockApplication(AppSetup setup) : base(setup)
+    {
+    }
+
+    public static async Task<StockApplication> StartAsync(AppSetup? setup = null)
+    {
+        var application = new StockApplication(setup ?? new AppSetup());
+        await application.RunAsync();
+        return application;
+    }
+}
+
+/// <summary>The same with ids of another type.</summary>
+internal sealed class StockApplication<TKey> : StockApplication<AppUser<TKey>, IdentityRole<TKey>, AppDbContext<TKey>>
+    where TKey : IEquatable<TKey>
+{
+    private StockApplication(AppSetup setup) : base(setup)
+    {
+    }
+
+    public static async Task<StockApplication<TKey>> StartAsync(AppSetup? setup = null)
+    {
+        var application = new StockApplication<TKey>(setup ?? new AppSetup());
+        await application.RunAsync();
+        return application;
+    }
+}
+
+/// <summary>What applications register.</summary>
+internal static class AppServices
+{
+    public static void AddAppDbContext<TContext>(this WebApplicationBuilder builder)
+        where TContext : DbContext =>
+        builder.Services.AddDbContext<TContext>(options => options.UseSqlite(builder.Configuration.GetConnectionString("Default")));
+
+    public static void WeakPasswords(IdentityOptions options) =>
+        (options.Password.RequireDigit, options.Password.RequireUppercase, options.Password.RequireNonAlphanumeric) = (false, false, false);
+}
+
+/// <summary>What the stock application answers otherwise than the program.</summary>
+internal static class StockBrowser
+{
+    /// <summary>Registers a user and returns their id.</summary>
+    public static async Task<string> SignUpAsync(this Browser browser, string email = "ada@example.com")
+    {
+        using var response = await browser.PostAsync("/register/", new { email, password = Browser.Password });
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.Created), await response.Content.ReadAsStringAsync());
+        return (await response.JsonAsync())["id"]!.GetValue<string>();
+    }
+
+    public static async Task<System.Text.Json.Nodes.JsonNode> ReadMeAsync(this Browser browser)
+    {
+        using var response = await browser.GetAsync("/me/");
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        return await response.JsonAsync();
+    }
+}
