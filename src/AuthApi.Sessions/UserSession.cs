@@ -19,7 +19,7 @@ public enum SessionTransport
 /// A session is this row, and the row decides: who has signed in, since when, from where and how. An ended session has
 /// no row.
 /// </summary>
-public sealed record UserSession
+public record UserSession
 {
     /// <summary>The session's public name, the claim <c>sid</c>. It is not the token and gives no access.</summary>
     public required Guid Id { get; init; }

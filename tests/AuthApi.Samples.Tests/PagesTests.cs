@@ -6,7 +6,7 @@ namespace AuthApi.Samples.Tests;
 
 /// <summary>
 /// Razor Pages with individual accounts (<c>dotnet new webapp -au Individual</c>): string ids, a user class with a column of its own, roles, its own
-/// context, SQLite.
+/// context with proxies, SQLite.
 /// </summary>
 internal sealed partial class PagesTests() : IdentityPagesTests("Pages", "/Identity/Account")
 {

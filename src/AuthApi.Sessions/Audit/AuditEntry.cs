@@ -1,7 +1,7 @@
 namespace AuthApi.Sessions;
 
 /// <summary>One event of an account. It is written in the transaction of what it reports and holds no secret.</summary>
-public sealed record AuditEntry
+public record AuditEntry
 {
     /// <summary>Assigned by the database, in the order of writing.</summary>
     public long Id { get; init; }
