@@ -32,7 +32,7 @@ internal sealed class ApiTests
             _stockCopy = await MeAsync(copy);
         }
 
-        await _application.AddPackageAsync("AuthApi.Sessions.Sqlite", "0.1.0");
+        await _application.AddPackageAsync("AuthApi.Sessions.Sqlite", AdoptersMachine.Version);
         _application.Change("adopt.diff");
         _application.Change("header.diff");
         await _application.BuildAsync();

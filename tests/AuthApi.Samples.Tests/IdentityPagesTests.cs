@@ -53,7 +53,7 @@ internal abstract class IdentityPagesTests(string sample, string account)
             await LogInAsync(_leftSignedIn, "before@example.com");
         }
 
-        await Application.AddPackageAsync("AuthApi.Sessions.Sqlite", "0.1.0");
+        await Application.AddPackageAsync("AuthApi.Sessions.Sqlite", AdoptersMachine.Version);
         Application.Change("adopt.diff");
         ChangeMore();
         await Application.BuildAsync();

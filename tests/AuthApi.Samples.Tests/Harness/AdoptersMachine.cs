@@ -23,6 +23,12 @@ internal sealed class AdoptersMachine
     /// <summary>The folder of an application.</summary>
     public static string FolderOf(string application) => Path.Combine(_folder.FullName, application);
 
+    /// <summary>The version of the packages, which is that of everything here.</summary>
+    public static string Version { get; } = typeof(AdoptersMachine).Assembly.GetName().Version!.ToString(3);
+
+    /// <summary>The folder of the packages that were made.</summary>
+    public static string Feed => Path.Combine(_folder.FullName, "feed");
+
     /// <summary>Runs a command to its end.</summary>
     /// <returns>What it wrote on standard output.</returns>
     public static Task<string> RunAsync(string folder, string name, params string[] arguments) => Tool.RunAsync(folder, Environment, name, arguments);
@@ -35,16 +41,15 @@ internal sealed class AdoptersMachine
     public async Task SetUpAsync()
     {
         _folder = Directory.CreateTempSubdirectory("adopter-");
-        var feed = _folder.CreateSubdirectory("feed").FullName;
         foreach (var project in new[] { "AuthApi.Sessions", "AuthApi.Sessions.Sqlite" })
         {
-            await Tool.RunAsync(Path.Combine(Repository.Root, "src", project), "dotnet", "pack", "--no-build", "--configuration", Configuration, "--output", feed);
+            await Tool.RunAsync(Path.Combine(Repository.Root, "src", project), "dotnet", "pack", "--no-build", "--configuration", Configuration, "--output", Feed);
         }
 
         await File.WriteAllTextAsync(Path.Combine(_folder.FullName, "nuget.config"), $"""
             <configuration>
               <packageSources>
-                <add key="feed" value="{SecurityElement.Escape(feed)}" />
+                <add key="feed" value="{SecurityElement.Escape(Feed)}" />
               </packageSources>
             </configuration>
             """);
