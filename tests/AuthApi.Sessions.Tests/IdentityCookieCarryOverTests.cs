@@ -212,6 +212,23 @@ internal sealed class IdentityCookieCarryOverTests
     }
 
     [Test]
+    public async Task An_old_cookie_of_the_sessions_name_is_replaced()
+    {
+        // As in an application that has given Identity's cookie the safe prefix.
+        const string name = "__Host-shop";
+        await _application.DisposeAsync();
+        _application = await StartAsync(isCarriedOver: true, services => services.ConfigureApplicationCookie(options => options.Cookie.Name = name));
+        using var browser = _application.NewBrowser();
+        browser.Cookies[name] = _identityCookie;
+
+        Assert.That(await browser.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+
+        Assert.That(browser.Cookies[name], Has.Length.EqualTo(SessionToken.TextLength));
+        Assert.That(await browser.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(await _application.StoredSessionsAsync(), Has.Count.EqualTo(1));
+    }
+
+    [Test]
     public async Task It_is_off_by_default()
     {
         await _application.DisposeAsync();

@@ -46,10 +46,12 @@ internal sealed class IdentityCookieCarryOver(
     }
 
     /// <summary>Removes the cookie from the client.</summary>
-    public void RemoveCookie(HttpContext context)
+    /// <param name="context">The request.</param>
+    /// <param name="except">The name of the session's cookie, which takes the place of one of the same name.</param>
+    public void RemoveCookie(HttpContext context, string except)
     {
         var options = Cookie;
-        if (options.Cookie.Name is { } name && options.CookieManager.GetRequestCookie(context, name) is not null)
+        if (options.Cookie.Name is { } name && name != except && options.CookieManager.GetRequestCookie(context, name) is not null)
         {
             options.CookieManager.DeleteCookie(context, name, options.Cookie.Build(context));
         }

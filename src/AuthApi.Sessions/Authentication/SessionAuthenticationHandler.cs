@@ -48,11 +48,9 @@ internal sealed partial class SessionAuthenticationHandler(
     {
         try
         {
-            if (!TryReadToken(out var text, out _, out var isAmbiguous))
+            if (!TryReadToken(out var text, out var transport, out var isAmbiguous))
             {
-                return limits.Value.CarryOverIdentityCookies && await CarryOverAsync() is { } carried
-                    ? Success(carried)
-                    : AuthenticateResult.NoResult();
+                return await CarryOverAsync() is { } carried ? Success(carried) : AuthenticateResult.NoResult();
             }
 
             if (isAmbiguous)
@@ -62,7 +60,8 @@ internal sealed partial class SessionAuthenticationHandler(
 
             if (!SessionToken.TryParse(text, out var token))
             {
-                return DeadSession;
+                // Identity's cookie has the name of the session's where the application has named it.
+                return transport == SessionTransport.Cookie && await CarryOverAsync() is { } carried ? Success(carried) : DeadSession;
             }
 
             var use = Context.GetEndpoint()?.Metadata.GetMetadata<NoSessionUseAttribute>() is null ? Context : null;
@@ -115,7 +114,7 @@ internal sealed partial class SessionAuthenticationHandler(
 
         if (limits.Value.CarryOverIdentityCookies)
         {
-            carryOver.RemoveCookie(Context);
+            carryOver.RemoveCookie(Context, except: CookieName);
         }
 
         RemoveCookie();
@@ -168,13 +167,16 @@ internal sealed partial class SessionAuthenticationHandler(
     // A cookie of Identity's from before, whose ticket names the session that it may become once.
     private async Task<LiveSession?> CarryOverAsync()
     {
-        if ((!Request.IsHttps && !Options.AllowPlainHttp) || Response.HasStarted || await carryOver.ReadAsync(Context) is not { } cookie)
+        if (!limits.Value.CarryOverIdentityCookies
+            || (!Request.IsHttps && !Options.AllowPlainHttp)
+            || Response.HasStarted
+            || await carryOver.ReadAsync(Context) is not { } cookie)
         {
             return null;
         }
 
         var session = cookie.Started ?? await StartOnceAsync(cookie);
-        carryOver.RemoveCookie(Context);
+        carryOver.RemoveCookie(Context, except: CookieName);
         return session is null ? null : await sessions.FindAsync(session.TokenHash, Context);
     }
 
