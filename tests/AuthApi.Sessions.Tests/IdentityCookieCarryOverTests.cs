@@ -160,6 +160,40 @@ internal sealed class IdentityCookieCarryOverTests
     }
 
     [Test]
+    public async Task Another_spelling_of_a_cookie_is_the_same_cookie()
+    {
+        using var browser = NewBrowser();
+        Assert.That(await browser.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+        using var logout = await browser.LogOutAsync();
+
+        // The last character of base64url may have bits to spare.
+        foreach (var last in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+        {
+            using var copy = NewBrowser(_identityCookie[..^1] + last);
+            Assert.That(await copy.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized), $"{last}");
+        }
+
+        foreach (var spelling in new[] { _identityCookie + "=", _identityCookie + "==", _identityCookie.Insert(10, " "), _identityCookie.Insert(10, "%20"), $"\"{_identityCookie}\"" })
+        {
+            using var copy = NewBrowser(spelling);
+            Assert.That(await copy.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized), spelling);
+        }
+    }
+
+    [Test]
+    public async Task A_cookie_that_outlives_the_events_is_refused()
+    {
+        // When its start is no longer known, it could be carried over again.
+        await _application.DisposeAsync();
+        _application = await StartAsync(isCarriedOver: true, services => services.Configure<AuditOptions>(options => options.Retention = TimeSpan.FromDays(13)));
+        using var browser = NewBrowser();
+        Assert.That(await browser.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
+
+        _application.Time.Advance(TimeSpan.FromDays(1));
+        Assert.That(await browser.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [Test]
     public async Task A_carried_session_proves_nothing_recent()
     {
         using var browser = NewBrowser();

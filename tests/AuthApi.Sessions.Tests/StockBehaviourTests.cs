@@ -1,8 +1,13 @@
 using System.Net;
 using System.Security.Claims;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Authorization.Policy;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.Extensions.DependencyInjection;
+using Moq;
 
 namespace AuthApi.Sessions.Tests;
 
@@ -82,6 +87,78 @@ internal sealed class StockBehaviourTests
         await application.ChangeUserAsync((users, user) => users.UpdateSecurityStampAsync(user));
 
         Assert.That(await copy.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
+    }
+
+    [TestCase(true, true)]
+    [TestCase(false, false)]
+    public async Task A_sign_in_may_ask_for_an_earlier_end(bool isPersistent, bool hasMaxAge)
+    {
+        await using var application = await StockApplication.StartAsync(new()
+        {
+            Map = application => application.MapPost("/login/short/", async (UserManager<AppUser> users, SignInManager<AppUser> signIn, TimeProvider time) =>
+                await signIn.SignInAsync((await users.FindByNameAsync("ada@example.com"))!, new AuthenticationProperties
+                {
+                    IsPersistent = isPersistent,
+                    ExpiresUtc = time.GetUtcNow().AddMinutes(5),
+                })),
+        });
+        using var browser = application.NewBrowser();
+        await browser.SignUpAsync();
+
+        using var response = await browser.PostAsync("/login/short/");
+        Assert.That(response.SetCookies().Single().Contains("max-age=300", StringComparison.Ordinal), Is.EqualTo(hasMaxAge));
+
+        application.Time.Advance(TimeSpan.FromMinutes(4));
+        Assert.That(await browser.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+        application.Time.Advance(TimeSpan.FromMinutes(1));
+        Assert.That(await browser.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
+    }
+
+    [Test]
+    public async Task A_sign_in_may_not_ask_for_a_later_end()
+    {
+        await using var application = await StockApplication.StartAsync(new()
+        {
+            Map = application => application.MapPost("/login/long/", async (UserManager<AppUser> users, SignInManager<AppUser> signIn, TimeProvider time) =>
+                await signIn.SignInAsync((await users.FindByNameAsync("ada@example.com"))!, new AuthenticationProperties { ExpiresUtc = time.GetUtcNow().AddYears(1) })),
+        });
+        using var browser = application.NewBrowser();
+        await browser.SignUpAsync();
+
+        using var response = await browser.PostAsync("/login/long/");
+
+        var session = (await application.StoredSessionsAsync()).Single();
+        Assert.That(session.AbsoluteExpiresAt - session.CreatedAt, Is.EqualTo(TimeSpan.FromHours(12)));
+    }
+
+    [Test]
+    public async Task An_authorization_result_handler_of_the_applications_own_is_asked([Values] bool isBefore)
+    {
+        var handler = new Mock<IAuthorizationMiddlewareResultHandler>();
+        handler.Setup(own => own.HandleAsync(It.IsAny<RequestDelegate>(), It.IsAny<HttpContext>(), It.IsAny<AuthorizationPolicy>(), It.IsAny<PolicyAuthorizationResult>()))
+            .Returns((RequestDelegate _, HttpContext context, AuthorizationPolicy _, PolicyAuthorizationResult result) => context.Response.WriteAsync($"own: {result.Challenged}"));
+        await using var application = await StockApplication.StartAsync(new()
+        {
+            Register = builder =>
+            {
+                if (isBefore)
+                {
+                    builder.Services.AddSingleton(handler.Object);
+                }
+
+                builder.AddAppDbContext<AppDbContext>();
+                builder.Services.AddIdentity<AppUser, IdentityRole>(AppServices.WeakPasswords).AddEntityFrameworkStores<AppDbContext>();
+                builder.Services.AddServerSideSessions<AppDbContext>(sessions => sessions.UseSqlite());
+                if (!isBefore)
+                {
+                    builder.Services.AddSingleton(handler.Object);
+                }
+            },
+        });
+
+        using var response = await application.NewBrowser().GetAsync("/me/");
+
+        Assert.That(await response.Content.ReadAsStringAsync(), Is.EqualTo("own: True"));
     }
 
     [Test]

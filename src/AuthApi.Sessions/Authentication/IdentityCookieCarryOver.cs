@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.Cookies;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Identity;
+using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Extensions.Options;
 
 namespace AuthApi.Sessions;
@@ -14,7 +15,11 @@ namespace AuthApi.Sessions;
 /// that it becomes has an id made from the cookie, so that it can become one only once: the events remember the id when the session has ended.
 /// </summary>
 internal sealed class IdentityCookieCarryOver(
-    IOptionsMonitor<CookieAuthenticationOptions> cookies, IOptions<IdentityOptions> identity, IUserSessionStore store, TimeProvider time)
+    IOptionsMonitor<CookieAuthenticationOptions> cookies,
+    IOptions<IdentityOptions> identity,
+    IOptions<AuditOptions> audit,
+    IUserSessionStore store,
+    TimeProvider time)
 {
     // The requests of one page are sent at the same time, each with the old cookie.
     private static readonly TimeSpan SamePage = TimeSpan.FromMinutes(1);
@@ -28,14 +33,14 @@ internal sealed class IdentityCookieCarryOver(
         if (options.Cookie.Name is not { } name
             || options.CookieManager.GetRequestCookie(context, name) is not { Length: > 0 } value
             || options.TicketDataFormat.Unprotect(value) is not { } ticket
-            || ticket.Properties.ExpiresUtc <= time.GetUtcNow()
+            || !IsValid(ticket.Properties.ExpiresUtc)
             || ticket.Principal.FindFirstValue(identity.Value.ClaimsIdentity.UserIdClaimType) is not { } userId
             || ticket.Principal.FindFirstValue(identity.Value.ClaimsIdentity.SecurityStampClaimType) is null)
         {
             return null;
         }
 
-        var sessionId = new Guid(SHA256.HashData(Encoding.UTF8.GetBytes(value)).AsSpan(0, 16));
+        var sessionId = new Guid(SHA256.HashData(ReadBytes(value)).AsSpan(0, 16));
         if (!await store.WasStartedAsync(userId, sessionId))
         {
             return new IdentityCookie(ticket, sessionId, Started: null);
@@ -54,6 +59,24 @@ internal sealed class IdentityCookieCarryOver(
         if (options.Cookie.Name is { } name && name != except && options.CookieManager.GetRequestCookie(context, name) is not null)
         {
             options.CookieManager.DeleteCookie(context, name, options.Cookie.Build(context));
+        }
+    }
+
+    // When its start is no longer among the events, a cookie that is still valid could become a session again.
+    private bool IsValid(DateTimeOffset? expiresAt) =>
+        expiresAt is { } at && at > time.GetUtcNow() && at <= time.GetUtcNow().AddSaturating(audit.Value.Retention);
+
+    // A cookie has other spellings, as with white space in it, and one content, which cannot be changed.
+    private static byte[] ReadBytes(string value)
+    {
+        try
+        {
+            return WebEncoders.Base64UrlDecode(value);
+        }
+        catch (FormatException)
+        {
+            // A format of the application's own.
+            return Encoding.UTF8.GetBytes(value);
         }
     }
 }

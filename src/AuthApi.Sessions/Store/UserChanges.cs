@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.ChangeTracking;
+using Microsoft.EntityFrameworkCore.Metadata;
 
 namespace AuthApi.Sessions;
 
@@ -58,6 +59,12 @@ internal sealed class UserChanges
                 continue;
             }
 
+            if (FindOwnership(entry.Metadata, userType) is { } ownership)
+            {
+                changes.Changed.Add(SessionSchema.ToText(entry.Property(ownership.Properties[0].Name).CurrentValue!));
+                continue;
+            }
+
             switch (Kinds.GetOrAdd(entry.Metadata.ClrType, KindOf))
             {
                 case Kind.OfUser:
@@ -97,7 +104,7 @@ internal sealed class UserChanges
         {
             Stamped.Add(userId);
         }
-        else if (isUnknown || different.Except(NotInPrincipals).Any())
+        else if (isUnknown || different.Except(NotInPrincipals).Any() || entry.ComplexProperties.Any(IsDifferent) || entry.ComplexCollections.Any(collection => collection.IsModified))
         {
             Changed.Add(userId);
         }
@@ -107,6 +114,24 @@ internal sealed class UserChanges
         entry.Metadata.FindProperty(SecurityStamp) is { } stamp
         && await entry.GetDatabaseValuesAsync(cancellationToken) is { } stored
         && !Equals(stored[stamp.Name], entry.Property(stamp.Name).CurrentValue);
+
+    private static bool IsDifferent(ComplexPropertyEntry value) =>
+        value.Properties.Any(property => property.IsModified && !Equals(property.OriginalValue, property.CurrentValue)) || value.ComplexProperties.Any(IsDifferent);
+
+    // Of what a user owns, however deep, the first column of the key is the user's.
+    private static IForeignKey? FindOwnership(IEntityType type, Type userType)
+    {
+        var ownership = type.FindOwnership();
+        for (var current = ownership; current is not null; current = current.PrincipalEntityType.FindOwnership())
+        {
+            if (userType.IsAssignableFrom(current.PrincipalEntityType.ClrType))
+            {
+                return ownership;
+            }
+        }
+
+        return null;
+    }
 
     private static Kind KindOf(Type type)
     {
