@@ -37,6 +37,21 @@ internal sealed partial class AdoptDocumentTests
         Assert.That(messages.Where(message => !source.Contains(message, StringComparison.Ordinal)), Is.Empty);
     }
 
+    [Test]
+    public void It_names_every_option()
+    {
+        var surface = File.ReadAllText(Path.Combine(Repository.Root, "src", "AuthApi.Sessions", "PublicAPI.Unshipped.txt"))
+            + File.ReadAllText(Path.Combine(Repository.Root, "src", "AuthApi.Sessions", "PublicAPI.Shipped.txt"));
+
+        var options = Setters().Matches(surface).Select(setter => setter.Groups[1].Value).ToList();
+
+        Assert.That(options, Has.Count.GreaterThan(15));
+        Assert.That(options.Where(option => !Document.Contains($"`{option}`", StringComparison.Ordinal)), Is.Empty);
+    }
+
+    [GeneratedRegex(@"UserSessionOptions\.(\w+)\.set ")]
+    private static partial Regex Setters();
+
     [GeneratedRegex(@"^(?<indent> *)```diff\n(?<text>.*?)^ *```", RegexOptions.Singleline | RegexOptions.Multiline)]
     private static partial Regex Diffs();
 
