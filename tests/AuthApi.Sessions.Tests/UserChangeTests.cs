@@ -204,6 +204,37 @@ internal sealed class UserChangeTests
         Assert.That(await EndsAsync(), Is.EqualTo(new[] { (AuditEvent.SessionRevoked, StampChanged) }));
     }
 
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task Sessions_end_with_a_transaction_that_the_context_was_given(bool commits)
+    {
+        // As beside other code that writes by the same connection.
+        await _application.QueryAsync(async context =>
+        {
+            var connection = context.Database.GetDbConnection();
+            await connection.OpenAsync();
+            await using var transaction = await connection.BeginTransactionAsync();
+            await context.Database.UseTransactionAsync(transaction);
+            (await context.Users.SingleAsync(user => user.Id == _userId)).SecurityStamp = "another";
+            await context.SaveChangesAsync();
+            Assert.That(await StatusesAsync(), Is.EqualTo((HttpStatusCode.OK, HttpStatusCode.OK, HttpStatusCode.OK)), "before the commit");
+            await (commits ? transaction.CommitAsync() : transaction.RollbackAsync());
+            return true;
+        });
+
+        if (!commits)
+        {
+            await NothingEndedAsync();
+            return;
+        }
+
+        await AllEndedAsync();
+        await _browser.LogInAsync();
+        await _browser.MeAsync();
+        Assert.That(SessionToken.TryParse(_browser.Token, out var token), Is.True);
+        Assert.That(_application.Services.GetRequiredService<SessionCache>().Find(token.Hash), Is.Not.Null, "sessions of this user are cached again");
+    }
+
     [Test]
     public async Task A_read_that_began_before_the_commit_is_not_cached()
     {

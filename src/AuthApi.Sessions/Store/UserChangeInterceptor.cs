@@ -1,3 +1,4 @@
+using System.Data;
 using System.Data.Common;
 using System.Runtime.CompilerServices;
 using System.Transactions;
@@ -176,6 +177,7 @@ internal sealed class UserChangeInterceptor(IServiceProvider services) : SaveCha
         Leave(context, state);
         if (context.Database.CurrentTransaction is not null)
         {
+            PublishAtClose(context, context.Database.GetDbConnection());
             return;
         }
 
@@ -252,6 +254,21 @@ internal sealed class UserChangeInterceptor(IServiceProvider services) : SaveCha
             if (state.Suspended.Add(userId))
             {
                 cache.Suspend(userId);
+            }
+        }
+    }
+
+    // EF Core says nothing of a transaction that it was given, nor of a connection that it did not open.
+    private void PublishAtClose(DbContext context, DbConnection connection)
+    {
+        connection.StateChange += PublishOnce;
+
+        void PublishOnce(object sender, StateChangeEventArgs change)
+        {
+            if (change.CurrentState == ConnectionState.Closed)
+            {
+                connection.StateChange -= PublishOnce;
+                Publish(context);
             }
         }
     }
