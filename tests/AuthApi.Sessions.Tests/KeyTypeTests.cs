@@ -79,7 +79,7 @@ internal sealed class KeyTypeTests<TKey>
     }
 
     [Test]
-    public async Task An_event_of_the_applications_own_is_written_with_what_it_reports()
+    public async Task An_applications_own_event_is_written_with_what_it_reports()
     {
         var userId = await _application.UserIdAsync();
         await _application.QueryAsync(context =>

@@ -132,7 +132,7 @@ internal sealed class StockBehaviourTests
     }
 
     [Test]
-    public async Task An_authorization_result_handler_of_the_applications_own_is_asked([Values] bool isBefore)
+    public async Task An_applications_own_authorization_result_handler_is_asked([Values] bool isBefore)
     {
         var handler = new Mock<IAuthorizationMiddlewareResultHandler>();
         handler.Setup(own => own.HandleAsync(It.IsAny<RequestDelegate>(), It.IsAny<HttpContext>(), It.IsAny<AuthorizationPolicy>(), It.IsAny<PolicyAuthorizationResult>()))

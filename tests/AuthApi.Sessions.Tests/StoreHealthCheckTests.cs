@@ -1,6 +1,6 @@
-using AuthApi.Sessions.Sqlite;
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using AuthApi.Sessions.Sqlite;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;

@@ -14,7 +14,7 @@ namespace AuthApi.Sessions.Tests;
 internal sealed class StronglyTypedKeyTests
 {
     [Test]
-    public async Task A_copied_cookie_is_refused_after_the_logout_and_the_stamp_rule_holds()
+    public async Task Logouts_and_stamps_end_sessions_of_users_with_typed_ids()
     {
         await using var application = await Application.StartAsync();
         using var browser = await application.NewLoggedInBrowserAsync();

@@ -66,7 +66,7 @@ internal sealed class UserChangeRaceTests
 
     [Test]
     [CancelAfter(120_000)]
-    public async Task Logins_beside_changes_of_the_stamp_leave_no_session_of_an_old_one()
+    public async Task Logins_beside_stamp_changes_leave_no_session_of_an_old_one()
     {
         var logins = Enumerable.Range(0, 30).Select(async index =>
         {

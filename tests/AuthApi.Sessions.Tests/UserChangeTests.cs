@@ -253,7 +253,7 @@ internal sealed class UserChangeTests
     }
 
     [Test]
-    public async Task Roles_changed_in_a_transaction_are_not_seen_before_its_commit()
+    public async Task Roles_changed_in_a_transaction_are_seen_after_its_commit()
     {
         await AddRoleAsync("Admin");
         await _application.WithScopeAsync(async provider =>
@@ -309,7 +309,7 @@ internal sealed class UserChangeTests
     }
 
     [Test]
-    public async Task A_deletion_refused_in_a_transaction_that_goes_on_ends_nothing()
+    public async Task A_refused_deletion_in_a_transaction_ends_nothing()
     {
         await _application.QueryAsync(async context =>
         {
@@ -327,7 +327,7 @@ internal sealed class UserChangeTests
     }
 
     [Test]
-    public async Task A_deletion_in_a_transaction_of_the_applications_ends_sessions_with_it()
+    public async Task A_deletion_in_a_transaction_ends_sessions_with_its_commit()
     {
         await _application.WithScopeAsync(async provider =>
         {

@@ -75,7 +75,11 @@ public abstract class UserSessionStoreTests
     {
         var session = SessionExamples.New(UserId, Now) with
         {
-            AuthenticationMethods = [], Transport = SessionTransport.Header, RememberMe = false, IpAddress = null, UserAgent = null,
+            AuthenticationMethods = [],
+            Transport = SessionTransport.Header,
+            RememberMe = false,
+            IpAddress = null,
+            UserAgent = null,
         };
         await Store.StartAsync(session, SessionExamples.Start());
 
@@ -415,7 +419,7 @@ public abstract class UserSessionStoreTests
     }
 
     [Test]
-    public async Task Sessions_live_on_after_a_rollback_of_the_applications_transaction()
+    public async Task Sessions_live_on_after_the_applications_rollback()
     {
         var session = await StartAsync();
 
@@ -495,7 +499,10 @@ public abstract class UserSessionStoreTests
 
         Assert.That(await Store.FindAsync(session.TokenHash), Is.EqualTo(session with
         {
-            LastSeenAt = Now.AddMinutes(5), IdleExpiresAt = Now.AddMinutes(35), LastIpAddress = "198.51.100.1", LastUserAgent = "phone",
+            LastSeenAt = Now.AddMinutes(5),
+            IdleExpiresAt = Now.AddMinutes(35),
+            LastIpAddress = "198.51.100.1",
+            LastUserAgent = "phone",
         }).UsingPropertiesComparer());
     }
 

@@ -1,6 +1,6 @@
-using AuthApi.Sessions.Sqlite;
 using System.Diagnostics;
 using System.Net;
+using AuthApi.Sessions.Sqlite;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
