@@ -91,8 +91,8 @@ internal sealed class SqliteUserSessionStore(ReadConnectionPool readers, GroupCo
         commits.WriteAsync(connection => EndAllAsync(connection.Prepare, userId, cause, at, except));
 
     public Task<IReadOnlyList<EndedSession>> EndAllAsync(
-        DbConnection connection, DbTransaction? transaction, string userId, SessionEnd cause, DateTimeOffset at) =>
-        EndAllAsync((sql, values) => PreparedConnection.Create((SqliteConnection)connection, (SqliteTransaction?)transaction, sql, values), userId, cause, at, except: null);
+        DbConnection connection, DbTransaction? transaction, string userId, SessionEnd cause, DateTimeOffset at, Guid? except) =>
+        EndAllAsync((sql, values) => PreparedConnection.Create((SqliteConnection)connection, (SqliteTransaction?)transaction, sql, values), userId, cause, at, except);
 
     public async Task RaisePrincipalVersionAsync(DbConnection connection, DbTransaction? transaction, string? userId)
     {

@@ -39,7 +39,7 @@ internal sealed class UserChangeTests
     [SetUp]
     public async Task SetUp()
     {
-        _application = await StockApplication.StartAsync(new() { Map = MapSlowLogin });
+        _application = await StockApplication.StartAsync(new() { Map = MapMore });
         _browser = await _application.NewLoggedInBrowserAsync();
         _copy = _browser.Copy();
         _otherUser = await _application.NewLoggedInBrowserAsync("eve@example.com");
@@ -68,6 +68,32 @@ internal sealed class UserChangeTests
         await AllEndedAsync();
         Assert.That(await phone.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
         Assert.That(await EndsAsync(), Is.EqualTo(new[] { (AuditEvent.SessionRevoked, StampChanged), (AuditEvent.SessionRevoked, StampChanged) }));
+    }
+
+    [TestCase("key")]
+    [TestCase("enable")]
+    [TestCase("codes")]
+    public async Task A_factor_changed_by_its_user_spares_this_session(string change)
+    {
+        using var phone = await _application.NewLogInAsync();
+
+        using var response = await _browser.PostAsync($"/factor/{change}/", new { });
+
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+
+        // Recovery codes change no stamp.
+        var other = change == "codes" ? HttpStatusCode.OK : HttpStatusCode.Unauthorized;
+        Assert.That((await _browser.MeAsync(), await phone.MeAsync()), Is.EqualTo((HttpStatusCode.OK, other)));
+    }
+
+    [TestCase("key-and-name")]
+    [TestCase("stamp")]
+    public async Task What_is_more_than_a_factor_ends_this_session_too(string change)
+    {
+        using var response = await _browser.PostAsync($"/factor/{change}/", new { });
+
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(await _browser.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
     }
 
     [Test]
@@ -524,6 +550,38 @@ internal sealed class UserChangeTests
     }
 
     // A login that has checked the password, and another request that changes the user before its session starts.
+    private static void MapMore(WebApplication application)
+    {
+        MapSlowLogin(application);
+        MapFactors(application);
+    }
+
+    private static void MapFactors(WebApplication application) => application.MapPost(
+        "/factor/{change}/",
+        async (string change, ClaimsPrincipal principal, UserManager<AppUser> users) =>
+        {
+            var user = (await users.GetUserAsync(principal))!;
+            switch (change)
+            {
+                case "key":
+                    await users.ResetAuthenticatorKeyAsync(user);
+                    break;
+                case "enable":
+                    await users.SetTwoFactorEnabledAsync(user, true);
+                    break;
+                case "codes":
+                    await users.GenerateNewTwoFactorRecoveryCodesAsync(user, 3);
+                    break;
+                case "key-and-name":
+                    user.UserName = "countess";
+                    await users.ResetAuthenticatorKeyAsync(user);
+                    break;
+                default:
+                    await users.UpdateSecurityStampAsync(user);
+                    break;
+            }
+        }).RequireAuthorization();
+
     private static void MapSlowLogin(WebApplication application) => application.MapPost("/login/slow/", async (
         UserManager<AppUser> users, SignInManager<AppUser> signIn, IServiceScopeFactory scopes) =>
     {

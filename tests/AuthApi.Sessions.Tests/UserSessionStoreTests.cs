@@ -221,7 +221,7 @@ public abstract class UserSessionStoreTests
         {
             await _tested.ChangeStampAsync(context, "another");
             start = Store.StartAsync(session, SessionExamples.Start() with { SecurityStamp = _tested.SecurityStamp });
-            await Store.EndAllAsync(context.Database.GetDbConnection(), transaction.GetDbTransaction(), UserId, Revocation, Now);
+            await Store.EndAllAsync(context.Database.GetDbConnection(), transaction.GetDbTransaction(), UserId, Revocation, Now, except: null);
         });
 
         Assert.That(await start, Is.Null);
@@ -408,7 +408,7 @@ public abstract class UserSessionStoreTests
 
         await InTransactionAsync(commits: true, async (context, transaction) =>
         {
-            ended = await Store.EndAllAsync(context.Database.GetDbConnection(), transaction.GetDbTransaction(), UserId, new SessionEnd(AuditEvent.SessionRevoked, Reason: "why"), Now);
+            ended = await Store.EndAllAsync(context.Database.GetDbConnection(), transaction.GetDbTransaction(), UserId, new SessionEnd(AuditEvent.SessionRevoked, Reason: "why"), Now, except: null);
             Assert.That(await Store.FindAsync(session.TokenHash), Is.Not.Null, "before the commit");
         });
 
@@ -424,7 +424,7 @@ public abstract class UserSessionStoreTests
         var session = await StartAsync();
 
         await InTransactionAsync(commits: false, (context, transaction) =>
-            Store.EndAllAsync(context.Database.GetDbConnection(), transaction.GetDbTransaction(), UserId, Revocation, Now));
+            Store.EndAllAsync(context.Database.GetDbConnection(), transaction.GetDbTransaction(), UserId, Revocation, Now, except: null));
 
         Assert.That(await Store.FindAsync(session.TokenHash), Is.Not.Null);
         Assert.That(await EventsAsync(UserId), Is.EqualTo(new[] { AuditEvent.SignedIn }));

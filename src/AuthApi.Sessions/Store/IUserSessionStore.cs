@@ -31,11 +31,12 @@ public interface IUserSessionStore
     Task<IReadOnlyList<EndedSession>> EndAllAsync(string userId, SessionEnd cause, DateTimeOffset at, Guid? except);
 
     /// <summary>
-    /// Ends all sessions of a user in a transaction of the application's context, which is about to be committed: the one that changes the user's
-    /// security stamp.
+    /// Ends all sessions of a user, but for <paramref name="except"/>, in a transaction of the application's context, which is about to be committed: the one
+    /// that changes the user's security stamp.
     /// </summary>
     /// <returns>The sessions that end with the commit.</returns>
-    Task<IReadOnlyList<EndedSession>> EndAllAsync(DbConnection connection, DbTransaction? transaction, string userId, SessionEnd cause, DateTimeOffset at);
+    Task<IReadOnlyList<EndedSession>> EndAllAsync(
+        DbConnection connection, DbTransaction? transaction, string userId, SessionEnd cause, DateTimeOffset at, Guid? except);
 
     /// <summary>
     /// Raises <see cref="UserSession.PrincipalVersion"/> of a user's sessions, or of everybody's where <paramref name="userId"/> is

@@ -202,14 +202,14 @@ internal sealed class UserChangeInterceptor(IServiceProvider services) : SaveCha
         {
             // Before the rows go with their user.
             Suspend(state, changes);
-            await EndSessionsAsync(state, changes.Deleted, DeletedReason, connection, transaction);
+            await EndSessionsAsync(state, changes.Deleted, DeletedReason, connection, transaction, keepsOwn: []);
         }
     }
 
     private async Task ApplyAsync(State state, UserChanges changes, DbConnection connection, DbTransaction? transaction)
     {
         Suspend(state, changes);
-        await EndSessionsAsync(state, changes.Stamped, StampReason, connection, transaction);
+        await EndSessionsAsync(state, changes.Stamped, StampReason, connection, transaction, changes.OnlyFactors);
         var store = services.GetRequiredService<IUserSessionStore>();
         if (changes.Everybody)
         {
@@ -227,7 +227,7 @@ internal sealed class UserChangeInterceptor(IServiceProvider services) : SaveCha
         state.IsApplied = true;
     }
 
-    private async Task EndSessionsAsync(State state, HashSet<string> userIds, string reason, DbConnection connection, DbTransaction? transaction)
+    private async Task EndSessionsAsync(State state, HashSet<string> userIds, string reason, DbConnection connection, DbTransaction? transaction, HashSet<string> keepsOwn)
     {
         if (userIds.Count == 0)
         {
@@ -242,7 +242,8 @@ internal sealed class UserChangeInterceptor(IServiceProvider services) : SaveCha
         foreach (var userId in userIds)
         {
             var by = current?.UserId == userId ? current.Id : (Guid?)null;
-            state.Ended.AddRange(await store.EndAllAsync(connection, transaction, userId, new SessionEnd(AuditEvent.SessionRevoked, client, by, reason), now));
+            var cause = new SessionEnd(AuditEvent.SessionRevoked, client, by, reason);
+            state.Ended.AddRange(await store.EndAllAsync(connection, transaction, userId, cause, now, except: keepsOwn.Contains(userId) ? by : null));
         }
     }
 

@@ -10,6 +10,7 @@ namespace AuthApi.Sessions;
 internal sealed class UserChanges
 {
     private const string SecurityStamp = nameof(IdentityUser.SecurityStamp);
+    private const string TwoFactorEnabled = nameof(IdentityUser.TwoFactorEnabled);
     private const string ConcurrencyStamp = nameof(IdentityUser.ConcurrencyStamp);
 
     // No principal has these, and a failed sign-in changes them.
@@ -22,11 +23,21 @@ internal sealed class UserChanges
     {
         Other,
         OfUser,
+        Factor,
         OfEverybody,
     }
 
+    // Whose factors change: whether one is asked for, the authenticator's key, the recovery codes.
+    private readonly HashSet<string> _factors = [];
+
     /// <summary>Users whose security stamp changes.</summary>
     public HashSet<string> Stamped { get; } = [];
+
+    /// <summary>
+    /// Those of <see cref="Stamped"/> of whom nothing else changes but a second factor: the user's own session goes on, as the stock pages that set a
+    /// factor up expect.
+    /// </summary>
+    public HashSet<string> OnlyFactors { get; } = [];
 
     /// <summary>Users who are deleted.</summary>
     public HashSet<string> Deleted { get; } = [];
@@ -67,6 +78,9 @@ internal sealed class UserChanges
 
             switch (Kinds.GetOrAdd(entry.Metadata.ClrType, KindOf))
             {
+                case Kind.Factor:
+                    changes._factors.Add(SessionSchema.ToText(entry.Property(nameof(IdentityUserToken<>.UserId)).CurrentValue!));
+                    break;
                 case Kind.OfUser:
                     changes.Changed.Add(SessionSchema.ToText(entry.Property(nameof(IdentityUserRole<>.UserId)).CurrentValue!));
                     break;
@@ -76,6 +90,7 @@ internal sealed class UserChanges
             }
         }
 
+        changes.OnlyFactors.IntersectWith(changes._factors);
         return changes;
     }
 
@@ -103,6 +118,15 @@ internal sealed class UserChanges
         if (different.Contains(SecurityStamp) || (isUnknown && await IsStampDifferentAsync(entry, cancellationToken)))
         {
             Stamped.Add(userId);
+            if (different.Contains(TwoFactorEnabled))
+            {
+                _factors.Add(userId);
+            }
+
+            if (different.Count > 0 && different.All(name => name is SecurityStamp or TwoFactorEnabled))
+            {
+                OnlyFactors.Add(userId);
+            }
         }
         else if (isUnknown || different.Except(NotInPrincipals).Any() || entry.ComplexProperties.Any(IsDifferent) || entry.ComplexCollections.Any(collection => collection.IsModified))
         {
@@ -143,6 +167,11 @@ internal sealed class UserChanges
                 if (definition == typeof(IdentityUserRole<>) || definition == typeof(IdentityUserClaim<>))
                 {
                     return Kind.OfUser;
+                }
+
+                if (definition == typeof(IdentityUserToken<>))
+                {
+                    return Kind.Factor;
                 }
 
                 if (definition == typeof(IdentityRole<>) || definition == typeof(IdentityRoleClaim<>))

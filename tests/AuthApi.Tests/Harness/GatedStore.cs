@@ -69,8 +69,8 @@ internal sealed class GatedStore : IUserSessionStore
         _store.EndAllAsync(userId, cause, at, except);
 
     public Task<IReadOnlyList<EndedSession>> EndAllAsync(
-        DbConnection connection, DbTransaction? transaction, string userId, SessionEnd cause, DateTimeOffset at) =>
-        _store.EndAllAsync(connection, transaction, userId, cause, at);
+        DbConnection connection, DbTransaction? transaction, string userId, SessionEnd cause, DateTimeOffset at, Guid? except) =>
+        _store.EndAllAsync(connection, transaction, userId, cause, at, except);
 
     public Task RaisePrincipalVersionAsync(DbConnection connection, DbTransaction? transaction, string? userId) =>
         _store.RaisePrincipalVersionAsync(connection, transaction, userId);
