@@ -26,6 +26,7 @@ try
         ["soak", .. var more] => await RunAsync(more, SoakRun.RunAsync),
         ["memory", .. var more] => await RunAsync(more, MemoryRun.RunAsync),
         ["check-wrk", .. var more] => await CheckWrk.RunAsync(RunOptions.Parse(more)),
+        ["nodes", .. var more] => await NodesCheck.RunAsync(more),
         ["inner"] => InnerPieces.Run(),
         [] or ["--quick" or "--against" or "--authapi" or "--rounds", ..] => await RunAsync(args, MeRun.RunAsync, LogoutRun.RunAsync, TicketsRun.RunAsync, LoginRun.RunAsync),
         _ => Usage(),
@@ -71,6 +72,7 @@ static int Usage()
             soak [MINUTES]             full load for so long (10): whether memory, handles and the write-ahead log level off
             memory [SESSIONS]          the memory of so many sessions (100,000), each used once
             check-wrk                  whether the load generator and wrk agree
+            nodes URL... [SECONDS]     whether nodes that share a store, started by you, accept a session after its end (30)
             inner                      what every request passes through, by BenchmarkDotNet: its time, and that it allocates nothing
             seed FOLDER COUNT [DLL]    a database with COUNT live sessions, and their tokens beside it
         Options:
