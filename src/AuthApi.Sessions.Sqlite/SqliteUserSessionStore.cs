@@ -84,8 +84,8 @@ internal sealed class SqliteUserSessionStore(ReadConnectionPool readers, GroupCo
             }
         });
 
-    public Task<EndedSession?> EndAsync(string userId, Guid sessionId, SessionEnd cause, DateTimeOffset at) =>
-        commits.WriteAsync(connection => EndAsync(connection, userId, sessionId, cause, at));
+    public Task<EndedSession?> EndAsync(string userId, Guid sessionId, SessionEnd cause, DateTimeOffset at, bool onlyExpired = false) =>
+        commits.WriteAsync(connection => EndAsync(connection, userId, sessionId, cause, at, onlyExpired));
 
     public Task<IReadOnlyList<EndedSession>> EndAllAsync(string userId, SessionEnd cause, DateTimeOffset at, Guid? except) =>
         commits.WriteAsync(connection => EndAllAsync(connection.Prepare, userId, cause, at, except));

@@ -90,9 +90,12 @@ public sealed partial class UserSessionManager
     internal ValueTask<LiveSession?> FindAsync(TokenHash tokenHash, HttpContext? use = null)
     {
         var now = _time.GetUtcNow();
-        return _cache.Find(tokenHash) is { } session && !session.IsExpired(now)
-            ? new(Use(session, tokenHash, now, use))
-            : FindStoredAsync(tokenHash, now, use);
+        if (_cache.Find(tokenHash) is not { } session || session.IsExpired(now))
+        {
+            return FindStoredAsync(tokenHash, now, use);
+        }
+
+        return _store.IsShared ? ConfirmAsync(session, tokenHash, now, use) : new(Use(session, tokenHash, now, use));
     }
 
     /// <summary>
@@ -236,6 +239,18 @@ public sealed partial class UserSessionManager
         }
     }
 
+    // Another node may have ended the session, or changed its user.
+    private async ValueTask<LiveSession?> ConfirmAsync(LiveSession session, TokenHash tokenHash, DateTimeOffset now, HttpContext? use)
+    {
+        if (await StoreWaitBudget.WaitAsync(_store.ConfirmAsync(tokenHash)) is not { } version)
+        {
+            Evict([tokenHash]);
+            return null;
+        }
+
+        return version == session.Session.PrincipalVersion ? Use(session, tokenHash, now, use) : await FindStoredAsync(tokenHash, now, use);
+    }
+
     private LiveSession Use(LiveSession session, TokenHash tokenHash, DateTimeOffset now, HttpContext? use)
     {
         if (use is not null && session.Touch(now, use) is { } lastSeen)
@@ -314,8 +329,11 @@ public sealed partial class UserSessionManager
     {
         try
         {
-            // Written down, so that a clock that goes back does not revive what has once been seen expired.
-            await EndAsync(session, new SessionEnd(AuditEvent.SessionExpired));
+            // Written down, so that a clock that goes back does not revive what has once been seen expired. Unless another node has used it.
+            if (await _store.EndAsync(session.UserId, session.Id, new SessionEnd(AuditEvent.SessionExpired), now, onlyExpired: true) is { } ended)
+            {
+                Ended([ended]);
+            }
         }
         catch (Exception exception)
         {

@@ -9,6 +9,19 @@ namespace AuthApi.Sessions;
 /// </summary>
 public interface IUserSessionStore
 {
+    /// <summary>
+    /// Whether other processes use the store too. Then no request is answered from memory alone: each cached session is confirmed by
+    /// <see cref="ConfirmAsync"/>.
+    /// </summary>
+    bool IsShared => false;
+
+    /// <summary>
+    /// Whether a cached session is still in a shared store, by a read that begins after the call. Calls that wait at the same time may share one.
+    /// </summary>
+    /// <param name="tokenHash">The token's hash.</param>
+    /// <returns>The row's <see cref="UserSession.PrincipalVersion"/>; <see langword="null"/> when there is no such row.</returns>
+    Task<int?> ConfirmAsync(TokenHash tokenHash) => throw new NotSupportedException("This store is not shared.");
+
     /// <summary>The session with this token, expired or not; <see langword="null"/> when there is none. One round trip.</summary>
     Task<UserSession?> FindAsync(TokenHash tokenHash);
 
@@ -23,8 +36,13 @@ public interface IUserSessionStore
     Task<IReadOnlyList<EndedSession>?> StartAsync(UserSession session, SessionStart start);
 
     /// <summary>Ends one session, if it has not ended before.</summary>
+    /// <param name="userId">The user's id.</param>
+    /// <param name="sessionId">The session's id.</param>
+    /// <param name="cause">Why.</param>
+    /// <param name="at">When.</param>
+    /// <param name="onlyExpired">Whether to end it only if its row says that it has expired at <paramref name="at"/>.</param>
     /// <returns>What ended; <see langword="null"/> if there was no such session of this user.</returns>
-    Task<EndedSession?> EndAsync(string userId, Guid sessionId, SessionEnd cause, DateTimeOffset at);
+    Task<EndedSession?> EndAsync(string userId, Guid sessionId, SessionEnd cause, DateTimeOffset at, bool onlyExpired = false);
 
     /// <summary>Ends all sessions of a user in one transaction, but for <paramref name="except"/>.</summary>
     /// <returns>The sessions that ended.</returns>

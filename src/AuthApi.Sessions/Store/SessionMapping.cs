@@ -41,6 +41,11 @@ public static class SessionMapping
 
         modelBuilder.Entity<UserSession>(builder => Map<TUser>(builder, keyType));
         modelBuilder.Entity<AuditEntry>(builder => Map(builder, keyType));
+        if (modelBuilder.Model.FindAnnotation("Npgsql:ValueGenerationStrategy") is null)
+        {
+            MapTimes(modelBuilder);
+        }
+
         return modelBuilder;
     }
 
@@ -60,11 +65,11 @@ public static class SessionMapping
             .HasColumnName("TokenHash")
             .HasConversion(hash => hash.ToArray(), bytes => new TokenHash(bytes))
             .HasMaxLength(TokenHash.Size);
-        MapTime(builder.Property(session => session.CreatedAt), "CreatedAt");
-        MapTime(builder.Property(session => session.LastSeenAt), "LastSeenAt");
-        MapTime(builder.Property(session => session.IdleExpiresAt), "IdleExpiresAt");
-        MapTime(builder.Property(session => session.AbsoluteExpiresAt), "AbsoluteExpiresAt");
-        MapTime(builder.Property(session => session.AuthenticatedAt), "AuthenticatedAt");
+        builder.Property(session => session.CreatedAt).HasColumnName("CreatedAt");
+        builder.Property(session => session.LastSeenAt).HasColumnName("LastSeenAt");
+        builder.Property(session => session.IdleExpiresAt).HasColumnName("IdleExpiresAt");
+        builder.Property(session => session.AbsoluteExpiresAt).HasColumnName("AbsoluteExpiresAt");
+        builder.Property(session => session.AuthenticatedAt).HasColumnName("AuthenticatedAt");
         builder.Property(session => session.AuthenticationMethods)
             .HasColumnName("AuthenticationMethods")
             .HasConversion(
@@ -89,7 +94,7 @@ public static class SessionMapping
         builder.ToTable("AuditEntries");
         builder.HasKey(entry => entry.Id);
         builder.Property(entry => entry.Id).HasColumnName("Id").ValueGeneratedOnAdd();
-        MapTime(builder.Property(entry => entry.At), "At");
+        builder.Property(entry => entry.At).HasColumnName("At");
         builder.Property(entry => entry.Event).HasColumnName("Event").HasMaxLength(64);
         builder.Ignore(entry => entry.UserId);
 
@@ -104,8 +109,17 @@ public static class SessionMapping
         builder.HasIndex(entry => entry.At).HasDatabaseName("IX_AuditEntries_At");
     }
 
-    private static void MapTime(PropertyBuilder<DateTimeOffset> property, string column) =>
-        property.HasColumnName(column).HasConversion(new UnixMilliseconds());
+    // PostgreSQL has a type for them.
+    private static void MapTimes(ModelBuilder modelBuilder)
+    {
+        foreach (var entity in new[] { typeof(UserSession), typeof(AuditEntry) })
+        {
+            foreach (var property in modelBuilder.Entity(entity).Metadata.GetProperties().Where(property => property.ClrType == typeof(DateTimeOffset)))
+            {
+                property.SetValueConverter(new UnixMilliseconds());
+            }
+        }
+    }
 
     // SQLite has no time type, and EF Core refuses to sort or compare a time that it stores as text.
     private sealed class UnixMilliseconds() : ValueConverter<DateTimeOffset, long>(

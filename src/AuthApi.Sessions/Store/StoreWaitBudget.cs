@@ -39,6 +39,15 @@ public sealed class StoreWaitBudget
     /// <summary>What is left, zero or more.</summary>
     public TimeSpan Remaining => TimeSpan.FromTicks(Math.Max(0, Max.Ticks - Interlocked.Read(ref _spentTicks)));
 
+    /// <summary>Waits for a read as long as the request may wait for the store in all.</summary>
+    /// <param name="read">The read.</param>
+    /// <exception cref="StoreUnavailableException">It took longer.</exception>
+    public static Task<TResult> WaitAsync<TResult>(Task<TResult> read)
+    {
+        ArgumentNullException.ThrowIfNull(read);
+        return read.IsCompleted ? read : WaitForCommitAsync(read);
+    }
+
     /// <summary>
     /// Waits for a write until it is committed, as long as the request may wait for the store in all. The write goes on: it may yet be committed.
     /// </summary>

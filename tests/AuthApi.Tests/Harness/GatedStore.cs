@@ -45,9 +45,9 @@ internal sealed class GatedStore : IUserSessionStore
         return await AfterFind.PassAsync(() => Task.FromResult(found));
     }
 
-    public async Task<EndedSession?> EndAsync(string userId, Guid sessionId, SessionEnd cause, DateTimeOffset at)
+    public async Task<EndedSession?> EndAsync(string userId, Guid sessionId, SessionEnd cause, DateTimeOffset at, bool onlyExpired = false)
     {
-        var ended = await BeforeEnd.PassAsync(() => _store.EndAsync(userId, sessionId, cause, at));
+        var ended = await BeforeEnd.PassAsync(() => _store.EndAsync(userId, sessionId, cause, at, onlyExpired));
         return await AfterEnd.PassAsync(() => Task.FromResult(ended));
     }
 

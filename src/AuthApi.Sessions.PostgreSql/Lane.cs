@@ -1,0 +1,131 @@
+using System.Threading.Channels;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace AuthApi.Sessions.PostgreSql;
+
+/// <summary>
+/// One connection on which one statement at a time answers all calls that wait, back to back: what gathered while the last statement was under way. A
+/// call that comes alone waits for nobody, and no call is answered by a statement that began before it.
+/// </summary>
+/// <typeparam name="TCall">What a call asks.</typeparam>
+/// <typeparam name="TAnswer">What it is answered.</typeparam>
+internal abstract partial class Lane<TCall, TAnswer>(PostgreSqlDatabase database, ILogger logger) : IHostedService
+{
+    private const int MaxBatch = 1_000;
+
+    private readonly LogThrottle _failures = new(TimeProvider.System);
+    private readonly Channel<Waiting> _waiting = Channel.CreateUnbounded<Waiting>(new() { SingleReader = true });
+    private Task _running = Task.CompletedTask;
+    private NpgsqlConnection? _connection;
+
+    public Task<TAnswer> CallAsync(TCall call)
+    {
+        var waiting = new Waiting(call);
+        return _waiting.Writer.TryWrite(waiting)
+            ? waiting.Answer.Task
+            : Task.FromException<TAnswer>(new StoreUnavailableException("The program is ending and takes no more calls."));
+    }
+
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        _running = Task.Run(RunAsync, CancellationToken.None);
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Takes no more calls, and returns when those that were taken are answered. The token is cancelled where the server used up the time for the shutdown.</summary>
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        _waiting.Writer.TryComplete();
+        await _running.WaitAsync(TimeSpan.FromSeconds(10), CancellationToken.None);
+    }
+
+    /// <summary>Runs one statement for all of them.</summary>
+    /// <returns>The answers, in the order of the calls.</returns>
+    protected abstract Task<TAnswer[]> ExecuteAsync(NpgsqlConnection connection, IReadOnlyList<TCall> calls);
+
+    private async Task RunAsync()
+    {
+        var batch = new List<Waiting>();
+        while (await _waiting.Reader.WaitToReadAsync())
+        {
+            batch.Clear();
+            while (batch.Count < MaxBatch && _waiting.Reader.TryRead(out var waiting))
+            {
+                batch.Add(waiting);
+            }
+
+            await AnswerAsync(batch);
+        }
+
+        await CloseAsync();
+    }
+
+    private async Task AnswerAsync(List<Waiting> batch)
+    {
+        try
+        {
+            var connection = _connection ??= await database.DataSource.OpenConnectionAsync();
+            var answers = await ExecuteAsync(connection, batch.ConvertAll(waiting => waiting.Call));
+            for (var i = 0; i < batch.Count; i++)
+            {
+                batch[i].Answer.TrySetResult(answers[i]);
+            }
+        }
+        catch (Exception exception) when (PostgreSqlFailures.IsConflict(exception))
+        {
+            // Rolled back as a whole: it may be repeated, each call for itself.
+            if (batch.Count == 1)
+            {
+                batch[0].Answer.TrySetException(exception);
+                return;
+            }
+
+            foreach (var waiting in batch)
+            {
+                await AnswerAsync([waiting]);
+            }
+        }
+        catch (Exception exception)
+        {
+            await CloseAsync();
+            if (_failures.IsDue(out var suppressed))
+            {
+                Log.OutOfReach(logger, batch.Count, exception.Message, suppressed);
+            }
+
+            foreach (var waiting in batch)
+            {
+                waiting.Answer.TrySetException(exception);
+            }
+
+            // What arrived while this one waited for the server has waited long enough.
+            while (_waiting.Reader.TryRead(out var waiting))
+            {
+                waiting.Answer.TrySetException(exception);
+            }
+        }
+    }
+
+    private async Task CloseAsync()
+    {
+        if (_connection is { } connection)
+        {
+            _connection = null;
+            await connection.DisposeAsync();
+        }
+    }
+
+    // Continuations run elsewhere: the lane must not be held up by what its callers do next.
+    private sealed record Waiting(TCall Call)
+    {
+        public TaskCompletionSource<TAnswer> Answer { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(120, LogLevel.Error, "The store is out of reach, and {Count} calls were not answered: {Message} This is logged once a minute; {Suppressed} more failures since the last time.")]
+        public static partial void OutOfReach(ILogger logger, int count, string message, long suppressed);
+    }
+}

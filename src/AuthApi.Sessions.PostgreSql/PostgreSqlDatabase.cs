@@ -1,0 +1,80 @@
+using System.Net;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Npgsql;
+
+namespace AuthApi.Sessions.PostgreSql;
+
+/// <summary>The connection string of the application's context, and the context's name for messages.</summary>
+/// <param name="Context">The name.</param>
+/// <param name="ConnectionString">The connection string; <see langword="null"/> where the context has a data source without one.</param>
+internal sealed record ApplicationConnection(string Context, string? ConnectionString);
+
+/// <summary>
+/// The connections of the store: a pool of its own, with limits of time by which a dead or hung server means 503 within three seconds. Statements are
+/// prepared after their first uses.
+/// </summary>
+internal sealed class PostgreSqlDatabase : IAsyncDisposable
+{
+    // Seconds. A request waits for the store 2.5 seconds at most, in all (StoreWaitBudget).
+    private const int Timeout = 2;
+
+    private readonly NpgsqlConnectionStringBuilder _builder;
+
+    /// <exception cref="SessionSetupException">The connection string cannot be used.</exception>
+    public PostgreSqlDatabase(ApplicationConnection application, IOptions<PostgreSqlOptions> options, ILoggerFactory loggers)
+    {
+        try
+        {
+            _builder = new NpgsqlConnectionStringBuilder(application.ConnectionString);
+        }
+        catch (ArgumentException exception)
+        {
+            throw new SessionSetupException($"The connection string of {application.Context} is not one of PostgreSQL: {exception.Message}");
+        }
+
+        if (string.IsNullOrEmpty(_builder.Host))
+        {
+            throw new SessionSetupException($"The connection string of {application.Context} names no Host.");
+        }
+
+        if (!options.Value.AllowPlaintext && !IsEncrypted && Hosts.Any(host => !IsLocal(host)))
+        {
+            throw new SessionSetupException(
+                $"The connection string of {application.Context} names the host {_builder.Host} without TLS: write SSL Mode=VerifyFull, or allow it by sessions.UsePostgreSql(options => options.AllowPlaintext = true).");
+        }
+
+        _builder.ApplicationName ??= "AuthApi.Sessions";
+        _builder.Timeout = Timeout;
+        _builder.CommandTimeout = Timeout;
+
+        // Breaks the connection at once where a statement has timed out: the server that does not answer would not answer a cancellation either.
+        _builder.CancellationTimeout = -1;
+        _builder.MaxPoolSize = options.Value.MaxConnections;
+        _builder.MaxAutoPrepare = 50;
+        _builder.AutoPrepareMinUsages = 2;
+        _builder.Enlist = false;
+
+        var source = new NpgsqlDataSourceBuilder(_builder.ConnectionString);
+        source.UseLoggerFactory(loggers);
+
+        // Of several hosts, the one that takes writes.
+        DataSource = Hosts.Length > 1 ? source.BuildMultiHost().WithTargetSession(TargetSessionAttributes.Primary) : source.Build();
+    }
+
+    public NpgsqlDataSource DataSource { get; }
+
+    /// <summary>The server and the database, without secrets.</summary>
+    public string Name => $"{_builder.Host}:{_builder.Port}/{_builder.Database}";
+
+    private string[] Hosts => _builder.Host!.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+
+    private bool IsEncrypted => _builder.SslMode is SslMode.Require or SslMode.VerifyCA or SslMode.VerifyFull;
+
+    public ValueTask DisposeAsync() => DataSource.DisposeAsync();
+
+    // A path is a socket of this machine.
+    private static bool IsLocal(string host) =>
+        host.StartsWith('/') || host.StartsWith('@') || host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
+        || (IPAddress.TryParse(host, out var address) && IPAddress.IsLoopback(address));
+}

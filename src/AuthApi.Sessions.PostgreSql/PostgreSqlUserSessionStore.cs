@@ -1,0 +1,527 @@
+using System.Data.Common;
+using Npgsql;
+using NpgsqlTypes;
+
+namespace AuthApi.Sessions.PostgreSql;
+
+/// <summary>
+/// Sessions in the application's PostgreSQL database, which any number of nodes share. A session is never updated into being: a start inserts, a last use or a
+/// renewal updates a row that is there or does nothing, and an end deletes the row, in the transaction of its event. Where a statement writes several rows it
+/// locks them in the order of their keys.
+/// </summary>
+internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, SessionSchema schema, SharedRead reads, SharedEnd ends) : IUserSessionStore
+{
+    // As they are stored, whatever the names in the code.
+    private const string Cookie = "Cookie";
+    private const string Header = "Header";
+
+    private readonly Statements _sql = new(schema);
+
+    public bool IsShared => true;
+
+    public Task<int?> ConfirmAsync(TokenHash tokenHash) => reads.CallAsync(tokenHash);
+
+    // Look-ups are not cancelled when a client hangs up: its logout would be lost with them.
+    public async Task<UserSession?> FindAsync(TokenHash tokenHash)
+    {
+        await using var command = Command(_sql.Find, tokenHash.Prefix, tokenHash.ToArray());
+        await using var row = await command.ExecuteReaderAsync();
+        return await row.ReadAsync() ? ReadSession(row) : null;
+    }
+
+    public async Task<IReadOnlyList<UserSession>> ListAsync(string userId)
+    {
+        if (schema.ToColumn(userId) is not { } key)
+        {
+            return [];
+        }
+
+        await using var connection = await database.DataSource.OpenConnectionAsync();
+        return await ListAsync(connection, key);
+    }
+
+    public async Task<IReadOnlyList<EndedSession>?> StartAsync(UserSession session, SessionStart start)
+    {
+        if (schema.ToColumn(session.UserId) is not { } key)
+        {
+            return null;
+        }
+
+        await using var connection = await database.DataSource.OpenConnectionAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+
+        // The user's row is locked: logins of one user take turns on all nodes, and a change of the stamp comes before or after.
+        await using (var user = On(connection, _sql.LockUser, key, start.SecurityStamp is null ? DBNull.Value : start.SecurityStamp))
+        {
+            user.Parameters[1].NpgsqlDbType = NpgsqlDbType.Text;
+            if (await user.ExecuteScalarAsync() is null)
+            {
+                return null;
+            }
+        }
+
+        var ended = new List<EndedSession>();
+        foreach (var replaced in start.Replaces)
+        {
+            await EndOtherAsync(replaced, AuditEvent.SessionReplaced);
+        }
+
+        var others = await ListAsync(connection, key);
+        if (others.Count >= start.MaxPerUser)
+        {
+            // A session that has expired takes no room from one that lives.
+            var lives = others.ToLookup(other => other.IdleExpiresAtFrom(start.LastUseOf(other)) > session.CreatedAt);
+            foreach (var expired in lives[false])
+            {
+                await EndOtherAsync(expired, AuditEvent.SessionExpired);
+            }
+
+            foreach (var leastRecentlyUsed in lives[true].OrderByDescending(start.LastUseOf).Skip(start.MaxPerUser - 1))
+            {
+                await EndOtherAsync(leastRecentlyUsed, AuditEvent.SessionEvicted);
+            }
+        }
+
+        await using (var insert = On(
+            connection,
+            _sql.Insert,
+            session.Key,
+            session.Id,
+            key,
+            session.TokenHash.ToArray(),
+            session.CreatedAt.ToUniversalTime(),
+            session.LastSeenAt.ToUniversalTime(),
+            session.IdleExpiresAt.ToUniversalTime(),
+            session.AbsoluteExpiresAt.ToUniversalTime(),
+            session.AuthenticatedAt.ToUniversalTime(),
+            string.Join(' ', session.AuthenticationMethods),
+            session.Transport == SessionTransport.Header ? Header : Cookie,
+            session.RememberMe,
+            Text(session.IpAddress),
+            Text(session.UserAgent)))
+        {
+            await insert.ExecuteNonQueryAsync();
+        }
+
+        await InsertAsync(connection, new AuditEntry
+        {
+            At = session.CreatedAt,
+            Event = AuditEvent.SignedIn,
+            UserId = session.UserId,
+            SessionId = session.Id,
+            IpAddress = session.IpAddress,
+            UserAgent = session.UserAgent,
+        });
+        await transaction.CommitAsync();
+        return ended;
+
+        async Task EndOtherAsync(UserSession other, string what)
+        {
+            var cause = new SessionEnd(what, new ClientInfo(session.IpAddress, session.UserAgent), session.Id);
+            var entry = cause.EntryFor(other.UserId, other.Id, session.CreatedAt);
+            await using var delete = On(connection, _sql.End, schema.ToColumn(other.UserId)!, other.Id);
+            if (await delete.ExecuteScalarAsync() is byte[] tokenHash)
+            {
+                await InsertAsync(connection, entry);
+                ended.Add(new EndedSession(other.UserId, other.Id, new TokenHash(tokenHash), entry.Event, entry.Reason));
+            }
+        }
+    }
+
+    public async Task<EndedSession?> EndAsync(string userId, Guid sessionId, SessionEnd cause, DateTimeOffset at, bool onlyExpired = false)
+    {
+        if (schema.ToColumn(userId) is not { } key)
+        {
+            return null;
+        }
+
+        var entry = cause.EntryFor(userId, sessionId, at);
+        return await ends.CallAsync(new End(key, sessionId, entry, onlyExpired ? at : DateTimeOffset.MaxValue)) is { } tokenHash
+            ? new EndedSession(userId, sessionId, tokenHash, entry.Event, entry.Reason)
+            : null;
+    }
+
+    public async Task<IReadOnlyList<EndedSession>> EndAllAsync(string userId, SessionEnd cause, DateTimeOffset at, Guid? except = null)
+    {
+        await using var connection = await database.DataSource.OpenConnectionAsync();
+        return await EndAllAsync(connection, transaction: null, userId, cause, at, except);
+    }
+
+    public Task<IReadOnlyList<EndedSession>> EndAllAsync(
+        DbConnection connection, DbTransaction? transaction, string userId, SessionEnd cause, DateTimeOffset at, Guid? except = null) =>
+        EndAllAsync((NpgsqlConnection)connection, (NpgsqlTransaction?)transaction, userId, cause, at, except);
+
+    public async Task RaisePrincipalVersionAsync(DbConnection connection, DbTransaction? transaction, string? userId)
+    {
+        await using var command = userId is null
+            ? On((NpgsqlConnection)connection, _sql.RaiseVersionOfAll)
+            : On((NpgsqlConnection)connection, _sql.RaiseVersion, schema.ToColumn(userId)!);
+        command.Transaction = (NpgsqlTransaction?)transaction;
+        await command.ExecuteNonQueryAsync();
+    }
+
+    public async Task<bool> RenewAsync(UserSession session, TokenHash tokenHash, DateTimeOffset authenticatedAt, AuditEntry entry)
+    {
+        await using var command = Command(
+            _sql.Renew,
+            session.Key,
+            session.TokenHash.ToArray(),
+            session.Id,
+            tokenHash.Prefix,
+            tokenHash.ToArray(),
+            authenticatedAt.ToUniversalTime(),
+            entry.At.ToUniversalTime(),
+            entry.Event,
+            Text(entry.Reason),
+            Text(entry.IpAddress),
+            Text(entry.UserAgent));
+        return await command.ExecuteScalarAsync() is not null;
+    }
+
+    public async Task WriteLastSeenAsync(IReadOnlyList<LastSeen> lastSeen)
+    {
+        // A user's key that cannot be read is no row's.
+        var known = lastSeen.Select(use => (Use: use, Key: schema.ToColumn(use.UserId))).Where(item => item.Key is not null).ToList();
+        if (known.Count == 0)
+        {
+            return;
+        }
+
+        var keys = Array.CreateInstance(known[0].Key!.GetType(), known.Count);
+        for (var i = 0; i < known.Count; i++)
+        {
+            keys.SetValue(known[i].Key, i);
+        }
+
+        await using var command = Command(
+            _sql.WriteLastSeen,
+            keys,
+            known.Select(item => item.Use.SessionId).ToArray(),
+            known.Select(item => item.Use.At.ToUniversalTime()).ToArray(),
+            known.Select(item => item.Use.IdleExpiresAt.ToUniversalTime()).ToArray(),
+            known.Select(item => item.Use.Client.IpAddress).ToArray(),
+            known.Select(item => item.Use.Client.UserAgent).ToArray());
+        command.Parameters[4].NpgsqlDbType = command.Parameters[5].NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text;
+        await command.ExecuteNonQueryAsync();
+    }
+
+    // They are looked for in the order of the key, beside everybody else: an index by expiry would have to be kept at every start, use and end.
+    public async IAsyncEnumerable<IReadOnlyList<EndedSession>> DeleteExpiredAsync(DateTimeOffset now, int batch)
+    {
+        var from = long.MinValue;
+        while (true)
+        {
+            var ended = new List<EndedSession>();
+            await using (var command = Command(_sql.DeleteExpired, from, now.ToUniversalTime(), batch, AuditEvent.SessionExpired))
+            await using (var rows = await command.ExecuteReaderAsync())
+            {
+                while (await rows.ReadAsync())
+                {
+                    var tokenHash = new TokenHash((byte[])rows[2]);
+                    ended.Add(new EndedSession(schema.FromColumn(rows, 0), rows.GetGuid(1), tokenHash, AuditEvent.SessionExpired, Reason: null));
+                    from = Math.Max(from, tokenHash.Prefix);
+                }
+            }
+
+            if (ended.Count > 0)
+            {
+                yield return ended;
+            }
+
+            if (ended.Count < batch)
+            {
+                yield break;
+            }
+        }
+    }
+
+    public async Task<int> CountLiveAsync(DateTimeOffset now)
+    {
+        await using var command = Command(_sql.CountLive, now.ToUniversalTime());
+        return (int)(long)(await command.ExecuteScalarAsync())!;
+    }
+
+    public async Task<IReadOnlyList<AuditEntry>> ListEventsAsync(string userId, long before, int limit)
+    {
+        if (schema.ToColumn(userId) is not { } key)
+        {
+            return [];
+        }
+
+        var entries = new List<AuditEntry>();
+        await using var command = Command(_sql.ListEvents, key, before, limit);
+        await using var rows = await command.ExecuteReaderAsync();
+        while (await rows.ReadAsync())
+        {
+            entries.Add(new AuditEntry
+            {
+                Id = rows.GetInt64(0),
+                At = Time(rows, 1),
+                Event = rows.GetString(2),
+                UserId = userId,
+                SessionId = rows.IsDBNull(3) ? null : rows.GetGuid(3),
+                BySessionId = rows.IsDBNull(4) ? null : rows.GetGuid(4),
+                Reason = ReadText(rows, 5),
+                IpAddress = ReadText(rows, 6),
+                UserAgent = ReadText(rows, 7),
+            });
+        }
+
+        return entries;
+    }
+
+    public async Task<bool> WasStartedAsync(string userId, Guid sessionId)
+    {
+        if (schema.ToColumn(userId) is not { } key)
+        {
+            return false;
+        }
+
+        await using var command = Command(_sql.WasStarted, key, sessionId, AuditEvent.SignedIn);
+        return (bool)(await command.ExecuteScalarAsync())!;
+    }
+
+    public async Task<DateTimeOffset?> LastEventAtAsync()
+    {
+        await using var command = Command(_sql.LastEventAt);
+        await using var row = await command.ExecuteReaderAsync();
+        return await row.ReadAsync() ? Time(row, 0) : null;
+    }
+
+    public async Task<int> DeleteEventsAsync(DateTimeOffset before, int limit)
+    {
+        await using var command = Command(_sql.DeleteEvents, before.ToUniversalTime(), limit);
+        return await command.ExecuteNonQueryAsync();
+    }
+
+    public async Task ProbeAsync()
+    {
+        // A message in the log is a write that is committed, and changes nothing.
+        await using (var write = Command("SELECT pg_logical_emit_message(true, 'authapi', 'probe')"))
+        {
+            await write.ExecuteNonQueryAsync();
+        }
+
+        await ConfirmAsync(SessionToken.Create().Hash);
+        await using var read = Command(_sql.SomeRows);
+        await read.ExecuteScalarAsync();
+    }
+
+    public bool IsOutOfReach(Exception? exception) => PostgreSqlFailures.IsOutOfReach(exception);
+
+    private async Task<IReadOnlyList<EndedSession>> EndAllAsync(
+        NpgsqlConnection connection, NpgsqlTransaction? transaction, string userId, SessionEnd cause, DateTimeOffset at, Guid? except)
+    {
+        if (schema.ToColumn(userId) is not { } key)
+        {
+            return [];
+        }
+
+        await using var command = On(
+            connection,
+            _sql.EndAll,
+            key,
+            except is { } spared ? spared : DBNull.Value,
+            at.ToUniversalTime(),
+            cause.BySessionId is { } by ? by : DBNull.Value,
+            AuditEvent.SignedOut,
+            cause.Event,
+            Text(cause.Reason),
+            Text(cause.Client.IpAddress),
+            Text(cause.Client.UserAgent));
+        command.Parameters[1].NpgsqlDbType = command.Parameters[3].NpgsqlDbType = NpgsqlDbType.Uuid;
+        command.Transaction = transaction;
+        var ended = new List<EndedSession>();
+        await using var rows = await command.ExecuteReaderAsync();
+        while (await rows.ReadAsync())
+        {
+            var entry = cause.EntryFor(userId, rows.GetGuid(0), at);
+            ended.Add(new EndedSession(userId, rows.GetGuid(0), new TokenHash((byte[])rows[1]), entry.Event, entry.Reason));
+        }
+
+        return ended;
+    }
+
+    private async Task InsertAsync(NpgsqlConnection connection, AuditEntry entry)
+    {
+        await using var command = On(
+            connection,
+            _sql.InsertEvent,
+            entry.At.ToUniversalTime(),
+            entry.Event,
+            schema.ToColumn(entry.UserId)!,
+            entry.SessionId!,
+            entry.BySessionId is { } by ? by : DBNull.Value,
+            Text(entry.Reason),
+            Text(entry.IpAddress),
+            Text(entry.UserAgent));
+        command.Parameters[4].NpgsqlDbType = NpgsqlDbType.Uuid;
+        await command.ExecuteNonQueryAsync();
+    }
+
+    private async Task<List<UserSession>> ListAsync(NpgsqlConnection connection, object key)
+    {
+        List<UserSession> sessions = [];
+        await using var command = On(connection, _sql.List, key);
+        await using var rows = await command.ExecuteReaderAsync();
+        while (await rows.ReadAsync())
+        {
+            sessions.Add(ReadSession(rows));
+        }
+
+        return sessions;
+    }
+
+    private NpgsqlCommand Command(string sql, params ReadOnlySpan<object> values) => With(database.DataSource.CreateCommand(sql), values);
+
+    private static NpgsqlCommand On(NpgsqlConnection connection, string sql, params ReadOnlySpan<object> values) => With(new NpgsqlCommand(sql, connection), values);
+
+    private static NpgsqlCommand With(NpgsqlCommand command, ReadOnlySpan<object> values)
+    {
+        foreach (var value in values)
+        {
+            command.Parameters.Add(value as NpgsqlParameter ?? new NpgsqlParameter { Value = value });
+        }
+
+        return command;
+    }
+
+    // A null has no type by itself. A text cannot have a NUL here.
+    private static NpgsqlParameter Text(string? text) => new() { NpgsqlDbType = NpgsqlDbType.Text, Value = text is null ? DBNull.Value : text };
+
+    private UserSession ReadSession(NpgsqlDataReader row) => new()
+    {
+        Id = row.GetGuid(0),
+        UserId = schema.FromColumn(row, 1),
+        TokenHash = new TokenHash((byte[])row[2]),
+        CreatedAt = Time(row, 3),
+        LastSeenAt = Time(row, 4),
+        IdleExpiresAt = Time(row, 5),
+        AbsoluteExpiresAt = Time(row, 6),
+        AuthenticatedAt = Time(row, 7),
+        AuthenticationMethods = row.GetString(8).Split(' ', StringSplitOptions.RemoveEmptyEntries),
+        Transport = row.GetString(9) == Header ? SessionTransport.Header : SessionTransport.Cookie,
+        RememberMe = row.GetBoolean(10),
+        IpAddress = ReadText(row, 11),
+        UserAgent = ReadText(row, 12),
+        LastIpAddress = ReadText(row, 13),
+        LastUserAgent = ReadText(row, 14),
+        PrincipalVersion = row.GetInt32(15),
+    };
+
+    private static string? ReadText(NpgsqlDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);
+
+    private static DateTimeOffset Time(NpgsqlDataReader row, int column) => row.GetFieldValue<DateTimeOffset>(column);
+
+    // Made once, from the names in the application's model.
+    private sealed class Statements(SessionSchema schema)
+    {
+        private const string Columns =
+            """
+            "Id", "UserId", "TokenHash", "CreatedAt", "LastSeenAt", "IdleExpiresAt", "AbsoluteExpiresAt", "AuthenticatedAt",
+            "AuthenticationMethods", "Transport", "RememberMe", "IpAddress", "UserAgent", "LastIpAddress", "LastUserAgent", "PrincipalVersion"
+            """;
+
+        private const string EventColumns = """ "At", "Event", "UserId", "SessionId", "BySessionId", "Reason", "IpAddress", "UserAgent" """;
+
+        public string Find { get; } = $"""SELECT {Columns} FROM {schema.Sessions} WHERE "Key" = $1 AND "TokenHash" = $2""";
+
+        public string List { get; } = $"""SELECT {Columns} FROM {schema.Sessions} WHERE "UserId" = $1""";
+
+        // As an update of the row would lock it.
+        public string LockUser { get; } = schema.SecurityStampColumn is { } stamp
+            ? $"SELECT 1 FROM {schema.Users} WHERE {schema.UserIdColumn} = $1 AND ($2 IS NULL OR {stamp} = $2) FOR NO KEY UPDATE"
+            : $"SELECT 1 FROM {schema.Users} WHERE {schema.UserIdColumn} = $1 AND ($2 IS NULL OR $2 IS NOT NULL) FOR NO KEY UPDATE";
+
+        public string Insert { get; } =
+            $"""
+            INSERT INTO {schema.Sessions} ("Key", "Id", "UserId", "TokenHash", "CreatedAt", "LastSeenAt", "IdleExpiresAt", "AbsoluteExpiresAt", "AuthenticatedAt",
+                "AuthenticationMethods", "Transport", "RememberMe", "IpAddress", "UserAgent")
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+            """;
+
+        public string End { get; } = $"""DELETE FROM {schema.Sessions} WHERE "UserId" = $1 AND "Id" = $2 RETURNING "TokenHash" """;
+
+        public string EndAll { get; } =
+            $"""
+            WITH locked AS MATERIALIZED (
+                SELECT "Key" FROM {schema.Sessions} WHERE "UserId" = $1 AND "Id" IS DISTINCT FROM $2 ORDER BY "Key" FOR UPDATE
+            ), ended AS (
+                DELETE FROM {schema.Sessions} AS s USING locked AS l WHERE s."Key" = l."Key" RETURNING s."UserId", s."Id", s."TokenHash"
+            ), logged AS (
+                INSERT INTO {schema.AuditEntries} ({EventColumns})
+                SELECT $3, CASE "Id" WHEN $4 THEN $5 ELSE $6 END, "UserId", "Id", NULLIF($4, "Id"), $7, $8, $9 FROM ended
+            )
+            SELECT "Id", "TokenHash" FROM ended
+            """;
+
+        public string Renew { get; } =
+            $"""
+            WITH renewed AS (
+                UPDATE {schema.Sessions} SET "Key" = $4, "TokenHash" = $5, "AuthenticatedAt" = $6
+                WHERE "Key" = $1 AND "TokenHash" = $2 AND "Id" = $3 RETURNING "UserId", "Id"
+            ), logged AS (
+                INSERT INTO {schema.AuditEntries} ({EventColumns}) SELECT $7, $8, "UserId", "Id", NULL, $9, $10, $11 FROM renewed
+            )
+            SELECT 1 FROM renewed
+            """;
+
+        public string RaiseVersion { get; } =
+            $"""
+            WITH locked AS MATERIALIZED (SELECT "Key" FROM {schema.Sessions} WHERE "UserId" = $1 ORDER BY "Key" FOR UPDATE)
+            UPDATE {schema.Sessions} AS s SET "PrincipalVersion" = s."PrincipalVersion" + 1 FROM locked AS l WHERE s."Key" = l."Key"
+            """;
+
+        public string RaiseVersionOfAll { get; } =
+            $"""
+            WITH locked AS MATERIALIZED (SELECT "Key" FROM {schema.Sessions} ORDER BY "Key" FOR UPDATE)
+            UPDATE {schema.Sessions} AS s SET "PrincipalVersion" = s."PrincipalVersion" + 1 FROM locked AS l WHERE s."Key" = l."Key"
+            """;
+
+        // A row that another statement has locked is being ended, or used elsewhere.
+        public string WriteLastSeen { get; } =
+            $"""
+            WITH used AS (
+                SELECT * FROM unnest($1, $2::uuid[], $3::timestamptz[], $4::timestamptz[], $5::text[], $6::text[]) AS u("UserId", "Id", "At", "IdleExpiresAt", "IpAddress", "UserAgent")
+            ), locked AS MATERIALIZED (
+                SELECT s."Key", u.* FROM {schema.Sessions} AS s JOIN used AS u ON s."UserId" = u."UserId" AND s."Id" = u."Id" AND s."LastSeenAt" < u."At"
+                FOR UPDATE OF s SKIP LOCKED
+            )
+            UPDATE {schema.Sessions} AS s SET "LastSeenAt" = l."At", "IdleExpiresAt" = l."IdleExpiresAt", "LastIpAddress" = l."IpAddress", "LastUserAgent" = l."UserAgent"
+            FROM locked AS l WHERE s."Key" = l."Key"
+            """;
+
+        public string DeleteExpired { get; } =
+            $"""
+            WITH expired AS MATERIALIZED (
+                SELECT "Key" FROM {schema.Sessions} WHERE "Key" >= $1 AND "IdleExpiresAt" <= $2 ORDER BY "Key" LIMIT $3 FOR UPDATE SKIP LOCKED
+            ), ended AS (
+                DELETE FROM {schema.Sessions} AS s USING expired AS e WHERE s."Key" = e."Key" RETURNING s."UserId", s."Id", s."TokenHash"
+            ), logged AS (
+                INSERT INTO {schema.AuditEntries} ({EventColumns}) SELECT $2, $4, "UserId", "Id", NULL, NULL, NULL, NULL FROM ended
+            )
+            SELECT "UserId", "Id", "TokenHash" FROM ended
+            """;
+
+        public string CountLive { get; } = $"""SELECT count(*) FROM {schema.Sessions} WHERE "IdleExpiresAt" > $1""";
+
+        public string InsertEvent { get; } = $"INSERT INTO {schema.AuditEntries} ({EventColumns}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+
+        public string ListEvents { get; } =
+            $"""
+            SELECT "Id", "At", "Event", "SessionId", "BySessionId", "Reason", "IpAddress", "UserAgent" FROM {schema.AuditEntries}
+            WHERE "UserId" = $1 AND "Id" < $2 ORDER BY "Id" DESC LIMIT $3
+            """;
+
+        public string WasStarted { get; } =
+            $"""SELECT EXISTS (SELECT 1 FROM {schema.AuditEntries} WHERE "UserId" = $1 AND "SessionId" = $2 AND "Event" = $3)""";
+
+        public string LastEventAt { get; } = $"""SELECT "At" FROM {schema.AuditEntries} ORDER BY "Id" DESC LIMIT 1""";
+
+        public string DeleteEvents { get; } =
+            $"""DELETE FROM {schema.AuditEntries} WHERE "Id" IN (SELECT "Id" FROM {schema.AuditEntries} WHERE "At" < $1 ORDER BY "At" LIMIT $2)""";
+
+        public string SomeRows { get; } =
+            $"SELECT EXISTS (SELECT 1 FROM {schema.Users}), EXISTS (SELECT 1 FROM {schema.Sessions}), EXISTS (SELECT 1 FROM {schema.AuditEntries})";
+    }
+}

@@ -1,0 +1,42 @@
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace AuthApi.Sessions.PostgreSql;
+
+/// <summary>
+/// The shared liveness read: one statement returns which of the sessions that requests wait for are live, and the versions of their principals. A request is
+/// answered by a statement that began after it arrived, and a commit is visible only when it is durable; so no request that starts after a logout's answer is
+/// accepted, on any node.
+/// </summary>
+internal sealed class SharedRead(PostgreSqlDatabase database, SessionSchema schema, ILogger<SharedRead> logger) : Lane<TokenHash, int?>(database, logger)
+{
+    private readonly string _sql = $"""SELECT "Key", "PrincipalVersion" FROM {schema.Sessions} WHERE "Key" = ANY($1)""";
+
+    protected override async Task<int?[]> ExecuteAsync(NpgsqlConnection connection, IReadOnlyList<TokenHash> calls)
+    {
+        var keys = new long[calls.Count];
+        for (var i = 0; i < keys.Length; i++)
+        {
+            keys[i] = calls[i].Prefix;
+        }
+
+        // The cached session was found by its whole hash, and no two live ones have the same key.
+        var versions = new Dictionary<long, int>(keys.Length);
+        await using var command = new NpgsqlCommand(_sql, connection) { Parameters = { new NpgsqlParameter<long[]> { TypedValue = keys } } };
+        await using (var rows = await command.ExecuteReaderAsync())
+        {
+            while (await rows.ReadAsync())
+            {
+                versions[rows.GetInt64(0)] = rows.GetInt32(1);
+            }
+        }
+
+        var answers = new int?[keys.Length];
+        for (var i = 0; i < keys.Length; i++)
+        {
+            answers[i] = versions.TryGetValue(keys[i], out var version) ? version : null;
+        }
+
+        return answers;
+    }
+}
