@@ -484,7 +484,7 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
             WITH used AS (
                 SELECT * FROM unnest($1, $2::uuid[], $3::timestamptz[], $4::timestamptz[], $5::text[], $6::text[]) AS u("UserId", "Id", "At", "IdleExpiresAt", "IpAddress", "UserAgent")
             ), locked AS MATERIALIZED (
-                SELECT s."Key", u.* FROM {schema.Sessions} AS s JOIN used AS u ON s."UserId" = u."UserId" AND s."Id" = u."Id" AND s."LastSeenAt" < u."At"
+                SELECT s."Key", u.* FROM {schema.Sessions} AS s JOIN used AS u ON s."UserId" = u."UserId" AND s."Id" = u."Id" AND s."LastSeenAt" <= u."At"
                 FOR UPDATE OF s SKIP LOCKED
             )
             UPDATE {schema.Sessions} AS s SET "LastSeenAt" = l."At", "IdleExpiresAt" = l."IdleExpiresAt", "LastIpAddress" = l."IpAddress", "LastUserAgent" = l."UserAgent"

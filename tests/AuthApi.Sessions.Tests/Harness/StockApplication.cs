@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.DataProtection;
@@ -10,8 +11,19 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
+using Npgsql;
 
 namespace AuthApi.Sessions.Tests;
+
+/// <summary>Where an application of a test stores its sessions.</summary>
+public enum TestedStore
+{
+    /// <summary>In an SQLite file of its own.</summary>
+    Sqlite,
+
+    /// <summary>In a database of its own on a PostgreSQL server.</summary>
+    PostgreSql,
+}
 
 /// <summary>What a test changes of an application.</summary>
 internal sealed class AppSetup
@@ -55,8 +67,17 @@ internal sealed class AppSetup
     /// <summary>Whether it finds its tables made; else there is no file.</summary>
     public bool HasDatabase { get; init; } = true;
 
-    /// <summary>The database, in place of its own file.</summary>
+    /// <summary>Where its sessions are.</summary>
+    public TestedStore Store { get; init; }
+
+    /// <summary>The PostgreSQL server, in place of the one that fixtures share.</summary>
+    public PostgreSqlServer? Server { get; init; }
+
+    /// <summary>The connection string, in place of that of its own database.</summary>
     public string? ConnectionString { get; init; }
+
+    /// <summary>Sets how the PostgreSQL store connects.</summary>
+    public Action<AuthApi.Sessions.PostgreSql.PostgreSqlOptions>? PostgreSql { get; init; }
 }
 
 /// <summary>
@@ -70,14 +91,21 @@ internal class StockApplication<TUser, TRole, TContext> : IAsyncDisposable
 {
     private static readonly Lazy<byte[]> Template = new(CreateTemplate);
 
+    // By server: a database with the tables of the context, which each application of a test gets a copy of.
+    private static readonly ConcurrentDictionary<PostgreSqlServer, Lazy<Task<string>>> Templates = new();
+
     private readonly TemporaryFolder? _folder;
     private readonly WebApplication _application;
+    private readonly AppSetup _setup;
+    private (PostgreSqlServer Server, string Name)? _ownDatabase;
 
     protected StockApplication(AppSetup setup)
     {
+        _setup = setup;
         _folder = setup.Folder is null ? new TemporaryFolder() : null;
         Folder = setup.Folder ?? _folder!.Path;
-        if (setup.HasDatabase && !File.Exists(DatabaseFile))
+        ConnectionString = setup.ConnectionString ?? $"DataSource={DatabaseFile};Cache=Shared";
+        if (setup is { HasDatabase: true, Store: TestedStore.Sqlite } && !File.Exists(DatabaseFile))
         {
             File.WriteAllBytes(DatabaseFile, Template.Value);
         }
@@ -103,14 +131,24 @@ internal class StockApplication<TUser, TRole, TContext> : IAsyncDisposable
 
     public string DatabaseFile => Path.Combine(Folder, "app.db");
 
-    // As the templates write it.
-    private string ConnectionString => $"DataSource={DatabaseFile};Cache=Shared";
+    /// <summary>The connection string, by default as the templates write it.</summary>
+    public string ConnectionString { get; private set; }
+
+    /// <summary>Creates a database with the tables of the context.</summary>
+    /// <returns>Its name.</returns>
+    public static async Task<string> CreateDatabaseAsync(PostgreSqlServer server) =>
+        await server.CreateDatabaseAsync(await Templates.GetOrAdd(server, CreateTemplateAsync).Value);
 
     /// <summary>Starts it, and takes it away again if it does not start.</summary>
     public async Task RunAsync()
     {
         try
         {
+            if (_setup is { Store: TestedStore.PostgreSql, ConnectionString: null })
+            {
+                await CreateOwnDatabaseAsync();
+            }
+
             await _application.StartAsync();
         }
         catch
@@ -200,17 +238,47 @@ internal class StockApplication<TUser, TRole, TContext> : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        var completed = Services.GetService<Sqlite.SqliteDatabase>() is { } database && File.Exists(DatabaseFile) ? database.ConnectionString : null;
-        await _application.DisposeAsync();
-        foreach (var connectionString in new[] { ConnectionString, completed })
+        // Its own pools only: another fixture may be running at the same time.
+        if (_setup.Store == TestedStore.PostgreSql)
         {
-            // Its own only: another fixture may be running at the same time.
-            await using var pool = new SqliteConnection(connectionString ?? ConnectionString);
-            SqliteConnection.ClearPool(pool);
+            await _application.DisposeAsync();
+            await DropDatabaseAsync();
+        }
+        else
+        {
+            var completed = Services.GetService<Sqlite.SqliteDatabase>() is { } database && File.Exists(DatabaseFile) ? database.ConnectionString : null;
+            await _application.DisposeAsync();
+            foreach (var connectionString in new[] { ConnectionString, completed })
+            {
+                await using var pool = new SqliteConnection(connectionString ?? ConnectionString);
+                SqliteConnection.ClearPool(pool);
+            }
         }
 
         _folder?.Dispose();
         GC.SuppressFinalize(this);
+    }
+
+    private async Task CreateOwnDatabaseAsync()
+    {
+        var server = _setup.Server ?? await PostgreSqlServer.SharedAsync();
+        var name = _setup.HasDatabase ? await CreateDatabaseAsync(server) : await server.CreateDatabaseAsync();
+        _ownDatabase = (server, name);
+        ConnectionString = server.ConnectionString(name);
+        _application.Configuration["ConnectionStrings:Default"] = ConnectionString;
+    }
+
+    private async Task DropDatabaseAsync()
+    {
+        await using (var pool = new NpgsqlConnection(ConnectionString))
+        {
+            NpgsqlConnection.ClearPool(pool);
+        }
+
+        if (_ownDatabase is (var server, var name) && server.IsRunning)
+        {
+            await server.ExecuteAsync("postgres", $"DROP DATABASE \"{name}\" WITH (FORCE)");
+        }
     }
 
     private WebApplication Build(AppSetup setup)
@@ -227,8 +295,9 @@ internal class StockApplication<TUser, TRole, TContext> : IAsyncDisposable
         }
 
         builder.Services.Configure<PasswordHasherOptions>(options => options.IterationCount = 1);
-        builder.Configuration["ConnectionStrings:Default"] = setup.ConnectionString ?? ConnectionString;
-        (setup.Register ?? (_ => Register(builder, setup.Options)))(builder);
+        builder.Configuration["ConnectionStrings:Default"] = ConnectionString;
+        builder.Configuration[AppServices.StoreSetting] = setup.Store.ToString();
+        (setup.Register ?? (_ => Register(builder, setup)))(builder);
         setup.Services?.Invoke(builder.Services);
 
         var application = builder.Build();
@@ -245,15 +314,24 @@ internal class StockApplication<TUser, TRole, TContext> : IAsyncDisposable
         return application;
     }
 
-    private static void Register(WebApplicationBuilder builder, Action<UserSessionOptions>? options)
+    private static void Register(WebApplicationBuilder builder, AppSetup setup)
     {
         builder.AddAppDbContext<TContext>();
         builder.Services.AddIdentity<TUser, TRole>(AppServices.WeakPasswords)
             .AddEntityFrameworkStores<TContext>()
             .AddClaimsPrincipalFactory<AppClaimsFactory<TUser, TRole>>()
             .AddDefaultTokenProviders();
-        builder.Services.AddServerSideSessions<TContext>(sessions => sessions.UseSqlite().AddControllers().AddHealthCheck().Configure(options ?? (_ => { })));
+        builder.Services.AddServerSideSessions<TContext>(sessions => sessions.UseStoreOf(builder, setup.PostgreSql).AddControllers().AddHealthCheck().Configure(setup.Options ?? (_ => { })));
     }
+
+    private static Lazy<Task<string>> CreateTemplateAsync(PostgreSqlServer server) => new(async () =>
+    {
+        var name = await server.CreateDatabaseAsync();
+        await using var context = (TContext)Activator.CreateInstance(
+            typeof(TContext), new DbContextOptionsBuilder<TContext>().UseNpgsql(server.ConnectionString(name) + ";Pooling=false").Options)!;
+        await context.Database.EnsureCreatedAsync();
+        return name;
+    });
 
     private static byte[] CreateTemplate()
     {
@@ -303,9 +381,20 @@ internal sealed class StockApplication<TKey> : StockApplication<AppUser<TKey>, I
 /// <summary>What applications register.</summary>
 internal static class AppServices
 {
+    public const string StoreSetting = "Test:Store";
+
+    private static bool IsPostgreSql(WebApplicationBuilder builder) => builder.Configuration[StoreSetting] == nameof(TestedStore.PostgreSql);
+
     public static void AddAppDbContext<TContext>(this WebApplicationBuilder builder)
         where TContext : DbContext =>
-        builder.Services.AddDbContext<TContext>(options => options.UseSqlite(builder.Configuration.GetConnectionString("Default")));
+        builder.Services.AddDbContext<TContext>(options => _ = IsPostgreSql(builder)
+            ? options.UseNpgsql(builder.Configuration.GetConnectionString("Default"))
+            : (DbContextOptionsBuilder)options.UseSqlite(builder.Configuration.GetConnectionString("Default")));
+
+    /// <summary>Chooses the store that the test sets.</summary>
+    public static ServerSideSessionsBuilder<TContext> UseStoreOf<TContext>(
+        this ServerSideSessionsBuilder<TContext> sessions, WebApplicationBuilder builder, Action<AuthApi.Sessions.PostgreSql.PostgreSqlOptions>? postgreSql = null)
+        where TContext : DbContext => IsPostgreSql(builder) ? sessions.UsePostgreSql(postgreSql) : sessions.UseSqlite();
 
     public static void WeakPasswords(IdentityOptions options) =>
         (options.Password.RequireDigit, options.Password.RequireUppercase, options.Password.RequireNonAlphanumeric) = (false, false, false);

@@ -39,6 +39,10 @@ internal sealed class GatedStore : IUserSessionStore
         }));
     }
 
+    public bool IsShared => _store.IsShared;
+
+    public Task<int?> ConfirmAsync(TokenHash tokenHash) => _store.ConfirmAsync(tokenHash);
+
     public async Task<UserSession?> FindAsync(TokenHash tokenHash)
     {
         var found = await _store.FindAsync(tokenHash);
