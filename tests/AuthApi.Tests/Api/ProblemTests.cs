@@ -3,7 +3,11 @@ using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json.Nodes;
 using AuthApi.Api;
+using AuthApi.Sessions;
 using AuthApi.Tests.Harness;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Moq;
 
 namespace AuthApi.Tests.Api;
 
@@ -28,6 +32,21 @@ internal sealed class ProblemTests
         Assert.That(await _application.StoredSessionsAsync(), Has.Count.EqualTo(1));
         _browser.Dispose();
         await _application.DisposeAsync();
+    }
+
+    [Test]
+    public async Task An_unhandled_exception_is_a_500_that_reveals_nothing()
+    {
+        var store = new Mock<IUserSessionStore>();
+        store.Setup(failing => failing.FindAsync(It.IsAny<TokenHash>())).ThrowsAsync(new InvalidOperationException("secret detail"));
+        await using var application = new AuthApiApplication(services => services.Replace(ServiceDescriptor.Singleton(store.Object)));
+        using var browser = application.NewBrowser();
+        browser.Cookies["__Host-session"] = SessionToken.Create().Reveal();
+
+        using var response = await browser.GetAsync("/me/");
+
+        var problem = await response.ShouldBeProblemAsync(HttpStatusCode.InternalServerError, "internal_error");
+        Assert.That(problem.ToJsonString(), Does.Not.Contain("secret detail"));
     }
 
     [Test]
