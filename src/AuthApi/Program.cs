@@ -20,7 +20,7 @@ return await StartupErrors.RunAsync(args, async () =>
         .AddApi()
         .AddSecurity()
         .AddStorage()
-        .AddServerSideSessions<AuthDbContext>(sessions => sessions.UseSqlite().AddControllers().AddHealthCheck())
+        .AddServerSideSessions<AuthDbContext>(sessions => sessions.UseDatabase(builder.Configuration).AddControllers().AddHealthCheck())
         .AddSessionSettings()
         .AddAccounts()
         .AddTelemetry(builder.Configuration)

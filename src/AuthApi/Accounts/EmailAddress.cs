@@ -51,10 +51,16 @@ internal static class EmailAddress
     }
 
     /// <summary>
-    /// All forms in which the address may be indexed, today's first. Earlier versions indexed the domain as it was typed.
+    /// All forms in which the address may be indexed, today's first. Earlier versions indexed the domain as it was typed. None for a text with a NUL: no
+    /// account has one, and PostgreSQL takes none to compare with.
     /// </summary>
     public static List<string> IndexedForms(string text)
     {
+        if (text.Contains('\0', StringComparison.Ordinal))
+        {
+            return [];
+        }
+
         var normalized = Normalize(text);
         var at = normalized.LastIndexOf('@');
         string[] forms = Ascii.IsValid(text) && !normalized.Contains("XN--", StringComparison.Ordinal)

@@ -8,15 +8,31 @@ namespace AuthApi.Storage;
 /// The one database. Storage knows no feature: each room maps its own rows with an
 /// <see cref="IEntityTypeConfiguration{TEntity}"/> beside them and reaches them by <see cref="DbContext.Set{TEntity}()"/>.
 /// </summary>
-public sealed class AuthDbContext(DbContextOptions<AuthDbContext> options) : IdentityDbContext<ApplicationUser, IdentityRole<int>, int>(options)
+public class AuthDbContext : IdentityDbContext<ApplicationUser, IdentityRole<int>, int>
 {
+    public AuthDbContext(DbContextOptions<AuthDbContext> options) : base(options)
+    {
+    }
+
+    private protected AuthDbContext(DbContextOptions options) : base(options)
+    {
+    }
+
     // Version 3 has the passkeys' table; Identity's default leaves it out of the model.
     protected override Version SchemaVersion => IdentitySchemaVersions.Version3;
 
     protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder)
     {
         base.ConfigureConventions(configurationBuilder);
-        configurationBuilder.Properties<DateTimeOffset>().HaveConversion<UnixMillisecondsConverter>();
+        if (Database.IsNpgsql())
+        {
+            // What is too long is refused by the rules of a call, the same on both databases, and not by a column.
+            configurationBuilder.Properties<string>().HaveColumnType("text");
+        }
+        else
+        {
+            configurationBuilder.Properties<DateTimeOffset>().HaveConversion<UnixMillisecondsConverter>();
+        }
     }
 
     protected override void OnModelCreating(ModelBuilder builder)

@@ -1,6 +1,9 @@
+using AuthApi.Sessions;
+using AuthApi.Sessions.PostgreSql;
 using AuthApi.Sessions.Sqlite;
 using AuthApi.Startup;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
 
 namespace AuthApi.Storage;
 
@@ -11,15 +14,45 @@ public static class StorageServices
     {
         services.AddValidatedOptions<DatabaseOptions>(DatabaseOptions.Section);
         services.AddPooledDbContextFactory<AuthDbContext>((provider, options) =>
-            options.UseSqlite(SqliteFile.ConnectionString(provider.GetRequiredService<IConfiguration>())));
+        {
+            if (provider.GetRequiredService<IOptions<DatabaseOptions>>().Value.Provider == DatabaseOptions.PostgreSql)
+            {
+                options.UseNpgsql(provider.GetRequiredService<PostgreSqlServer>().ConnectionString);
+            }
+            else
+            {
+                options.UseSqlite(SqliteFile.ConnectionString(provider.GetRequiredService<IConfiguration>()));
+            }
+        });
+        services.AddSingleton<PostgreSqlServer>();
+        services.AddDbContextFactory<PostgreSqlAuthDbContext>((provider, options) => options.UseNpgsql(provider.GetRequiredService<PostgreSqlServer>().ConnectionString));
         services.AddScoped(provider => provider.GetRequiredService<IDbContextFactory<AuthDbContext>>().CreateDbContext());
+        services.AddSingleton(provider => provider.GetService<PostgreSqlConnections>() is { } connections
+            ? new PostgreSqlAccountReader(connections)
+            : (AccountReader)new SqliteAccountReader(provider.GetRequiredService<SqliteReader>()));
+        services.AddExceptionHandler<RefusedTextHandler>();
         return services;
+    }
+
+    /// <summary>Stores sessions in the database that <c>Database:Provider</c> names.</summary>
+    public static ServerSideSessionsBuilder<AuthDbContext> UseDatabase(this ServerSideSessionsBuilder<AuthDbContext> sessions, IConfiguration configuration)
+    {
+        var database = DatabaseOptions.Of(configuration);
+        return database.Provider == DatabaseOptions.PostgreSql
+            ? sessions.UsePostgreSql(options => options.AllowPlaintext = database.AllowPlaintext)
+            : sessions.UseSqlite();
     }
 
     /// <summary>Makes the database ready to be served; no request is taken before.</summary>
     /// <exception cref="ConfigurationException">The configured database cannot be used.</exception>
-    public static Task PrepareStorageAsync(this WebApplication app) => new SqliteFile(
-        app.Services.GetRequiredService<SqliteDatabase>(),
-        app.Services.GetRequiredService<IDbContextFactory<AuthDbContext>>(),
-        app.Services.GetRequiredService<ILogger<SqliteFile>>()).PrepareAsync(CancellationToken.None);
+    public static Task PrepareStorageAsync(this WebApplication app)
+    {
+        var services = app.Services;
+        return services.GetRequiredService<IOptions<DatabaseOptions>>().Value.Provider == DatabaseOptions.PostgreSql
+            ? services.GetRequiredService<PostgreSqlServer>().PrepareAsync(services.GetRequiredService<IDbContextFactory<PostgreSqlAuthDbContext>>(), CancellationToken.None)
+            : new SqliteFile(
+                services.GetRequiredService<SqliteDatabase>(),
+                services.GetRequiredService<IDbContextFactory<AuthDbContext>>(),
+                services.GetRequiredService<ILogger<SqliteFile>>()).PrepareAsync(CancellationToken.None);
+    }
 }

@@ -1,5 +1,6 @@
 using System.Reflection;
 using AuthApi.Sessions;
+using AuthApi.Sessions.PostgreSql;
 using AuthApi.Sessions.Sqlite;
 using AuthApi.Storage;
 using Microsoft.Extensions.Logging;
@@ -13,7 +14,7 @@ internal sealed class EventIdTests
     public void Every_log_message_has_its_own_event_id()
     {
         var messages =
-            from type in new[] { typeof(AuthDbContext), typeof(UserSession), typeof(SqliteDatabase) }.SelectMany(one => one.Assembly.GetTypes())
+            from type in new[] { typeof(AuthDbContext), typeof(UserSession), typeof(SqliteDatabase), typeof(PostgreSqlConnections) }.SelectMany(one => one.Assembly.GetTypes())
             from method in type.GetMethods(BindingFlags.Static | BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly)
             let message = method.GetCustomAttribute<LoggerMessageAttribute>()
             where message is not null

@@ -62,7 +62,8 @@ internal sealed partial class RoomTests
 
     [TestCase("AuthApi.Sessions", new string[0])]
     [TestCase("AuthApi.Sessions.Sqlite", new[] { "AuthApi.Sessions" })]
-    [TestCase("AuthApi", new[] { "AuthApi.Sessions.Sqlite" })]
+    [TestCase("AuthApi.Sessions.PostgreSql", new[] { "AuthApi.Sessions" })]
+    [TestCase("AuthApi", new[] { "AuthApi.Sessions.PostgreSql", "AuthApi.Sessions.Sqlite" })]
     public void Arrows_between_projects_point_down(string project, string[] uses)
     {
         var text = File.ReadAllText(Path.Combine(Repository.Root, "src", project, $"{project}.csproj"));

@@ -1,0 +1,162 @@
+using System.Net;
+using System.Net.Sockets;
+using AuthApi.Startup;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+using Npgsql;
+
+namespace AuthApi.Storage;
+
+/// <summary>
+/// The PostgreSQL database of the program, and its schema, brought up to date before the first request. Of several nodes that start at once, one migrates
+/// and the others wait for it.
+/// </summary>
+/// <exception cref="ConfigurationException"><c>ConnectionStrings:Auth</c> cannot be read, names no server, or would send what is secret in plaintext.</exception>
+internal sealed class PostgreSqlServer(IConfiguration configuration, IOptions<DatabaseOptions> options)
+{
+    /// <summary>The migrations of this version, in their order.</summary>
+    internal static readonly string[] Migrations = ["20261129140517_CreateAccountsSessionsAndAudit"];
+
+    private const string Key = "ConnectionStrings:Auth";
+
+    // Seconds. A request waits for the store 2.5 seconds at most, in all.
+    private const int Timeout = 2;
+
+    // "AuthApi" in ASCII; any other program on the server has other numbers for its locks.
+    private const long MigrationLock = 0x41757468417069;
+
+    private static readonly TimeSpan MaxMigration = TimeSpan.FromMinutes(10);
+
+    private readonly NpgsqlConnectionStringBuilder _connection = Read(configuration, options.Value);
+
+    /// <summary>The configured string, with what every connection needs.</summary>
+    public string ConnectionString => _connection.ConnectionString;
+
+    // Without secrets.
+    private string Name => $"{_connection.Host}:{_connection.Port}/{_connection.Database}";
+
+    /// <summary>Applies pending migrations.</summary>
+    /// <param name="contexts">Makes the context of the migrations.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    /// <exception cref="ConfigurationException">The server cannot be used, or its schema is newer than this version.</exception>
+    public async Task PrepareAsync(IDbContextFactory<PostgreSqlAuthDbContext> contexts, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var source = NpgsqlDataSource.Create(_connection);
+            await using var connection = await source.OpenConnectionAsync(cancellationToken);
+            if (await IsMigratedAsync(connection, cancellationToken))
+            {
+                return;
+            }
+
+            // A lock of a transaction, which goes with the connection however this process ends, and which a pooler of transactions knows too.
+            await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+            await LockAsync(connection, cancellationToken);
+            if (!await IsMigratedAsync(connection, cancellationToken))
+            {
+                await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+                context.Database.SetCommandTimeout(MaxMigration);
+                await context.Database.MigrateAsync(cancellationToken);
+            }
+        }
+        catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.LockNotAvailable)
+        {
+            throw new ConfigurationException(Key, $"names a database that another node has been migrating for {MaxMigration.TotalMinutes:0} minutes ({Name})");
+        }
+        catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.InsufficientPrivilege)
+        {
+            throw new ConfigurationException(Key, $"has a user who may not migrate the database: {exception.MessageText} ({Name})");
+        }
+        catch (Exception exception) when (exception is NpgsqlException or TimeoutException or SocketException)
+        {
+            throw new ConfigurationException(Key, $"cannot be used: {exception.Message} ({Name})");
+        }
+    }
+
+    private static NpgsqlConnectionStringBuilder Read(IConfiguration configuration, DatabaseOptions options)
+    {
+        if (configuration.GetConnectionString("Auth") is not { Length: > 0 } text)
+        {
+            throw new ConfigurationException(Key, "is missing. With PostgreSql it is like Host=db.example.com;Database=authapi;Username=authapi;Password=...;SSL Mode=VerifyFull");
+        }
+
+        NpgsqlConnectionStringBuilder connection;
+        try
+        {
+            connection = new NpgsqlConnectionStringBuilder(text);
+        }
+        catch (ArgumentException exception)
+        {
+            throw new ConfigurationException(Key, $"is not a PostgreSQL connection string: {exception.Message}");
+        }
+
+        if (connection.Host is not { Length: > 0 } hosts)
+        {
+            throw new ConfigurationException(Key, "names no Host");
+        }
+
+        if (connection.Database is not { Length: > 0 })
+        {
+            throw new ConfigurationException(Key, "names no Database");
+        }
+
+        var isEncrypted = connection.SslMode is SslMode.Require or SslMode.VerifyCA or SslMode.VerifyFull;
+        if (!options.AllowPlaintext && !isEncrypted && hosts.Split(',').Any(host => !IsLocal(host.Trim())))
+        {
+            throw new ConfigurationException(Key, $"names {hosts} without TLS; write SSL Mode=VerifyFull, or allow it by {DatabaseOptions.Section}:{nameof(DatabaseOptions.AllowPlaintext)}=true");
+        }
+
+        connection.ApplicationName ??= "AuthApi";
+        connection.Timeout = Timeout;
+        connection.CommandTimeout = Timeout;
+
+        // A server that does not answer a statement would not answer its cancellation either.
+        connection.CancellationTimeout = -1;
+        connection.Enlist = false;
+        if (hosts.Contains(',', StringComparison.Ordinal))
+        {
+            connection.TargetSessionAttributes = "primary";
+        }
+
+        return connection;
+    }
+
+    // A path is a socket of this machine.
+    private static bool IsLocal(string host) =>
+        host.StartsWith('/') || host.StartsWith('@') || host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
+        || (IPAddress.TryParse(host, out var address) && IPAddress.IsLoopback(address));
+
+    private static async Task LockAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = connection.CreateCommand();
+        command.CommandTimeout = (int)MaxMigration.TotalSeconds + 10;
+        command.CommandText = $"SET LOCAL lock_timeout = '{MaxMigration.TotalSeconds:0}s'; SET LOCAL idle_in_transaction_session_timeout = 0; SELECT pg_advisory_xact_lock({MigrationLock})";
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    // Migrations are applied in their order, so where the last one was, all were.
+    private async Task<bool> IsMigratedAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = connection.CreateCommand();
+        command.CommandText = """SELECT to_regclass('"__EFMigrationsHistory"') IS NOT NULL""";
+        if (await command.ExecuteScalarAsync(cancellationToken) is not true)
+        {
+            return false;
+        }
+
+        command.CommandText = """SELECT "MigrationId" FROM "__EFMigrationsHistory" ORDER BY "MigrationId" COLLATE "C" """;
+        await using var rows = await command.ExecuteReaderAsync(cancellationToken);
+        string? last = null;
+        while (await rows.ReadAsync(cancellationToken))
+        {
+            last = rows.GetString(0);
+            if (!Migrations.Contains(last))
+            {
+                throw new ConfigurationException(Key, $"names a database of a newer version, with the migration {last}: {Name}. Run that version, or restore a backup made before it");
+            }
+        }
+
+        return last == Migrations[^1];
+    }
+}
