@@ -17,15 +17,15 @@ public static class StorageServices
         {
             if (provider.GetRequiredService<IOptions<DatabaseOptions>>().Value.Provider == DatabaseOptions.PostgreSql)
             {
-                options.UseNpgsql(provider.GetRequiredService<PostgreSqlServer>().ConnectionString);
+                options.UseNpgsql(provider.GetRequiredService<PostgreSqlStorage>().ConnectionString);
             }
             else
             {
                 options.UseSqlite(SqliteFile.ConnectionString(provider.GetRequiredService<IConfiguration>()));
             }
         });
-        services.AddSingleton<PostgreSqlServer>();
-        services.AddDbContextFactory<PostgreSqlAuthDbContext>((provider, options) => options.UseNpgsql(provider.GetRequiredService<PostgreSqlServer>().ConnectionString));
+        services.AddSingleton<PostgreSqlStorage>();
+        services.AddDbContextFactory<PostgreSqlAuthDbContext>((provider, options) => options.UseNpgsql(provider.GetRequiredService<PostgreSqlStorage>().ConnectionString));
         services.AddScoped(provider => provider.GetRequiredService<IDbContextFactory<AuthDbContext>>().CreateDbContext());
         services.AddSingleton(provider => provider.GetService<PostgreSqlConnections>() is { } connections
             ? new PostgreSqlAccountReader(connections)
@@ -49,7 +49,7 @@ public static class StorageServices
     {
         var services = app.Services;
         return services.GetRequiredService<IOptions<DatabaseOptions>>().Value.Provider == DatabaseOptions.PostgreSql
-            ? services.GetRequiredService<PostgreSqlServer>().PrepareAsync(services.GetRequiredService<IDbContextFactory<PostgreSqlAuthDbContext>>(), CancellationToken.None)
+            ? services.GetRequiredService<PostgreSqlStorage>().PrepareAsync(services.GetRequiredService<IDbContextFactory<PostgreSqlAuthDbContext>>(), CancellationToken.None)
             : new SqliteFile(
                 services.GetRequiredService<SqliteDatabase>(),
                 services.GetRequiredService<IDbContextFactory<AuthDbContext>>(),

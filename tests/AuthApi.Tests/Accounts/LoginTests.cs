@@ -12,7 +12,9 @@ using Moq;
 
 namespace AuthApi.Tests.Accounts;
 
-internal sealed class LoginTests
+[TestFixture(TestedStore.Sqlite)]
+[TestFixture(TestedStore.PostgreSql)]
+internal sealed class LoginTests(TestedStore database)
 {
     private AuthApiApplication _application = null!;
     private Browser _browser = null!;
@@ -20,7 +22,7 @@ internal sealed class LoginTests
     [SetUp]
     public async Task SetUp()
     {
-        _application = new AuthApiApplication();
+        _application = new AuthApiApplication(store: database);
         _browser = _application.NewBrowser();
         await _browser.RegisterAsync("ada@example.com", userName: "ada");
     }
@@ -81,7 +83,7 @@ internal sealed class LoginTests
     [Test]
     public async Task All_refused_logins_get_the_same_answer()
     {
-        await using var application = new AuthApiApplication(RefusedLogins.Configure, kestrel: true);
+        await using var application = new AuthApiApplication(RefusedLogins.Configure, kestrel: true, store: database);
         using var browser = application.NewBrowser();
         await RefusedLogins.RegisterAsync(application, browser);
 
@@ -128,7 +130,7 @@ internal sealed class LoginTests
         {
             services.AddSingleton<IPasswordHasher<ApplicationUser>>(hashes);
             RefusedLogins.Configure(services);
-        });
+        }, store: database);
         using var browser = application.NewBrowser();
         await RefusedLogins.RegisterAsync(application, browser);
 
@@ -148,7 +150,7 @@ internal sealed class LoginTests
     [TestCase(null)]
     public async Task Login_renews_an_older_hash_and_sessions_live_on(PasswordHasherCompatibilityMode? identitys)
     {
-        await using var application = new AuthApiApplication();
+        await using var application = new AuthApiApplication(store: database);
         using var before = await application.NewLoggedInBrowserAsync();
         IPasswordHasher<ApplicationUser> old = identitys is { } mode
             ? new PasswordHasher<ApplicationUser>(Options.Create(new PasswordHasherOptions { CompatibilityMode = mode, IterationCount = 1_000 }))
@@ -325,7 +327,7 @@ internal sealed class LoginTests
         var logger = new Mock<ILogger>();
         logger.Setup(log => log.IsEnabled(It.IsAny<LogLevel>())).Returns(true);
         var provider = Mock.Of<ILoggerProvider>(provider => provider.CreateLogger(It.IsAny<string>()) == logger.Object);
-        await using var application = new AuthApiApplication(services => services.AddSingleton(provider));
+        await using var application = new AuthApiApplication(services => services.AddSingleton(provider), store: database);
         using var browser = application.NewBrowser();
         await browser.RegisterAsync();
         for (var i = 0; i < 8; i++)

@@ -11,9 +11,11 @@ using Microsoft.Extensions.DependencyInjection;
 namespace AuthApi.Tests.Accounts;
 
 /// <summary>The call that the product is for, by either way that a token travels.</summary>
-[TestFixture(SessionTransport.Cookie)]
-[TestFixture(SessionTransport.Header)]
-internal sealed class LogoutTests(SessionTransport transport)
+[TestFixture(SessionTransport.Cookie, TestedStore.Sqlite)]
+[TestFixture(SessionTransport.Header, TestedStore.Sqlite)]
+[TestFixture(SessionTransport.Cookie, TestedStore.PostgreSql)]
+[TestFixture(SessionTransport.Header, TestedStore.PostgreSql)]
+internal sealed class LogoutTests(SessionTransport transport, TestedStore database)
 {
     private AuthApiApplication _application = null!;
     private Browser _browser = null!;
@@ -21,7 +23,7 @@ internal sealed class LogoutTests(SessionTransport transport)
     [SetUp]
     public async Task SetUp()
     {
-        _application = new AuthApiApplication();
+        _application = new AuthApiApplication(store: database);
         _browser = await _application.NewLoggedInBrowserAsync(transport: transport);
     }
 
@@ -76,7 +78,7 @@ internal sealed class LogoutTests(SessionTransport transport)
     [TestCase("all")]
     public async Task Clear_site_data_is_sent_where_a_cookie_session_ends(string scope)
     {
-        await using var application = new AuthApiApplication(settings: new() { ["Sessions:ClearSiteData"] = "\"storage\"" });
+        await using var application = new AuthApiApplication(settings: new() { ["Sessions:ClearSiteData"] = "\"storage\"" }, store: database);
         using var browser = await application.NewLoggedInBrowserAsync(transport: transport);
         using var others = await browser.LogOutAsync("others");
         Assert.That(others.Headers.Contains("Clear-Site-Data"), Is.False, "this session has not ended");
@@ -235,7 +237,7 @@ internal sealed class LogoutTests(SessionTransport transport)
     {
         // The slow request has read the session, and waits, when the logout comes.
         var store = new GatedStore();
-        await using var application = new AuthApiApplication(store.Wrap);
+        await using var application = new AuthApiApplication(store.Wrap, store: database);
         using var browser = await application.NewLoggedInBrowserAsync(transport: transport);
         using var slow = browser.Copy();
         using var thief = browser.Copy();
@@ -264,7 +266,8 @@ internal sealed class LogoutTests(SessionTransport transport)
                 store.Wrap(services);
                 services.AddSingleton<IStartupFilter>(new OnAbort(hungUp));
             },
-            kestrel: true);
+            kestrel: true,
+            store: database);
         using var browser = await application.NewLoggedInBrowserAsync(transport: transport);
         store.BeforeEnd.Close();
 

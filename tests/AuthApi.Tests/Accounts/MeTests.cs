@@ -7,12 +7,14 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace AuthApi.Tests.Accounts;
 
-internal sealed class MeTests
+[TestFixture(TestedStore.Sqlite)]
+[TestFixture(TestedStore.PostgreSql)]
+internal sealed class MeTests(TestedStore database)
 {
     [Test]
     public async Task Me_returns_the_account_and_the_session()
     {
-        await using var application = new AuthApiApplication();
+        await using var application = new AuthApiApplication(store: database);
         using var browser = application.NewBrowser();
         var id = await browser.RegisterAsync("ada@example.com", userName: "ada");
         var session = await browser.LogInAsync("ada@example.com");
@@ -40,7 +42,7 @@ internal sealed class MeTests
     [Test]
     public async Task A_change_of_roles_or_account_shows_in_the_next_request()
     {
-        await using var application = new AuthApiApplication();
+        await using var application = new AuthApiApplication(store: database);
         using var browser = await application.NewLoggedInBrowserAsync();
         using var before = await browser.GetAsync("/me/");
         Assert.That((await before.JsonAsync())["roles"]!.AsArray(), Is.Empty);
@@ -66,7 +68,7 @@ internal sealed class MeTests
     [Test]
     public async Task Account_fields_go_before_stored_claims()
     {
-        await using var application = new AuthApiApplication();
+        await using var application = new AuthApiApplication(store: database);
         using var browser = await application.NewLoggedInBrowserAsync();
         await application.WithScopeAsync(async services =>
         {
@@ -95,7 +97,7 @@ internal sealed class MeTests
     [Test]
     public async Task A_deleted_role_is_gone_in_the_next_request()
     {
-        await using var application = new AuthApiApplication();
+        await using var application = new AuthApiApplication(store: database);
         using var browser = await application.NewLoggedInBrowserAsync();
         await application.WithScopeAsync(async services =>
         {
@@ -119,7 +121,7 @@ internal sealed class MeTests
     [Test]
     public async Task A_deleted_accounts_sessions_are_dead_at_once()
     {
-        await using var application = new AuthApiApplication();
+        await using var application = new AuthApiApplication(store: database);
         using var browser = await application.NewLoggedInBrowserAsync();
         Assert.That(await browser.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
 

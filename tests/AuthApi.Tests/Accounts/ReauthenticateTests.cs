@@ -4,9 +4,11 @@ using AuthApi.Tests.Harness;
 
 namespace AuthApi.Tests.Accounts;
 
-[TestFixture(SessionTransport.Cookie)]
-[TestFixture(SessionTransport.Header)]
-internal sealed class ReauthenticateTests(SessionTransport transport)
+[TestFixture(SessionTransport.Cookie, TestedStore.Sqlite)]
+[TestFixture(SessionTransport.Header, TestedStore.Sqlite)]
+[TestFixture(SessionTransport.Cookie, TestedStore.PostgreSql)]
+[TestFixture(SessionTransport.Header, TestedStore.PostgreSql)]
+internal sealed class ReauthenticateTests(SessionTransport transport, TestedStore database)
 {
     private AuthApiApplication _application = null!;
     private Browser _browser = null!;
@@ -14,7 +16,7 @@ internal sealed class ReauthenticateTests(SessionTransport transport)
     [SetUp]
     public async Task SetUp()
     {
-        _application = new AuthApiApplication();
+        _application = new AuthApiApplication(store: database);
         _browser = await _application.NewLoggedInBrowserAsync(transport: transport);
     }
 

@@ -10,7 +10,9 @@ using Moq;
 
 namespace AuthApi.Tests.Accounts;
 
-internal sealed class RegisterTests
+[TestFixture(TestedStore.Sqlite)]
+[TestFixture(TestedStore.PostgreSql)]
+internal sealed class RegisterTests(TestedStore database)
 {
     private AuthApiApplication _application = null!;
     private Browser _browser = null!;
@@ -18,7 +20,7 @@ internal sealed class RegisterTests
     [SetUp]
     public void SetUp()
     {
-        _application = new AuthApiApplication();
+        _application = new AuthApiApplication(store: database);
         _browser = _application.NewBrowser();
     }
 
@@ -265,7 +267,7 @@ internal sealed class RegisterTests
     public async Task A_password_that_is_too_long_is_refused_before_hashing()
     {
         var hasher = new Mock<IPasswordHasher<ApplicationUser>>();
-        await using var application = new AuthApiApplication(services => services.Replace(ServiceDescriptor.Singleton(hasher.Object)));
+        await using var application = new AuthApiApplication(services => services.Replace(ServiceDescriptor.Singleton(hasher.Object)), store: database);
         using var browser = application.NewBrowser();
         await application.WaitForWarmUpAsync();
         hasher.Invocations.Clear();
@@ -316,8 +318,8 @@ internal sealed class RegisterTests
     public async Task A_password_is_hashed_with_Argon2id_as_OWASP_advises()
     {
         // Without what the harness adds to make other tests fast.
-        await using var shipped = new AuthApiApplication(services =>
-            services.Replace(ServiceDescriptor.Singleton<IPasswordHasher<ApplicationUser>, Argon2PasswordHasher>()));
+        await using var shipped = new AuthApiApplication(
+            services => services.Replace(ServiceDescriptor.Singleton<IPasswordHasher<ApplicationUser>, Argon2PasswordHasher>()), store: database);
         using var browser = shipped.NewBrowser();
 
         await browser.RegisterAsync();

@@ -8,7 +8,9 @@ using Microsoft.Extensions.DependencyInjection;
 namespace AuthApi.Tests.Accounts;
 
 /// <summary>The program's own principal factory has Identity's claims.</summary>
-internal sealed class StoredPrincipalFactoryTests
+[TestFixture(TestedStore.Sqlite)]
+[TestFixture(TestedStore.PostgreSql)]
+internal sealed class StoredPrincipalFactoryTests(TestedStore database)
 {
     [TestCase(false, false)]
     [TestCase(true, false)]
@@ -16,7 +18,7 @@ internal sealed class StoredPrincipalFactoryTests
     [TestCase(true, true)]
     public async Task The_claims_are_those_of_Identity(bool hasRole, bool hasClaim)
     {
-        await using var application = new AuthApiApplication();
+        await using var application = new AuthApiApplication(store: database);
         using var browser = await application.NewLoggedInBrowserAsync();
         await application.WithScopeAsync(async services =>
         {
@@ -52,7 +54,7 @@ internal sealed class StoredPrincipalFactoryTests
     [Test]
     public async Task A_user_who_is_gone_has_no_principal()
     {
-        await using var application = new AuthApiApplication();
+        await using var application = new AuthApiApplication(store: database);
         using var browser = await application.NewLoggedInBrowserAsync();
         var session = (await application.StoredSessionsAsync()).Single();
 

@@ -7,7 +7,9 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AuthApi.Tests.Audit;
 
-internal sealed class ActivityTests
+[TestFixture(TestedStore.Sqlite)]
+[TestFixture(TestedStore.PostgreSql)]
+internal sealed class ActivityTests(TestedStore database)
 {
     private AuthApiApplication _application = null!;
     private Browser _browser = null!;
@@ -15,7 +17,7 @@ internal sealed class ActivityTests
     [SetUp]
     public async Task SetUp()
     {
-        _application = new AuthApiApplication();
+        _application = new AuthApiApplication(store: database);
         _browser = await _application.NewLoggedInBrowserAsync();
     }
 

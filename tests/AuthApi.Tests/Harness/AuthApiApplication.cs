@@ -15,11 +15,12 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
+using Npgsql;
 
 namespace AuthApi.Tests.Harness;
 
 /// <summary>
-/// The whole application over a real SQLite file of its own, with a clock that tests set. Only the cost of a password hash
+/// The whole application over a real database of its own, an SQLite file by default, with a clock that tests set. Only the cost of a password hash
 /// is less than the product's.
 /// </summary>
 internal sealed class AuthApiApplication : WebApplicationFactory<Program>
@@ -30,20 +31,30 @@ internal sealed class AuthApiApplication : WebApplicationFactory<Program>
     private readonly string _environment;
     private readonly bool _kestrel;
     private readonly bool _migrated;
+    private readonly TestedStore _store;
     private string? _connectionString;
+    private string? _ownDatabase;
 
     /// <param name="replace">Services to put in place of the product's.</param>
     /// <param name="settings">Configuration, as on the command line.</param>
     /// <param name="environment">The environment to run in.</param>
     /// <param name="kestrel">Whether to listen on a real socket of 127.0.0.1, which knows limits and clients that hang up.</param>
-    /// <param name="migrated">Whether it finds its tables made, in a copy of <see cref="MigratedDatabase"/>; else it starts without a file.</param>
+    /// <param name="migrated">Whether it finds its tables made, in a copy of <see cref="MigratedDatabase"/>; else it starts without a file. On PostgreSQL it always does.</param>
+    /// <param name="store">The kind of the database. A test is skipped where it is PostgreSQL and that is not installed.</param>
     public AuthApiApplication(
         Action<IServiceCollection>? replace = null,
         Dictionary<string, string?>? settings = null,
         string environment = "Development",
         bool kestrel = false,
-        bool migrated = true)
+        bool migrated = true,
+        TestedStore store = TestedStore.Sqlite)
     {
+        if (store == TestedStore.PostgreSql)
+        {
+            PostgreSqlServer.Require();
+        }
+
+        _store = store;
         _replace = replace ?? (_ => { });
         _settings = settings ?? [];
         _environment = environment;
@@ -111,8 +122,15 @@ internal sealed class AuthApiApplication : WebApplicationFactory<Program>
 
     protected override void ConfigureWebHost(IWebHostBuilder builder)
     {
+        var connectionString = $"Data Source={DatabaseFile}";
+        if (_store == TestedStore.PostgreSql)
+        {
+            _ownDatabase = _settings.ContainsKey("ConnectionStrings:Auth") ? null : MigratedDatabase.TakeOnServer();
+            connectionString = _ownDatabase;
+        }
+
         // A file that a test has put there stays.
-        if (_migrated && !File.Exists(DatabaseFile))
+        if (_store == TestedStore.Sqlite && _migrated && !File.Exists(DatabaseFile))
         {
             MigratedDatabase.CopyTo(DatabaseFile);
         }
@@ -121,7 +139,8 @@ internal sealed class AuthApiApplication : WebApplicationFactory<Program>
 
         // No test changes appsettings.json, and each application would watch it.
         builder.UseSetting("hostBuilder:reloadConfigOnChange", "false");
-        builder.UseSetting("ConnectionStrings:Auth", $"Data Source={DatabaseFile}");
+        builder.UseSetting("Database:Provider", _store.ToString());
+        builder.UseSetting("ConnectionStrings:Auth", connectionString);
 
         // All clients of a test come from one address; the tests of the limits switch them on.
         builder.UseSetting("RateLimiting:Enabled", "false");
@@ -145,7 +164,9 @@ internal sealed class AuthApiApplication : WebApplicationFactory<Program>
     protected override IHost CreateHost(IHostBuilder builder)
     {
         var host = base.CreateHost(builder);
-        _connectionString = host.Services.GetRequiredService<SqliteDatabase>().ConnectionString;
+        _connectionString = _store == TestedStore.PostgreSql
+            ? host.Services.GetRequiredService<PostgreSqlStorage>().ConnectionString
+            : host.Services.GetRequiredService<SqliteDatabase>().ConnectionString;
         return host;
     }
 
@@ -154,11 +175,28 @@ internal sealed class AuthApiApplication : WebApplicationFactory<Program>
         await base.DisposeAsync();
         if (_connectionString is not null)
         {
-            // Its own only: another fixture may be running at the same time.
-            await using var pool = new SqliteConnection(_connectionString);
-            SqliteConnection.ClearPool(pool);
+            await ClearPoolAsync(_connectionString);
         }
 
         _folder.Dispose();
+    }
+
+    // Its own only: another fixture may be running at the same time.
+    private async Task ClearPoolAsync(string connectionString)
+    {
+        if (_store == TestedStore.PostgreSql)
+        {
+            await using var connection = new NpgsqlConnection(connectionString);
+            NpgsqlConnection.ClearPool(connection);
+            if (_ownDatabase is not null)
+            {
+                await MigratedDatabase.GiveBackAsync(connection.Database);
+            }
+        }
+        else
+        {
+            await using var connection = new SqliteConnection(connectionString);
+            SqliteConnection.ClearPool(connection);
+        }
     }
 }

@@ -1,12 +1,29 @@
+using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using Microsoft.Data.Sqlite;
 
 namespace AuthApi.Tests.Harness;
 
-/// <summary>A database file with all tables and no rows, made once by the program itself: a copy starts an application ten times as fast as the migrations do.</summary>
+/// <summary>A database with all tables and no rows, made once by the program itself: a copy starts an application ten times as fast as the migrations do.</summary>
 internal static class MigratedDatabase
 {
     private static readonly Lazy<byte[]> Content = new(Create);
+    private static readonly Lazy<Task<string>> Template = new(CreateTemplateAsync);
+    private static readonly ConcurrentBag<string> Free = [];
+
+    // Ids begin at 1 again, as in a new one.
+    private const string DeleteRows =
+        """
+        DO $$
+        DECLARE name text;
+        BEGIN
+            SET LOCAL session_replication_role = replica;
+            FOR name IN SELECT c.oid::regclass::text FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relname <> '__EFMigrationsHistory' LOOP
+                EXECUTE 'DELETE FROM ' || name;
+            END LOOP;
+            PERFORM setval(c.oid, 1, false) FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'S';
+        END $$
+        """;
 
     /// <summary>Writes a copy to <paramref name="path"/>, in a folder that is made if missing; both are readable by their owner alone, as the program makes them.</summary>
     public static void CopyTo(string path)
@@ -24,6 +41,32 @@ internal static class MigratedDatabase
 
         using var file = new FileStream(path, options);
         file.Write(Content.Value);
+    }
+
+    /// <summary>Takes a migrated database without rows for a test, on the server that tests share.</summary>
+    /// <returns>Its connection string.</returns>
+    public static string TakeOnServer() => Task.Run(async () =>
+    {
+        var server = await PostgreSqlServer.SharedAsync();
+        return server.ConnectionString(Free.TryTake(out var used) ? used : await server.CreateDatabaseAsync(await Template.Value));
+    }).GetAwaiter().GetResult();
+
+    /// <summary>Gives a database of <see cref="TakeOnServer"/> back, to which nobody is connected. To delete its rows takes a hundredth of the time of a new copy.</summary>
+    public static async Task GiveBackAsync(string database)
+    {
+        var server = await PostgreSqlServer.SharedAsync();
+        await server.ExecuteAsync(database, DeleteRows);
+        Free.Add(database);
+    }
+
+    private static async Task<string> CreateTemplateAsync()
+    {
+        var server = await PostgreSqlServer.SharedAsync();
+        var template = await server.CreateDatabaseAsync();
+        await using var application = new AuthApiApplication(
+            settings: new() { ["ConnectionStrings:Auth"] = server.ConnectionString(template) }, store: TestedStore.PostgreSql);
+        application.StartServer();
+        return template;
     }
 
     private static byte[] Create()

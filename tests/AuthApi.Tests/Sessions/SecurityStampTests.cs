@@ -8,14 +8,16 @@ using Microsoft.Extensions.DependencyInjection;
 namespace AuthApi.Tests.Sessions;
 
 /// <summary>A user's sessions end with their security stamp.</summary>
-[TestFixture(SessionTransport.Cookie)]
-[TestFixture(SessionTransport.Header)]
-internal sealed class SecurityStampTests(SessionTransport transport)
+[TestFixture(SessionTransport.Cookie, TestedStore.Sqlite)]
+[TestFixture(SessionTransport.Header, TestedStore.Sqlite)]
+[TestFixture(SessionTransport.Cookie, TestedStore.PostgreSql)]
+[TestFixture(SessionTransport.Header, TestedStore.PostgreSql)]
+internal sealed class SecurityStampTests(SessionTransport transport, TestedStore database)
 {
     private AuthApiApplication _application = null!;
 
     [SetUp]
-    public void SetUp() => _application = new AuthApiApplication();
+    public void SetUp() => _application = new AuthApiApplication(store: database);
 
     [TearDown]
     public async Task TearDown() => await _application.DisposeAsync();
@@ -67,7 +69,7 @@ internal sealed class SecurityStampTests(SessionTransport transport)
     public async Task A_login_that_the_stamp_has_overtaken_is_refused()
     {
         var store = new GatedStore();
-        await using var application = new AuthApiApplication(store.Wrap);
+        await using var application = new AuthApiApplication(store.Wrap, store: database);
         using var browser = application.NewBrowser(transport: transport);
         await browser.RegisterAsync();
 

@@ -5,12 +5,14 @@ using AuthApi.Tests.Harness;
 namespace AuthApi.Tests.Sessions;
 
 /// <summary>How many sessions a user may have, and which one makes room.</summary>
-internal sealed class SessionLimitTests
+[TestFixture(TestedStore.Sqlite)]
+[TestFixture(TestedStore.PostgreSql)]
+internal sealed class SessionLimitTests(TestedStore database)
 {
     [Test]
     public async Task One_more_than_the_limit_ends_the_least_recently_used()
     {
-        await using var application = new AuthApiApplication(settings: new() { ["Sessions:MaxPerUser"] = "3" });
+        await using var application = new AuthApiApplication(settings: new() { ["Sessions:MaxPerUser"] = "3" }, store: database);
         var devices = new List<Browser>();
         await application.NewBrowser().RegisterAsync();
         for (var i = 0; i < 3; i++)
@@ -41,7 +43,7 @@ internal sealed class SessionLimitTests
     [Test]
     public async Task An_expired_session_takes_no_room()
     {
-        await using var application = new AuthApiApplication(settings: new() { ["Sessions:MaxPerUser"] = "2", ["Sessions:CleanupInterval"] = "1.00:00:00" });
+        await using var application = new AuthApiApplication(settings: new() { ["Sessions:MaxPerUser"] = "2", ["Sessions:CleanupInterval"] = "1.00:00:00" }, store: database);
         using var remembered = application.NewBrowser();
         await remembered.RegisterAsync();
         await remembered.LogInAsync(rememberMe: true);
@@ -62,7 +64,7 @@ internal sealed class SessionLimitTests
     [Test]
     public async Task Logging_in_again_in_the_same_client_takes_no_room()
     {
-        await using var application = new AuthApiApplication(settings: new() { ["Sessions:MaxPerUser"] = "2" });
+        await using var application = new AuthApiApplication(settings: new() { ["Sessions:MaxPerUser"] = "2" }, store: database);
         using var browser = await application.NewLoggedInBrowserAsync();
         using var other = application.NewBrowser();
         await other.LogInAsync();
@@ -79,7 +81,7 @@ internal sealed class SessionLimitTests
     [Test]
     public async Task One_users_sessions_take_no_room_from_anothers()
     {
-        await using var application = new AuthApiApplication(settings: new() { ["Sessions:MaxPerUser"] = "1" });
+        await using var application = new AuthApiApplication(settings: new() { ["Sessions:MaxPerUser"] = "1" }, store: database);
         using var ada = await application.NewLoggedInBrowserAsync();
         using var bob = await application.NewLoggedInBrowserAsync("bob@example.com");
 

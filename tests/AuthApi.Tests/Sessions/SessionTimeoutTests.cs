@@ -6,7 +6,9 @@ using Microsoft.Extensions.DependencyInjection;
 namespace AuthApi.Tests.Sessions;
 
 /// <summary>When time ends a session, by the application's clock.</summary>
-internal sealed class SessionTimeoutTests
+[TestFixture(TestedStore.Sqlite)]
+[TestFixture(TestedStore.PostgreSql)]
+internal sealed class SessionTimeoutTests(TestedStore database)
 {
     private AuthApiApplication _application = null!;
     private Browser _browser = null!;
@@ -14,7 +16,7 @@ internal sealed class SessionTimeoutTests
     [SetUp]
     public async Task SetUp()
     {
-        _application = new AuthApiApplication();
+        _application = new AuthApiApplication(store: database);
         _browser = _application.NewBrowser();
         await _browser.RegisterAsync();
     }
@@ -149,12 +151,15 @@ internal sealed class SessionTimeoutTests
     [Test]
     public async Task Cleanup_takes_as_many_batches_as_it_needs()
     {
-        var store = _application.Services.GetRequiredService<IUserSessionStore>();
-        await Task.WhenAll(Enumerable.Range(0, 1_100).Select(_ =>
+        await _application.QueryAsync(context =>
         {
-            var session = SessionExamples.New("1", _application.Time.GetUtcNow().AddDays(-1));
-            return store.StartAsync(session, SessionExamples.Start());
-        }));
+            for (var i = 0; i < 1_100; i++)
+            {
+                context.Add(SessionExamples.New("1", _application.Time.GetUtcNow().AddDays(-1))).Property("UserKey").CurrentValue = 1;
+            }
+
+            return context.SaveChangesAsync();
+        });
 
         var count = await _application.Services.GetRequiredService<UserSessionManager>().CleanUpAsync(CancellationToken.None);
 
@@ -166,7 +171,7 @@ internal sealed class SessionTimeoutTests
     [TestCase("1969-06-01T00:00:00Z")]
     public async Task Logins_work_at_the_ends_of_the_calendar(string now)
     {
-        await using var application = new AuthApiApplication();
+        await using var application = new AuthApiApplication(store: database);
         application.Time.AdjustTime(DateTimeOffset.Parse(now, System.Globalization.CultureInfo.InvariantCulture));
         using var browser = application.NewBrowser();
         await browser.RegisterAsync();

@@ -5,12 +5,14 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AuthApi.Tests.Storage;
 
-internal sealed class StoreErrorsTests
+[TestFixture(TestedStore.Sqlite)]
+[TestFixture(TestedStore.PostgreSql)]
+internal sealed class StoreErrorsTests(TestedStore database)
 {
     [Test]
     public async Task A_taken_value_is_a_unique_violation()
     {
-        await using var application = new AuthApiApplication();
+        await using var application = new AuthApiApplication(store: database);
         using var browser = application.NewBrowser();
         await browser.RegisterAsync();
 
@@ -26,7 +28,7 @@ internal sealed class StoreErrorsTests
     [Test]
     public async Task A_missing_parent_row_is_no_unique_violation()
     {
-        await using var application = new AuthApiApplication();
+        await using var application = new AuthApiApplication(store: database);
 
         var exception = await Assert.ThrowsAsync<DbUpdateException>(() => application.QueryAsync(context =>
         {

@@ -12,7 +12,7 @@ namespace AuthApi.Storage;
 /// and the others wait for it.
 /// </summary>
 /// <exception cref="ConfigurationException"><c>ConnectionStrings:Auth</c> cannot be read, names no server, or would send what is secret in plaintext.</exception>
-internal sealed class PostgreSqlServer(IConfiguration configuration, IOptions<DatabaseOptions> options)
+internal sealed class PostgreSqlStorage(IConfiguration configuration, IOptions<DatabaseOptions> options)
 {
     /// <summary>The migrations of this version, in their order.</summary>
     internal static readonly string[] Migrations = ["20261129140517_CreateAccountsSessionsAndAudit"];
