@@ -17,13 +17,13 @@ internal sealed class PostgreSqlStorage(IConfiguration configuration, IOptions<D
     /// <summary>The migrations of this version, in their order.</summary>
     internal static readonly string[] Migrations = ["20261129140517_CreateAccountsSessionsAndAudit"];
 
+    /// <summary>The number of the lock that a node has while it migrates: "AuthApi" in ASCII.</summary>
+    internal const long MigrationLock = 0x41757468417069;
+
     private const string Key = "ConnectionStrings:Auth";
 
     // Seconds. A request waits for the store 2.5 seconds at most, in all.
     private const int Timeout = 2;
-
-    // "AuthApi" in ASCII; any other program on the server has other numbers for its locks.
-    private const long MigrationLock = 0x41757468417069;
 
     private static readonly TimeSpan MaxMigration = TimeSpan.FromMinutes(10);
 
@@ -31,6 +31,9 @@ internal sealed class PostgreSqlStorage(IConfiguration configuration, IOptions<D
 
     /// <summary>The configured string, with what every connection needs.</summary>
     public string ConnectionString => _connection.ConnectionString;
+
+    /// <summary>The name of the database.</summary>
+    public string Database => _connection.Database!;
 
     // Without secrets.
     private string Name => $"{_connection.Host}:{_connection.Port}/{_connection.Database}";

@@ -80,6 +80,15 @@ internal sealed class LoginTests(TestedStore database)
         Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK));
     }
 
+    [TestCase("email", "ada\0@example.com")]
+    [TestCase("userName", "ada\0")]
+    public async Task A_name_with_a_NUL_is_an_unknown_users(string field, string name)
+    {
+        using var response = await _browser.PostAsync("/login/", new Dictionary<string, string> { [field] = name, ["password"] = Browser.Password });
+
+        await response.ShouldBeProblemAsync(HttpStatusCode.Unauthorized, "invalid_credentials");
+    }
+
     [Test]
     public async Task All_refused_logins_get_the_same_answer()
     {

@@ -32,6 +32,7 @@ internal sealed partial class TranscriptTests
         ["FUZZ_REQUESTS="] = "takes hours",
         ["dotnet publish src/AuthApi"] = "ClientTests publish it",
         ["/opt/authapi/AuthApi --help"] = "CommandLineTests",
+        ["/opt/authapi/AuthApi --Database:Provider=PostgreSql"] = "PostgreSqlStorageTests",
         ["dotnet tool install"] = "changes the machine",
         ["dotnet ef migrations add"] = "would add a migration",
         ["jq '.paths"] = "needs jq, and is for kiota",

@@ -91,6 +91,7 @@ internal sealed class StartupErrorsTests
     [TestCase("--ConnectionStrings:Auth=Data Source=:memory:", "ConnectionStrings:Auth")]
     [TestCase("--ConnectionStrings:Auth=Nonsense=1", "ConnectionStrings:Auth")]
     [TestCase("--ConnectionStrings:Auth=Data Source=/proc/nowhere/auth.db", "ConnectionStrings:Auth")]
+    [TestCase("--Database:AllowPlaintext=perhaps", "Database:AllowPlaintext")]
     public async Task An_invalid_value_stops_the_start(string argument, string key)
     {
         var (exitCode, output, error) = await ProgramInProcess.RunToEndAsync(_folder.Path, argument);
@@ -100,6 +101,23 @@ internal sealed class StartupErrorsTests
         Assert.That(error.TrimEnd().Split('\n'), Has.Length.EqualTo(1), error);
         Assert.That(error, Does.StartWith("AuthApi does not start: ").And.Contain(key));
         Assert.That(error, Does.Not.Contain("DataAnnotation"));
+    }
+
+    [TestCase("", "is missing")]
+    [TestCase("Data Source=data/auth.db", "not a PostgreSQL connection string")]
+    [TestCase("Host=127.0.0.1;Nonsense=1", "not a PostgreSQL connection string")]
+    [TestCase("Database=authapi;Username=authapi", "names no Host")]
+    [TestCase("Host=127.0.0.1;Username=authapi", "names no Database")]
+    [TestCase("Host=192.0.2.1;Database=authapi", "without TLS", Description = "prefers TLS, and takes none")]
+    [TestCase("Host=localhost,db.example.com;Database=authapi;SSL Mode=Disable", "Database:AllowPlaintext")]
+    [TestCase("Host=127.0.0.1;Port=1;Database=authapi", "127.0.0.1:1/authapi", Description = "nobody listens there")]
+    public async Task A_string_that_is_no_PostgreSQL_servers_stops_the_start(string connectionString, string reason)
+    {
+        var (exitCode, output, error) = await ProgramInProcess.RunToEndAsync(_folder.Path, "--Database:Provider=PostgreSql", $"--ConnectionStrings:Auth={connectionString}");
+
+        Assert.That((exitCode, output), Is.EqualTo((1, "")), error);
+        Assert.That(error.TrimEnd().Split('\n'), Has.Length.EqualTo(1), error);
+        Assert.That(error, Does.StartWith("AuthApi does not start: ConnectionStrings:Auth ").And.Contain(reason));
     }
 
     [Test]

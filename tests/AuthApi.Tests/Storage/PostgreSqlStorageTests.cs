@@ -1,0 +1,179 @@
+using System.Net;
+using AuthApi.Storage;
+using AuthApi.Tests.Harness;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace AuthApi.Tests.Storage;
+
+/// <summary>The program's own part of a PostgreSQL database: the connection, the migrations, and what it refuses.</summary>
+internal sealed class PostgreSqlStorageTests
+{
+    private PostgreSqlServer _server = null!;
+
+    [OneTimeSetUp]
+    public async Task OneTimeSetUp() => _server = await PostgreSqlServer.SharedAsync();
+
+    [Test]
+    public async Task The_model_and_the_migrations_agree()
+    {
+        await using var application = new AuthApiApplication(store: TestedStore.PostgreSql);
+        application.StartServer();
+        await using var context = await application.Services.GetRequiredService<IDbContextFactory<PostgreSqlAuthDbContext>>().CreateDbContextAsync();
+
+        Assert.That(context.Database.HasPendingModelChanges(), Is.False);
+        Assert.That(await context.Database.GetPendingMigrationsAsync(), Is.Empty);
+        Assert.That(context.Database.GetMigrations(), Is.EqualTo(PostgreSqlStorage.Migrations));
+    }
+
+    [TestCase("AspNetUsers", "CreatedAt", "timestamp with time zone")]
+    [TestCase("AspNetUsers", "LockoutEnd", "timestamp with time zone")]
+    [TestCase("AspNetUsers", "Id", "integer")]
+    [TestCase("AspNetUsers", "Email", "text")]
+    [TestCase("UserSessions", "Key", "bigint")]
+    [TestCase("UserSessions", "UserId", "integer")]
+    [TestCase("UserSessions", "LastSeenAt", "timestamp with time zone")]
+    [TestCase("AuditEntries", "Id", "bigint")]
+    public async Task A_column_has_the_type_that_PostgreSQL_has_for_it(string table, string column, string type)
+    {
+        await using var application = new AuthApiApplication(store: TestedStore.PostgreSql);
+
+        var found = await application.QueryAsync(context => context.Database.SqlQuery<string>(
+            $"""SELECT data_type::text AS "Value" FROM information_schema.columns WHERE table_name = {table} AND column_name = {column}""").SingleAsync());
+
+        Assert.That(found, Is.EqualTo(type));
+    }
+
+    [Test]
+    public async Task Two_programs_that_start_at_once_migrate_once()
+    {
+        var database = await _server.CreateDatabaseAsync();
+        using var folder = new TemporaryFolder();
+
+        var programs = await Task.WhenAll(StartAsync(), StartAsync());
+
+        using var first = programs[0].NewBrowser();
+        using var second = programs[1].NewBrowser();
+        await first.RegisterAsync();
+        await second.LogInAsync();
+        Assert.That(await first.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized), "its own cookie jar");
+        Assert.That(await second.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(await _server.QueryAsync(database, """SELECT "MigrationId" FROM "__EFMigrationsHistory" """), Is.EqualTo(PostgreSqlStorage.Migrations));
+        foreach (var program in programs)
+        {
+            await program.DisposeAsync();
+        }
+
+        Task<RunningProgram> StartAsync() => RunningProgram.StartAsync(folder.Path, Arguments(_server.ConnectionString(database)));
+    }
+
+    [Test]
+    public async Task A_node_waits_for_another_one_that_migrates()
+    {
+        var database = await _server.CreateDatabaseAsync();
+        await using var migrating = new Npgsql.NpgsqlConnection(_server.ConnectionString(database) + ";Pooling=false");
+        await migrating.OpenAsync();
+        await using (var hold = new Npgsql.NpgsqlCommand($"SELECT pg_advisory_lock({PostgreSqlStorage.MigrationLock})", migrating))
+        {
+            await hold.ExecuteNonQueryAsync();
+        }
+
+        await using var application = new AuthApiApplication(settings: new() { ["ConnectionStrings:Auth"] = _server.ConnectionString(database) }, store: TestedStore.PostgreSql);
+        var start = Task.Run(application.StartServer);
+        Assert.That(
+            () => _server.QueryAsync(database, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted").Result,
+            Is.EqualTo(new[] { "1" }).After(30_000, 20));
+        Assert.That(start.IsCompleted, Is.False);
+        Assert.That(await _server.QueryAsync(database, """SELECT to_regclass('"AspNetUsers"') IS NULL"""), Is.EqualTo(new[] { "True" }));
+
+        await migrating.CloseAsync();
+        await start;
+
+        using var browser = await application.NewLoggedInBrowserAsync();
+        Assert.That(await browser.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [Test]
+    public async Task A_database_of_a_newer_version_stops_the_start()
+    {
+        var database = await _server.CreateDatabaseAsync();
+        await _server.ExecuteAsync(
+            database,
+            """
+            CREATE TABLE "__EFMigrationsHistory" ("MigrationId" text PRIMARY KEY, "ProductVersion" text NOT NULL);
+            INSERT INTO "__EFMigrationsHistory" VALUES ('29990101000000_FromTheFuture', '99.0')
+            """);
+
+        Assert.That(await ErrorAsync(_server.ConnectionString(database)), Does.Contain("29990101000000_FromTheFuture"));
+    }
+
+    [Test]
+    public async Task A_user_who_may_not_migrate_stops_the_start()
+    {
+        var database = await _server.CreateDatabaseAsync();
+        await _server.ExecuteAsync(database, $"CREATE ROLE \"{database}\" LOGIN PASSWORD 'weak'");
+
+        Assert.That(await ErrorAsync(_server.ConnectionString(database, database, "weak")), Does.Contain("may not migrate"));
+    }
+
+    [Test]
+    public async Task A_user_who_may_only_read_and_write_rows_serves_what_another_has_migrated()
+    {
+        await using var application = new AuthApiApplication(store: TestedStore.PostgreSql);
+        application.StartServer();
+        var database = application.Services.GetRequiredService<PostgreSqlStorage>().Database;
+        await _server.ExecuteAsync(
+            database,
+            $"""
+            CREATE ROLE "{database}" LOGIN PASSWORD 'weak';
+            GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO "{database}";
+            """);
+        await using var node = new AuthApiApplication(
+            settings: new() { ["ConnectionStrings:Auth"] = _server.ConnectionString(database, database, "weak"), ["RateLimiting:Enabled"] = "true" }, store: TestedStore.PostgreSql);
+
+        using var browser = await node.NewLoggedInBrowserAsync();
+
+        using var loggedOut = await browser.LogOutAsync();
+        Assert.That(loggedOut.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        await _server.ExecuteAsync(database, $"DROP OWNED BY \"{database}\"");
+    }
+
+    [Test]
+    public async Task A_wrong_password_stops_the_start()
+    {
+        Assert.That(await ErrorAsync(_server.ConnectionString("postgres", password: "wrong")), Does.Contain("password"));
+    }
+
+    [Test]
+    public async Task A_database_that_is_not_there_stops_the_start()
+    {
+        Assert.That(await ErrorAsync(_server.ConnectionString("nowhere")), Does.Contain("nowhere"));
+    }
+
+    [Test]
+    public async Task A_text_that_the_database_refuses_is_recognized()
+    {
+        await using var application = new AuthApiApplication(store: TestedStore.PostgreSql);
+
+        var text = "a\0";
+
+        var nul = await Assert.ThrowsAsync<Npgsql.PostgresException>(() => application.QueryAsync(context => context.Users.AnyAsync(user => user.Email == text)));
+        var tooLong = await Assert.ThrowsAsync<Npgsql.PostgresException>(() => application.QueryAsync(context => context.Database.ExecuteSqlRawAsync("CREATE TEMP TABLE t (c varchar(1)); INSERT INTO t VALUES ('ab')")));
+        var other = await Assert.ThrowsAsync<Npgsql.PostgresException>(() => application.QueryAsync(context => context.Database.ExecuteSqlRawAsync("SELECT 1/0")));
+
+        Assert.That((StoreErrors.IsRefusedText(nul), StoreErrors.IsRefusedText(tooLong), StoreErrors.IsRefusedText(other)), Is.EqualTo((true, true, false)));
+    }
+
+    private static string[] Arguments(string connectionString) => ["--Database:Provider=PostgreSql", $"--ConnectionStrings:Auth={connectionString}"];
+
+    private static async Task<string> ErrorAsync(string connectionString)
+    {
+        using var folder = new TemporaryFolder();
+        var (exitCode, output, error) = await ProgramInProcess.RunToEndAsync(folder.Path, Arguments(connectionString));
+
+        Assert.That((exitCode, output), Is.EqualTo((1, "")), error);
+        Assert.That(error.TrimEnd().Split('\n'), Has.Length.EqualTo(1), error);
+        Assert.That(error, Does.StartWith("AuthApi does not start: ConnectionStrings:Auth "));
+        return error;
+    }
+}
