@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Threading.Channels;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -15,10 +16,14 @@ internal abstract partial class Lane<TCall, TAnswer>(PostgreSqlDatabase database
 {
     private const int MaxBatch = 1_000;
 
+    // A connection that was not used for longer may have been closed by the server meanwhile.
+    private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(1);
+
     private readonly LogThrottle _failures = new(TimeProvider.System);
     private readonly Channel<Waiting> _waiting = Channel.CreateUnbounded<Waiting>(new() { SingleReader = true });
     private Task _running = Task.CompletedTask;
     private NpgsqlConnection? _connection;
+    private long _usedAt;
 
     public Task<TAnswer> CallAsync(TCall call)
     {
@@ -40,6 +45,9 @@ internal abstract partial class Lane<TCall, TAnswer>(PostgreSqlDatabase database
         _waiting.Writer.TryComplete();
         await _running.WaitAsync(TimeSpan.FromSeconds(10), CancellationToken.None);
     }
+
+    /// <summary>Whether a statement may be run again when the connection broke under it, which may have been after its commit.</summary>
+    protected virtual bool IsRepeatable => false;
 
     /// <summary>Runs one statement for all of them.</summary>
     /// <returns>The answers, in the order of the calls.</returns>
@@ -66,16 +74,15 @@ internal abstract partial class Lane<TCall, TAnswer>(PostgreSqlDatabase database
     {
         try
         {
-            var connection = _connection ??= await database.DataSource.OpenConnectionAsync();
-            var answers = await ExecuteAsync(connection, batch.ConvertAll(waiting => waiting.Call));
+            var answers = await ExecuteAsync(batch.ConvertAll(waiting => waiting.Call));
             for (var i = 0; i < batch.Count; i++)
             {
                 batch[i].Answer.TrySetResult(answers[i]);
             }
         }
-        catch (Exception exception) when (PostgreSqlFailures.IsConflict(exception))
+        catch (PostgresException exception) when (PostgreSqlFailures.IsConflict(exception) || !PostgreSqlFailures.IsOutOfReach(exception))
         {
-            // Rolled back as a whole: it may be repeated, each call for itself.
+            // Rolled back as a whole: it may be repeated, each call for itself, so that one that is refused does not take the others with it.
             if (batch.Count == 1)
             {
                 batch[0].Answer.TrySetException(exception);
@@ -106,6 +113,35 @@ internal abstract partial class Lane<TCall, TAnswer>(PostgreSqlDatabase database
                 waiting.Answer.TrySetException(exception);
             }
         }
+    }
+
+    private async Task<TAnswer[]> ExecuteAsync(List<TCall> calls)
+    {
+        if (_connection is { } kept)
+        {
+            try
+            {
+                if (IsRepeatable)
+                {
+                    return await ExecuteAsync(kept, calls);
+                }
+
+                if (Stopwatch.GetElapsedTime(_usedAt) > Fresh)
+                {
+                    await using var ping = new NpgsqlCommand("SELECT 1", kept);
+                    await ping.ExecuteNonQueryAsync();
+                }
+            }
+            catch (Exception exception) when (PostgreSqlFailures.IsBroken(exception))
+            {
+                // The server was restarted meanwhile: another connection reaches it, or is refused at once.
+                await CloseAsync();
+            }
+        }
+
+        var answers = await ExecuteAsync(_connection ??= await database.DataSource.OpenConnectionAsync(), calls);
+        _usedAt = Stopwatch.GetTimestamp();
+        return answers;
     }
 
     private async Task CloseAsync()

@@ -19,6 +19,9 @@ internal sealed class PostgreSqlDatabase : IAsyncDisposable
     // Seconds. A request waits for the store 2.5 seconds at most, in all (StoreWaitBudget).
     private const int Timeout = 2;
 
+    // Milliseconds.
+    private const int LockTimeout = 1_800;
+
     private readonly NpgsqlConnectionStringBuilder _builder;
 
     /// <exception cref="SessionSetupException">The connection string cannot be used.</exception>
@@ -54,6 +57,12 @@ internal sealed class PostgreSqlDatabase : IAsyncDisposable
         _builder.MaxAutoPrepare = 50;
         _builder.AutoPrepareMinUsages = 2;
         _builder.Enlist = false;
+
+        // After a failover the new primary is found within as much.
+        _builder.HostRecheckSeconds = 1;
+
+        // A statement whose client has left would go on waiting for a lock, and keep its connection.
+        _builder.Options = $"{_builder.Options} -c lock_timeout={LockTimeout}".TrimStart();
 
         var source = new NpgsqlDataSourceBuilder(_builder.ConnectionString);
         source.UseLoggerFactory(loggers);

@@ -33,6 +33,10 @@ internal static class PostgreSqlFailures
     public static bool IsConflict(Exception exception) =>
         exception is PostgresException { SqlState: PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure };
 
+    /// <summary>Whether the connection was found broken, or was ended by the server: not that the server did not answer in time.</summary>
+    public static bool IsBroken(Exception exception) =>
+        exception is PostgresException refused ? refused.SqlState.StartsWith("57P", StringComparison.Ordinal) : exception is NpgsqlException { InnerException: not TimeoutException };
+
     // https://www.postgresql.org/docs/current/errcodes-appendix.html
     private static bool IsOutOfReach(string sqlState) =>
         sqlState.StartsWith("08", StringComparison.Ordinal) // connection

@@ -15,6 +15,12 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
     private const string Cookie = "Cookie";
     private const string Header = "Header";
 
+    // How many rows a look for expired ones reads at a time.
+    private const int PageSize = 10_000;
+
+    // Seconds. What no request waits for, or an administrator's does.
+    private const int MaintenanceTimeout = 60;
+
     private readonly Statements _sql = new(schema);
 
     public bool IsShared => true;
@@ -42,88 +48,16 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
 
     public async Task<IReadOnlyList<EndedSession>?> StartAsync(UserSession session, SessionStart start)
     {
-        if (schema.ToColumn(session.UserId) is not { } key)
+        const int attempts = 3;
+        for (var attempt = 1; ; attempt++)
         {
-            return null;
-        }
-
-        await using var connection = await database.DataSource.OpenConnectionAsync();
-        await using var transaction = await connection.BeginTransactionAsync();
-
-        // The user's row is locked: logins of one user take turns on all nodes, and a change of the stamp comes before or after.
-        await using (var user = On(connection, _sql.LockUser, key, start.SecurityStamp is null ? DBNull.Value : start.SecurityStamp))
-        {
-            user.Parameters[1].NpgsqlDbType = NpgsqlDbType.Text;
-            if (await user.ExecuteScalarAsync() is null)
+            try
             {
-                return null;
+                return await StartOnceAsync(session, start);
             }
-        }
-
-        var ended = new List<EndedSession>();
-        foreach (var replaced in start.Replaces)
-        {
-            await EndOtherAsync(replaced, AuditEvent.SessionReplaced);
-        }
-
-        var others = await ListAsync(connection, key);
-        if (others.Count >= start.MaxPerUser)
-        {
-            // A session that has expired takes no room from one that lives.
-            var lives = others.ToLookup(other => other.IdleExpiresAtFrom(start.LastUseOf(other)) > session.CreatedAt);
-            foreach (var expired in lives[false])
+            catch (PostgresException exception) when (PostgreSqlFailures.IsConflict(exception) && attempt < attempts)
             {
-                await EndOtherAsync(expired, AuditEvent.SessionExpired);
-            }
-
-            foreach (var leastRecentlyUsed in lives[true].OrderByDescending(start.LastUseOf).Skip(start.MaxPerUser - 1))
-            {
-                await EndOtherAsync(leastRecentlyUsed, AuditEvent.SessionEvicted);
-            }
-        }
-
-        await using (var insert = On(
-            connection,
-            _sql.Insert,
-            session.Key,
-            session.Id,
-            key,
-            session.TokenHash.ToArray(),
-            session.CreatedAt.ToUniversalTime(),
-            session.LastSeenAt.ToUniversalTime(),
-            session.IdleExpiresAt.ToUniversalTime(),
-            session.AbsoluteExpiresAt.ToUniversalTime(),
-            session.AuthenticatedAt.ToUniversalTime(),
-            string.Join(' ', session.AuthenticationMethods),
-            session.Transport == SessionTransport.Header ? Header : Cookie,
-            session.RememberMe,
-            Text(session.IpAddress),
-            Text(session.UserAgent)))
-        {
-            await insert.ExecuteNonQueryAsync();
-        }
-
-        await InsertAsync(connection, new AuditEntry
-        {
-            At = session.CreatedAt,
-            Event = AuditEvent.SignedIn,
-            UserId = session.UserId,
-            SessionId = session.Id,
-            IpAddress = session.IpAddress,
-            UserAgent = session.UserAgent,
-        });
-        await transaction.CommitAsync();
-        return ended;
-
-        async Task EndOtherAsync(UserSession other, string what)
-        {
-            var cause = new SessionEnd(what, new ClientInfo(session.IpAddress, session.UserAgent), session.Id);
-            var entry = cause.EntryFor(other.UserId, other.Id, session.CreatedAt);
-            await using var delete = On(connection, _sql.End, schema.ToColumn(other.UserId)!, other.Id);
-            if (await delete.ExecuteScalarAsync() is byte[] tokenHash)
-            {
-                await InsertAsync(connection, entry);
-                ended.Add(new EndedSession(other.UserId, other.Id, new TokenHash(tokenHash), entry.Event, entry.Reason));
+                // Rolled back as a whole.
             }
         }
     }
@@ -136,7 +70,7 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
         }
 
         var entry = cause.EntryFor(userId, sessionId, at);
-        return await ends.CallAsync(new End(key, sessionId, entry, onlyExpired ? at : DateTimeOffset.MaxValue)) is { } tokenHash
+        return await ends.EndAsync(new End(key, sessionId, entry, onlyExpired ? at : DateTimeOffset.MaxValue)) is { } tokenHash
             ? new EndedSession(userId, sessionId, tokenHash, entry.Event, entry.Reason)
             : null;
     }
@@ -153,11 +87,17 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
 
     public async Task RaisePrincipalVersionAsync(DbConnection connection, DbTransaction? transaction, string? userId)
     {
-        await using var command = userId is null
-            ? On((NpgsqlConnection)connection, _sql.RaiseVersionOfAll)
-            : On((NpgsqlConnection)connection, _sql.RaiseVersion, schema.ToColumn(userId)!);
-        command.Transaction = (NpgsqlTransaction?)transaction;
-        await command.ExecuteNonQueryAsync();
+        if (userId is null)
+        {
+            await using var batch = Batch((NpgsqlConnection)connection, (NpgsqlTransaction?)transaction, Of(_sql.LockStarts), Of(_sql.RaiseVersionOfAll));
+            batch.Timeout = MaintenanceTimeout;
+            await batch.ExecuteNonQueryAsync();
+        }
+        else if (schema.ToColumn(userId) is { } key)
+        {
+            await using var batch = Batch((NpgsqlConnection)connection, (NpgsqlTransaction?)transaction, Of(_sql.LockUser, key), Of(_sql.RaiseVersion, key));
+            await batch.ExecuteNonQueryAsync();
+        }
     }
 
     public async Task<bool> RenewAsync(UserSession session, TokenHash tokenHash, DateTimeOffset authenticatedAt, AuditEntry entry)
@@ -180,46 +120,30 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
 
     public async Task WriteLastSeenAsync(IReadOnlyList<LastSeen> lastSeen)
     {
-        // A user's key that cannot be read is no row's.
-        var known = lastSeen.Select(use => (Use: use, Key: schema.ToColumn(use.UserId))).Where(item => item.Key is not null).ToList();
-        if (known.Count == 0)
+        // A row that is locked is being ended, or used elsewhere: it is waited for last, so that it does not hold up the others.
+        var written = await WriteLastSeenAsync(_sql.WriteLastSeen, lastSeen);
+        var others = lastSeen.Where(use => !written.Contains(use.SessionId)).ToList();
+        if (others.Count > 0)
         {
-            return;
+            await WriteLastSeenAsync(_sql.WriteLastSeenOfLocked, others);
         }
-
-        var keys = Array.CreateInstance(known[0].Key!.GetType(), known.Count);
-        for (var i = 0; i < known.Count; i++)
-        {
-            keys.SetValue(known[i].Key, i);
-        }
-
-        await using var command = Command(
-            _sql.WriteLastSeen,
-            keys,
-            known.Select(item => item.Use.SessionId).ToArray(),
-            known.Select(item => item.Use.At.ToUniversalTime()).ToArray(),
-            known.Select(item => item.Use.IdleExpiresAt.ToUniversalTime()).ToArray(),
-            known.Select(item => item.Use.Client.IpAddress).ToArray(),
-            known.Select(item => item.Use.Client.UserAgent).ToArray());
-        command.Parameters[4].NpgsqlDbType = command.Parameters[5].NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text;
-        await command.ExecuteNonQueryAsync();
     }
 
-    // They are looked for in the order of the key, beside everybody else: an index by expiry would have to be kept at every start, use and end.
+    // They are looked for in the order of the key, page by page: an index by expiry would have to be kept at every start, use and end, and one statement for
+    // all would take as long as the table is large.
     public async IAsyncEnumerable<IReadOnlyList<EndedSession>> DeleteExpiredAsync(DateTimeOffset now, int batch)
     {
-        var from = long.MinValue;
-        while (true)
+        long? from = long.MinValue;
+        while (from is { } first)
         {
+            var (last, isLast) = await ReadPageAsync(first);
             var ended = new List<EndedSession>();
-            await using (var command = Command(_sql.DeleteExpired, from, now.ToUniversalTime(), batch, AuditEvent.SessionExpired))
+            await using (var command = Command(_sql.DeleteExpired, first, last, now.ToUniversalTime(), batch, AuditEvent.SessionExpired))
             await using (var rows = await command.ExecuteReaderAsync())
             {
                 while (await rows.ReadAsync())
                 {
-                    var tokenHash = new TokenHash((byte[])rows[2]);
-                    ended.Add(new EndedSession(schema.FromColumn(rows, 0), rows.GetGuid(1), tokenHash, AuditEvent.SessionExpired, Reason: null));
-                    from = Math.Max(from, tokenHash.Prefix);
+                    ended.Add(new EndedSession(schema.FromColumn(rows, 0), rows.GetGuid(1), new TokenHash((byte[])rows[2]), AuditEvent.SessionExpired, Reason: null));
                 }
             }
 
@@ -228,16 +152,17 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
                 yield return ended;
             }
 
-            if (ended.Count < batch)
-            {
-                yield break;
-            }
+            // As many as were asked for: there may be more on this page.
+            from = ended.Count == batch ? ended.Max(session => session.TokenHash.Prefix)
+                : isLast ? null
+                : last + 1;
         }
     }
 
     public async Task<int> CountLiveAsync(DateTimeOffset now)
     {
         await using var command = Command(_sql.CountLive, now.ToUniversalTime());
+        command.CommandTimeout = MaintenanceTimeout;
         return (int)(long)(await command.ExecuteScalarAsync())!;
     }
 
@@ -309,6 +234,91 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
 
     public bool IsOutOfReach(Exception? exception) => PostgreSqlFailures.IsOutOfReach(exception);
 
+    private async Task<IReadOnlyList<EndedSession>?> StartOnceAsync(UserSession session, SessionStart start)
+    {
+        if (schema.ToColumn(session.UserId) is not { } key)
+        {
+            return null;
+        }
+
+        await using var connection = await database.DataSource.OpenConnectionAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+
+        // The user's row is locked: logins of one user take turns on all nodes, and a change of the stamp or the roles comes before or after.
+        await using (var user = Batch(connection, transaction, Of(_sql.JoinStarts), Of(_sql.LockUserWithStamp, key, Text(start.SecurityStamp))))
+        await using (var rows = await user.ExecuteReaderAsync())
+        {
+            await rows.NextResultAsync();
+            if (!await rows.ReadAsync())
+            {
+                return null;
+            }
+        }
+
+        var ended = new List<EndedSession>();
+        foreach (var (other, what) in await ReadEndsAsync(connection, key, session, start))
+        {
+            var cause = new SessionEnd(what, new ClientInfo(session.IpAddress, session.UserAgent), session.Id);
+            var entry = cause.EntryFor(other.UserId, other.Id, session.CreatedAt);
+            await using var delete = On(connection, _sql.End, schema.ToColumn(other.UserId)!, other.Id);
+            if (await delete.ExecuteScalarAsync() is byte[] tokenHash)
+            {
+                await InsertAsync(connection, entry);
+                ended.Add(new EndedSession(other.UserId, other.Id, new TokenHash(tokenHash), entry.Event, entry.Reason));
+            }
+        }
+
+        await using (var insert = On(
+            connection,
+            _sql.Insert,
+            session.Key,
+            session.Id,
+            key,
+            session.TokenHash.ToArray(),
+            session.CreatedAt.ToUniversalTime(),
+            session.LastSeenAt.ToUniversalTime(),
+            session.IdleExpiresAt.ToUniversalTime(),
+            session.AbsoluteExpiresAt.ToUniversalTime(),
+            session.AuthenticatedAt.ToUniversalTime(),
+            string.Join(' ', session.AuthenticationMethods),
+            session.Transport == SessionTransport.Header ? Header : Cookie,
+            session.RememberMe,
+            Text(session.IpAddress),
+            Text(session.UserAgent)))
+        {
+            await insert.ExecuteNonQueryAsync();
+        }
+
+        await InsertAsync(connection, new AuditEntry
+        {
+            At = session.CreatedAt,
+            Event = AuditEvent.SignedIn,
+            UserId = session.UserId,
+            SessionId = session.Id,
+            IpAddress = session.IpAddress,
+            UserAgent = session.UserAgent,
+        });
+        await transaction.CommitAsync();
+        return ended;
+    }
+
+    // In the order of their keys, in which everybody locks rows.
+    private async Task<IEnumerable<(UserSession Session, string Event)>> ReadEndsAsync(NpgsqlConnection connection, object key, UserSession session, SessionStart start)
+    {
+        var ends = start.Replaces.Select(replaced => (Session: replaced, Event: AuditEvent.SessionReplaced)).ToList();
+        var replaces = start.Replaces.Select(replaced => replaced.Id).ToHashSet();
+        var others = (await ListAsync(connection, key)).Where(other => !replaces.Contains(other.Id)).ToList();
+        if (others.Count >= start.MaxPerUser)
+        {
+            // A session that has expired takes no room from one that lives.
+            var lives = others.ToLookup(other => other.IdleExpiresAtFrom(start.LastUseOf(other)) > session.CreatedAt);
+            ends.AddRange(lives[false].Select(expired => (expired, AuditEvent.SessionExpired)));
+            ends.AddRange(lives[true].OrderByDescending(start.LastUseOf).Skip(start.MaxPerUser - 1).Select(leastRecentlyUsed => (leastRecentlyUsed, AuditEvent.SessionEvicted)));
+        }
+
+        return ends.OrderBy(end => end.Session.Key);
+    }
+
     private async Task<IReadOnlyList<EndedSession>> EndAllAsync(
         NpgsqlConnection connection, NpgsqlTransaction? transaction, string userId, SessionEnd cause, DateTimeOffset at, Guid? except)
     {
@@ -317,8 +327,7 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
             return [];
         }
 
-        await using var command = On(
-            connection,
+        var end = Of(
             _sql.EndAll,
             key,
             except is { } spared ? spared : DBNull.Value,
@@ -329,10 +338,11 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
             Text(cause.Reason),
             Text(cause.Client.IpAddress),
             Text(cause.Client.UserAgent));
-        command.Parameters[1].NpgsqlDbType = command.Parameters[3].NpgsqlDbType = NpgsqlDbType.Uuid;
-        command.Transaction = transaction;
+        end.Parameters[1].NpgsqlDbType = end.Parameters[3].NpgsqlDbType = NpgsqlDbType.Uuid;
+        await using var batch = Batch(connection, transaction, Of(_sql.LockUser, key), end);
         var ended = new List<EndedSession>();
-        await using var rows = await command.ExecuteReaderAsync();
+        await using var rows = await batch.ExecuteReaderAsync();
+        await rows.NextResultAsync();
         while (await rows.ReadAsync())
         {
             var entry = cause.EntryFor(userId, rows.GetGuid(0), at);
@@ -340,6 +350,48 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
         }
 
         return ended;
+    }
+
+    private async Task<HashSet<Guid>> WriteLastSeenAsync(string sql, IReadOnlyList<LastSeen> lastSeen)
+    {
+        // A user's key that cannot be read is no row's.
+        var known = lastSeen.Select(use => (Use: use, Key: schema.ToColumn(use.UserId))).Where(item => item.Key is not null).ToList();
+        if (known.Count == 0)
+        {
+            return [];
+        }
+
+        var keys = Array.CreateInstance(known[0].Key!.GetType(), known.Count);
+        for (var i = 0; i < known.Count; i++)
+        {
+            keys.SetValue(known[i].Key, i);
+        }
+
+        await using var command = Command(
+            sql,
+            keys,
+            known.Select(item => item.Use.SessionId).ToArray(),
+            known.Select(item => item.Use.At.ToUniversalTime()).ToArray(),
+            known.Select(item => item.Use.IdleExpiresAt.ToUniversalTime()).ToArray(),
+            known.Select(item => item.Use.Client.IpAddress).ToArray(),
+            known.Select(item => item.Use.Client.UserAgent).ToArray());
+        command.Parameters[4].NpgsqlDbType = command.Parameters[5].NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text;
+        var written = new HashSet<Guid>();
+        await using var rows = await command.ExecuteReaderAsync();
+        while (await rows.ReadAsync())
+        {
+            written.Add(rows.GetGuid(0));
+        }
+
+        return written;
+    }
+
+    /// <returns>The last key of the page that begins with a key, and whether it is the table's last page.</returns>
+    private async Task<(long Last, bool IsLast)> ReadPageAsync(long first)
+    {
+        await using var command = Command(_sql.Page, first, PageSize);
+        await using var row = await command.ExecuteReaderAsync();
+        return await row.ReadAsync() ? (row.GetInt64(0), row.GetInt64(0) == long.MaxValue) : (long.MaxValue, true);
     }
 
     private async Task InsertAsync(NpgsqlConnection connection, AuditEntry entry)
@@ -372,21 +424,48 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
         return sessions;
     }
 
-    private NpgsqlCommand Command(string sql, params ReadOnlySpan<object> values) => With(database.DataSource.CreateCommand(sql), values);
-
-    private static NpgsqlCommand On(NpgsqlConnection connection, string sql, params ReadOnlySpan<object> values) => With(new NpgsqlCommand(sql, connection), values);
-
-    private static NpgsqlCommand With(NpgsqlCommand command, ReadOnlySpan<object> values)
+    private NpgsqlCommand Command(string sql, params ReadOnlySpan<object> values)
     {
-        foreach (var value in values)
-        {
-            command.Parameters.Add(value as NpgsqlParameter ?? new NpgsqlParameter { Value = value });
-        }
-
+        var command = database.DataSource.CreateCommand(sql);
+        Add(command.Parameters, values);
         return command;
     }
 
-    // A null has no type by itself. A text cannot have a NUL here.
+    private static NpgsqlCommand On(NpgsqlConnection connection, string sql, params ReadOnlySpan<object> values)
+    {
+        var command = new NpgsqlCommand(sql, connection);
+        Add(command.Parameters, values);
+        return command;
+    }
+
+    private static NpgsqlBatchCommand Of(string sql, params ReadOnlySpan<object> values)
+    {
+        var command = new NpgsqlBatchCommand(sql);
+        Add(command.Parameters, values);
+        return command;
+    }
+
+    // One transaction, where there is none.
+    private static NpgsqlBatch Batch(NpgsqlConnection connection, NpgsqlTransaction? transaction, params ReadOnlySpan<NpgsqlBatchCommand> commands)
+    {
+        var batch = new NpgsqlBatch(connection, transaction);
+        foreach (var command in commands)
+        {
+            batch.BatchCommands.Add(command);
+        }
+
+        return batch;
+    }
+
+    private static void Add(NpgsqlParameterCollection parameters, ReadOnlySpan<object> values)
+    {
+        foreach (var value in values)
+        {
+            parameters.Add(value as NpgsqlParameter ?? new NpgsqlParameter { Value = value });
+        }
+    }
+
+    // A null has no type by itself.
     private static NpgsqlParameter Text(string? text) => new() { NpgsqlDbType = NpgsqlDbType.Text, Value = text is null ? DBNull.Value : text };
 
     private UserSession ReadSession(NpgsqlDataReader row) => new()
@@ -422,14 +501,24 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
             "AuthenticationMethods", "Transport", "RememberMe", "IpAddress", "UserAgent", "LastIpAddress", "LastUserAgent", "PrincipalVersion"
             """;
 
+        // Of advisory locks, which are numbers of the database: the first eight bytes of "authapi:".
+        private const long StartsLock = 0x617574686170693A;
+
         private const string EventColumns = """ "At", "Event", "UserId", "SessionId", "BySessionId", "Reason", "IpAddress", "UserAgent" """;
 
         public string Find { get; } = $"""SELECT {Columns} FROM {schema.Sessions} WHERE "Key" = $1 AND "TokenHash" = $2""";
 
         public string List { get; } = $"""SELECT {Columns} FROM {schema.Sessions} WHERE "UserId" = $1""";
 
-        // As an update of the row would lock it.
-        public string LockUser { get; } = schema.SecurityStampColumn is { } stamp
+        // Starts go together, and not beside a change of all versions: a session that is being started would keep the version of before.
+        public string JoinStarts { get; } = $"SELECT pg_advisory_xact_lock_shared({StartsLock})";
+
+        public string LockStarts { get; } = $"SELECT pg_advisory_xact_lock({StartsLock})";
+
+        // As an update of the row would lock it. Who changes several sessions of a user does this first.
+        public string LockUser { get; } = $"SELECT 1 FROM {schema.Users} WHERE {schema.UserIdColumn} = $1 FOR NO KEY UPDATE";
+
+        public string LockUserWithStamp { get; } = schema.SecurityStampColumn is { } stamp
             ? $"SELECT 1 FROM {schema.Users} WHERE {schema.UserIdColumn} = $1 AND ($2 IS NULL OR {stamp} = $2) FOR NO KEY UPDATE"
             : $"SELECT 1 FROM {schema.Users} WHERE {schema.UserIdColumn} = $1 AND ($2 IS NULL OR $2 IS NOT NULL) FOR NO KEY UPDATE";
 
@@ -445,9 +534,9 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
         public string EndAll { get; } =
             $"""
             WITH locked AS MATERIALIZED (
-                SELECT "Key" FROM {schema.Sessions} WHERE "UserId" = $1 AND "Id" IS DISTINCT FROM $2 ORDER BY "Key" FOR UPDATE
+                SELECT "Id" FROM {schema.Sessions} WHERE "UserId" = $1 AND "Id" IS DISTINCT FROM $2 ORDER BY "Key" FOR UPDATE
             ), ended AS (
-                DELETE FROM {schema.Sessions} AS s USING locked AS l WHERE s."Key" = l."Key" RETURNING s."UserId", s."Id", s."TokenHash"
+                DELETE FROM {schema.Sessions} AS s USING locked AS l WHERE s."UserId" = $1 AND s."Id" = l."Id" RETURNING s."UserId", s."Id", s."TokenHash"
             ), logged AS (
                 INSERT INTO {schema.AuditEntries} ({EventColumns})
                 SELECT $3, CASE "Id" WHEN $4 THEN $5 ELSE $6 END, "UserId", "Id", NULLIF($4, "Id"), $7, $8, $9 FROM ended
@@ -468,37 +557,30 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
 
         public string RaiseVersion { get; } =
             $"""
-            WITH locked AS MATERIALIZED (SELECT "Key" FROM {schema.Sessions} WHERE "UserId" = $1 ORDER BY "Key" FOR UPDATE)
-            UPDATE {schema.Sessions} AS s SET "PrincipalVersion" = s."PrincipalVersion" + 1 FROM locked AS l WHERE s."Key" = l."Key"
+            WITH locked AS MATERIALIZED (SELECT "Id" FROM {schema.Sessions} WHERE "UserId" = $1 ORDER BY "Key" FOR UPDATE)
+            UPDATE {schema.Sessions} AS s SET "PrincipalVersion" = s."PrincipalVersion" + 1 FROM locked AS l WHERE s."UserId" = $1 AND s."Id" = l."Id"
             """;
 
         public string RaiseVersionOfAll { get; } =
             $"""
-            WITH locked AS MATERIALIZED (SELECT "Key" FROM {schema.Sessions} ORDER BY "Key" FOR UPDATE)
-            UPDATE {schema.Sessions} AS s SET "PrincipalVersion" = s."PrincipalVersion" + 1 FROM locked AS l WHERE s."Key" = l."Key"
+            WITH locked AS MATERIALIZED (SELECT "UserId", "Id" FROM {schema.Sessions} ORDER BY "Key" FOR UPDATE)
+            UPDATE {schema.Sessions} AS s SET "PrincipalVersion" = s."PrincipalVersion" + 1 FROM locked AS l WHERE s."UserId" = l."UserId" AND s."Id" = l."Id"
             """;
 
-        // A row that another statement has locked is being ended, or used elsewhere.
-        public string WriteLastSeen { get; } =
-            $"""
-            WITH used AS (
-                SELECT * FROM unnest($1, $2::uuid[], $3::timestamptz[], $4::timestamptz[], $5::text[], $6::text[]) AS u("UserId", "Id", "At", "IdleExpiresAt", "IpAddress", "UserAgent")
-            ), locked AS MATERIALIZED (
-                SELECT s."Key", u.* FROM {schema.Sessions} AS s JOIN used AS u ON s."UserId" = u."UserId" AND s."Id" = u."Id" AND s."LastSeenAt" <= u."At"
-                FOR UPDATE OF s SKIP LOCKED
-            )
-            UPDATE {schema.Sessions} AS s SET "LastSeenAt" = l."At", "IdleExpiresAt" = l."IdleExpiresAt", "LastIpAddress" = l."IpAddress", "LastUserAgent" = l."UserAgent"
-            FROM locked AS l WHERE s."Key" = l."Key"
-            """;
+        public string WriteLastSeen { get; } = WriteLastSeenSql(schema, "SKIP LOCKED");
+
+        public string WriteLastSeenOfLocked { get; } = WriteLastSeenSql(schema, "");
+
+        public string Page { get; } = $"""SELECT "Key" FROM {schema.Sessions} WHERE "Key" >= $1 ORDER BY "Key" OFFSET $2 LIMIT 1""";
 
         public string DeleteExpired { get; } =
             $"""
             WITH expired AS MATERIALIZED (
-                SELECT "Key" FROM {schema.Sessions} WHERE "Key" >= $1 AND "IdleExpiresAt" <= $2 ORDER BY "Key" LIMIT $3 FOR UPDATE SKIP LOCKED
+                SELECT "Key" FROM {schema.Sessions} WHERE "Key" BETWEEN $1 AND $2 AND "IdleExpiresAt" <= $3 ORDER BY "Key" LIMIT $4 FOR UPDATE SKIP LOCKED
             ), ended AS (
                 DELETE FROM {schema.Sessions} AS s USING expired AS e WHERE s."Key" = e."Key" RETURNING s."UserId", s."Id", s."TokenHash"
             ), logged AS (
-                INSERT INTO {schema.AuditEntries} ({EventColumns}) SELECT $2, $4, "UserId", "Id", NULL, NULL, NULL, NULL FROM ended
+                INSERT INTO {schema.AuditEntries} ({EventColumns}) SELECT $3, $5, "UserId", "Id", NULL, NULL, NULL, NULL FROM ended
             )
             SELECT "UserId", "Id", "TokenHash" FROM ended
             """;
@@ -520,6 +602,18 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
 
         public string DeleteEvents { get; } =
             $"""DELETE FROM {schema.AuditEntries} WHERE "Id" IN (SELECT "Id" FROM {schema.AuditEntries} WHERE "At" < $1 ORDER BY "At" LIMIT $2)""";
+
+        private static string WriteLastSeenSql(SessionSchema schema, string locked) =>
+            $"""
+            WITH used AS (
+                SELECT * FROM unnest($1, $2::uuid[], $3::timestamptz[], $4::timestamptz[], $5::text[], $6::text[]) AS u("UserId", "Id", "At", "IdleExpiresAt", "IpAddress", "UserAgent")
+            ), locked AS MATERIALIZED (
+                SELECT u.* FROM {schema.Sessions} AS s JOIN used AS u ON s."UserId" = u."UserId" AND s."Id" = u."Id" AND s."LastSeenAt" <= u."At"
+                ORDER BY s."Key" FOR UPDATE OF s {locked}
+            )
+            UPDATE {schema.Sessions} AS s SET "LastSeenAt" = l."At", "IdleExpiresAt" = l."IdleExpiresAt", "LastIpAddress" = l."IpAddress", "LastUserAgent" = l."UserAgent"
+            FROM locked AS l WHERE s."UserId" = l."UserId" AND s."Id" = l."Id" RETURNING s."Id"
+            """;
 
         public string SomeRows { get; } =
             $"SELECT EXISTS (SELECT 1 FROM {schema.Users}), EXISTS (SELECT 1 FROM {schema.Sessions}), EXISTS (SELECT 1 FROM {schema.AuditEntries})";

@@ -11,31 +11,65 @@ namespace AuthApi.Sessions.PostgreSql;
 /// <param name="ExpiredAt">To end it only if its row says that it has expired then; <see cref="DateTimeOffset.MaxValue"/> otherwise.</param>
 internal sealed record End(object UserId, Guid SessionId, AuditEntry Entry, DateTimeOffset ExpiredAt);
 
-/// <summary>All ends that wait on this node, in one statement and one commit: the rows are deleted, their events inserted, and what was deleted is returned.</summary>
-internal sealed class SharedEnd(PostgreSqlDatabase database, SessionSchema schema, ILogger<SharedEnd> logger) : Lane<End, TokenHash?>(database, logger)
+/// <summary>What became of an end.</summary>
+/// <param name="TokenHash">The hash of the session that ended; <see langword="null"/> if none did.</param>
+/// <param name="IsLocked">Whether another transaction has the row: one that ends the session, or changes it.</param>
+internal readonly record struct EndResult(TokenHash? TokenHash, bool IsLocked);
+
+/// <summary>
+/// All ends that wait on this node, in one statement and one commit: the rows are deleted, their events inserted, and what was deleted is returned. A row that
+/// another transaction has locked is waited for by its own call alone, on a connection of the pool.
+/// </summary>
+internal sealed class SharedEnd(PostgreSqlDatabase database, SessionSchema schema, ILogger<SharedEnd> logger) : Lane<End, EndResult>(database, logger)
 {
     private static readonly DateTimeOffset Never = new(9999, 12, 31, 0, 0, 0, TimeSpan.Zero);
 
-    // The rows are locked in the order of their keys, as wherever several are, so that two statements do not wait for each other.
-    private readonly string _sql =
+    private readonly PostgreSqlDatabase _database = database;
+    private readonly string _sql = Sql(schema, "SKIP LOCKED");
+    private readonly string _waitingSql = Sql(schema, "");
+
+    /// <summary>Ends a session.</summary>
+    /// <returns>The hash of its token; <see langword="null"/> if there was none to end.</returns>
+    public async Task<TokenHash?> EndAsync(End end)
+    {
+        var result = await CallAsync(end);
+        if (!result.IsLocked)
+        {
+            return result.TokenHash;
+        }
+
+        await using var connection = await _database.DataSource.OpenConnectionAsync();
+        return (await ExecuteAsync(connection, _waitingSql, [end]))[0].TokenHash;
+    }
+
+    protected override Task<EndResult[]> ExecuteAsync(NpgsqlConnection connection, IReadOnlyList<End> calls) => ExecuteAsync(connection, _sql, calls);
+
+    // The rows are locked in the order of their keys, as wherever several are, so that two statements do not wait for each other. They are deleted by their
+    // ids: a renewal that is committed meanwhile has given the row another key, by which this statement would not see it.
+    private static string Sql(SessionSchema schema, string locked) =>
         $"""
         WITH asked AS (
-            SELECT * FROM unnest($1, $2::uuid[], $3::timestamptz[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::timestamptz[])
-                AS a("UserId", "Id", "At", "Event", "BySessionId", "Reason", "IpAddress", "UserAgent", "ExpiredAt")
+            SELECT * FROM unnest($1, $2::uuid[], $3::timestamptz[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::timestamptz[]) WITH ORDINALITY
+                AS a("UserId", "Id", "At", "Event", "BySessionId", "Reason", "IpAddress", "UserAgent", "ExpiredAt", "Call")
         ), locked AS MATERIALIZED (
-            SELECT s."Key", a.* FROM {schema.Sessions} AS s JOIN asked AS a ON s."UserId" = a."UserId" AND s."Id" = a."Id" AND s."IdleExpiresAt" <= a."ExpiredAt"
-            ORDER BY s."Key" FOR UPDATE OF s
+            SELECT a.* FROM {schema.Sessions} AS s JOIN asked AS a ON s."UserId" = a."UserId" AND s."Id" = a."Id" AND s."IdleExpiresAt" <= a."ExpiredAt"
+            ORDER BY s."Key" FOR UPDATE OF s {locked}
         ), ended AS (
-            DELETE FROM {schema.Sessions} AS s USING locked AS l WHERE s."Key" = l."Key"
-            RETURNING s."TokenHash", l."UserId", l."Id", l."At", l."Event", l."BySessionId", l."Reason", l."IpAddress", l."UserAgent"
+            DELETE FROM {schema.Sessions} AS s USING locked AS l WHERE s."UserId" = l."UserId" AND s."Id" = l."Id"
+            RETURNING s."TokenHash", l.*
         ), logged AS (
             INSERT INTO {schema.AuditEntries} ("At", "Event", "UserId", "SessionId", "BySessionId", "Reason", "IpAddress", "UserAgent")
             SELECT "At", "Event", "UserId", "Id", "BySessionId", "Reason", "IpAddress", "UserAgent" FROM ended
         )
-        SELECT "Id", "TokenHash" FROM ended
+        SELECT "Call" - 1, "TokenHash" FROM ended
+        UNION ALL
+        SELECT a."Call" - 1, NULL FROM asked AS a
+        WHERE NOT EXISTS (SELECT 1 FROM ended AS e WHERE e."UserId" = a."UserId" AND e."Id" = a."Id")
+            AND EXISTS (SELECT 1 FROM {schema.Sessions} AS s WHERE s."UserId" = a."UserId" AND s."Id" = a."Id" AND s."IdleExpiresAt" <= a."ExpiredAt")
         """;
 
-    protected override async Task<TokenHash?[]> ExecuteAsync(NpgsqlConnection connection, IReadOnlyList<End> calls)
+    // The rows that come back are those that ended, and those that were there and did not. Of several calls for one session, one has ended it.
+    private static async Task<EndResult[]> ExecuteAsync(NpgsqlConnection connection, string sql, IReadOnlyList<End> calls)
     {
         var userIds = Array.CreateInstance(calls[0].UserId.GetType(), calls.Count);
         for (var i = 0; i < calls.Count; i++)
@@ -43,7 +77,7 @@ internal sealed class SharedEnd(PostgreSqlDatabase database, SessionSchema schem
             userIds.SetValue(calls[i].UserId, i);
         }
 
-        await using var command = new NpgsqlCommand(_sql, connection)
+        await using var command = new NpgsqlCommand(sql, connection)
         {
             Parameters =
             {
@@ -58,17 +92,14 @@ internal sealed class SharedEnd(PostgreSqlDatabase database, SessionSchema schem
                 Column(call => call.ExpiredAt > Never ? Never : call.ExpiredAt.ToUniversalTime()),
             },
         };
-        var ended = new Dictionary<Guid, TokenHash>();
-        await using (var rows = await command.ExecuteReaderAsync())
+        var results = new EndResult[calls.Count];
+        await using var rows = await command.ExecuteReaderAsync();
+        while (await rows.ReadAsync())
         {
-            while (await rows.ReadAsync())
-            {
-                ended[rows.GetGuid(0)] = new TokenHash((byte[])rows[1]);
-            }
+            results[rows.GetInt64(0)] = rows.IsDBNull(1) ? new(null, IsLocked: true) : new(new TokenHash((byte[])rows[1]), IsLocked: false);
         }
 
-        // Of several calls for one session, the first has ended it.
-        return [.. calls.Select(call => ended.Remove(call.SessionId, out var tokenHash) ? tokenHash : (TokenHash?)null)];
+        return results;
 
         NpgsqlParameter Column<TValue>(Func<End, TValue> value, NpgsqlDbType? type = null)
         {

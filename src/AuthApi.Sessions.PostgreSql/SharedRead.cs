@@ -12,6 +12,9 @@ internal sealed class SharedRead(PostgreSqlDatabase database, SessionSchema sche
 {
     private readonly string _sql = $"""SELECT "Key", "PrincipalVersion" FROM {schema.Sessions} WHERE "Key" = ANY($1)""";
 
+    // A read may be repeated.
+    protected override bool IsRepeatable => true;
+
     protected override async Task<int?[]> ExecuteAsync(NpgsqlConnection connection, IReadOnlyList<TokenHash> calls)
     {
         var keys = new long[calls.Count];

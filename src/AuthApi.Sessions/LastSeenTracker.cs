@@ -13,6 +13,7 @@ internal sealed class LastSeenTracker(IUserSessionStore store)
 
     private readonly ConcurrentDictionary<TokenHash, LastSeen> _pending = new();
     private readonly Channel<bool> _many = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Channel<KeyValuePair<TokenHash, LastSeen>> _urgent = Channel.CreateUnbounded<KeyValuePair<TokenHash, LastSeen>>();
     private int _count;
 
     /// <summary>How many there are.</summary>
@@ -21,8 +22,17 @@ internal sealed class LastSeenTracker(IUserSessionStore store)
     /// <summary>Whether they should be written now, without waiting for the interval.</summary>
     public bool AreMany => Count >= Many;
 
-    public void Add(TokenHash tokenHash, LastSeen lastSeen)
+    /// <summary>Notes a last use.</summary>
+    /// <param name="tokenHash">The session's.</param>
+    /// <param name="lastSeen">The use.</param>
+    /// <param name="isUrgent">Whether it should be written now.</param>
+    public void Add(TokenHash tokenHash, LastSeen lastSeen, bool isUrgent = false)
     {
+        if (isUrgent)
+        {
+            _urgent.Writer.TryWrite(new(tokenHash, lastSeen));
+        }
+
         while (!_pending.TryAdd(tokenHash, lastSeen))
         {
             if (_pending.TryGetValue(tokenHash, out var known) && _pending.TryUpdate(tokenHash, lastSeen, known))
@@ -39,6 +49,9 @@ internal sealed class LastSeenTracker(IUserSessionStore store)
 
     /// <summary>Completes when there have come to be many.</summary>
     public Task WaitForManyAsync(CancellationToken cancellationToken) => _many.Reader.ReadAsync(cancellationToken).AsTask();
+
+    /// <summary>Completes when there is a use that should be written now.</summary>
+    public Task WaitForUrgentAsync(CancellationToken cancellationToken) => _urgent.Reader.WaitToReadAsync(cancellationToken).AsTask();
 
     public LastSeen? Find(TokenHash tokenHash) => _pending.TryGetValue(tokenHash, out var lastSeen) ? lastSeen : null;
 
@@ -68,14 +81,32 @@ internal sealed class LastSeenTracker(IUserSessionStore store)
     {
         foreach (var batch in _pending.Chunk(Batch))
         {
-            await store.WriteLastSeenAsync([.. batch.Select(pair => pair.Value)]);
-            foreach (var written in batch)
+            await WriteAsync(batch);
+        }
+    }
+
+    /// <summary>Writes the uses that should be written now, and no others. What the store did not take is still pending.</summary>
+    public async Task FlushUrgentAsync()
+    {
+        var batch = new List<KeyValuePair<TokenHash, LastSeen>>();
+        while (batch.Count < Batch && _urgent.Reader.TryRead(out var use))
+        {
+            batch.Add(use);
+        }
+
+        // The last of each session.
+        await WriteAsync(batch.GroupBy(use => use.Key).Select(uses => uses.Last()).ToArray());
+    }
+
+    private async Task WriteAsync(KeyValuePair<TokenHash, LastSeen>[] batch)
+    {
+        await store.WriteLastSeenAsync([.. batch.Select(pair => pair.Value)]);
+        foreach (var written in batch)
+        {
+            // Only if no later use has come in while this one was being written.
+            if (_pending.TryRemove(written))
             {
-                // Only if no later use has come in while this one was being written.
-                if (_pending.TryRemove(written))
-                {
-                    Interlocked.Decrement(ref _count);
-                }
+                Interlocked.Decrement(ref _count);
             }
         }
     }

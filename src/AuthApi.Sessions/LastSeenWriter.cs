@@ -20,9 +20,20 @@ internal sealed partial class LastSeenWriter(
     {
         using var timer = new PeriodicTimer(options.Value.LastSeenInterval, time);
         var (tick, many) = (timer.WaitForNextTickAsync(stoppingToken).AsTask(), lastSeen.WaitForManyAsync(stoppingToken));
+        var urgent = lastSeen.WaitForUrgentAsync(stoppingToken);
         while (!stoppingToken.IsCancellationRequested)
         {
-            await Task.WhenAny(tick, many);
+            await Task.WhenAny(tick, many, urgent);
+            if (urgent.IsCompleted)
+            {
+                await WriteAsync(lastSeen.FlushUrgentAsync);
+                urgent = lastSeen.WaitForUrgentAsync(stoppingToken);
+                if (!tick.IsCompleted && !many.IsCompleted)
+                {
+                    continue;
+                }
+            }
+
             while (await FlushAsync() && lastSeen.AreMany)
             {
                 // So many came while they were being written.
@@ -33,12 +44,14 @@ internal sealed partial class LastSeenWriter(
         }
     }
 
+    private Task<bool> FlushAsync() => WriteAsync(lastSeen.FlushAsync);
+
     /// <returns>Whether the store took them.</returns>
-    private async Task<bool> FlushAsync()
+    private async Task<bool> WriteAsync(Func<Task> flush)
     {
         try
         {
-            await lastSeen.FlushAsync();
+            await flush();
             return true;
         }
         catch (Exception exception)

@@ -192,6 +192,11 @@ public sealed partial class UserSessionManager
         const int batch = 500;
         var now = await _cleanupClock.GetUtcNowAsync();
         var total = 0;
+        if (_store.IsShared)
+        {
+            // Another node may know of a use that it has not written yet.
+            now -= 2 * _options.LastSeenInterval;
+        }
 
         // The rows must first know what this process knows, or a session in use would look idle.
         await _lastSeen.FlushAsync();
@@ -253,9 +258,12 @@ public sealed partial class UserSessionManager
 
     private LiveSession Use(LiveSession session, TokenHash tokenHash, DateTimeOffset now, HttpContext? use)
     {
+        var expiresAt = session.ExpiresAt;
         if (use is not null && session.Touch(now, use) is { } lastSeen)
         {
-            _lastSeen.Add(tokenHash, lastSeen);
+            // Before the interval has passed, another node could find it expired by its row.
+            var isUrgent = _store.IsShared && expiresAt - now < 3 * _options.LastSeenInterval && expiresAt < session.Session.AbsoluteExpiresAt;
+            _lastSeen.Add(tokenHash, lastSeen, isUrgent);
         }
 
         return session;
@@ -264,7 +272,8 @@ public sealed partial class UserSessionManager
     // The cached session may lack a use that a concurrent request noted; before a session expires, store and tracker are read.
     private async ValueTask<LiveSession?> FindStoredAsync(TokenHash tokenHash, DateTimeOffset now, HttpContext? use)
     {
-        if (await ReadAsync(tokenHash) is not { } session)
+        // A store that is not shared limits its reads itself; here the user is read too, from a server that may hang.
+        if (await (_store.IsShared ? StoreWaitBudget.WaitAsync(ReadAsync(tokenHash)) : ReadAsync(tokenHash)) is not { } session)
         {
             return null;
         }

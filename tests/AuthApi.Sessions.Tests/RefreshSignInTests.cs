@@ -8,7 +8,9 @@ using Microsoft.AspNetCore.Identity;
 namespace AuthApi.Sessions.Tests;
 
 /// <summary>An application's <c>RefreshSignInAsync</c> after a change of the password, as the stock pages call it.</summary>
-internal sealed class RefreshSignInTests
+[TestFixture(TestedStore.Sqlite)]
+[TestFixture(TestedStore.PostgreSql)]
+internal sealed class RefreshSignInTests(TestedStore store)
 {
     private StockApplication _application = null!;
     private Browser _browser = null!;
@@ -16,7 +18,7 @@ internal sealed class RefreshSignInTests
     [SetUp]
     public async Task SetUp()
     {
-        _application = await StockApplication.StartAsync(new() { Map = MapHeaderPassword });
+        _application = await StartAsync(new() { Map = MapHeaderPassword });
         _browser = await _application.NewLoggedInBrowserAsync();
     }
 
@@ -150,4 +152,6 @@ internal sealed class RefreshSignInTests
         var id = (await browser.ReadMeAsync())["session"]!.GetValue<Guid>();
         return (await _application.StoredSessionsAsync()).Single(session => session.Id == id);
     }
+
+    private Task<StockApplication> StartAsync(AppSetup? setup = null) => StockApplication.StartAsync((setup ?? new AppSetup()) with { Store = store });
 }

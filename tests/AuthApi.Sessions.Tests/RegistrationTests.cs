@@ -8,7 +8,9 @@ using Microsoft.Extensions.DependencyInjection;
 namespace AuthApi.Sessions.Tests;
 
 /// <summary>The one call, before and after each way to register Identity.</summary>
-internal sealed class RegistrationTests
+[TestFixture(TestedStore.Sqlite)]
+[TestFixture(TestedStore.PostgreSql)]
+internal sealed class RegistrationTests(TestedStore store)
 {
     [Test]
     public async Task A_copied_cookie_is_refused_after_the_logout(
@@ -96,27 +98,28 @@ internal sealed class RegistrationTests
         }));
     }
 
-    private static Task<StockApplication> StartAsync(string identity, bool isBefore, Action<WebApplication>? map = null) => StockApplication.StartAsync(new()
+    private Task<StockApplication> StartAsync(string identity, bool isBefore, Action<WebApplication>? map = null) => StockApplication.StartAsync(new()
     {
+        Store = store,
         Map = map,
         Register = builder =>
         {
             if (isBefore)
             {
-                AddSessions(builder.Services);
+                AddSessions(builder);
             }
 
             AddIdentity(builder.Services, identity).AddEntityFrameworkStores<AppDbContext>();
             builder.AddAppDbContext<AppDbContext>();
             if (!isBefore)
             {
-                AddSessions(builder.Services);
+                AddSessions(builder);
             }
         },
     });
 
-    private static void AddSessions(IServiceCollection services) =>
-        services.AddServerSideSessions<AppDbContext>(sessions => sessions.UseSqlite().Configure(options => options.LoginPath = default));
+    private static void AddSessions(WebApplicationBuilder builder) =>
+        builder.Services.AddServerSideSessions<AppDbContext>(sessions => sessions.UseStoreOf(builder).Configure(options => options.LoginPath = default));
 
     private static IdentityBuilder AddIdentity(IServiceCollection services, string identity)
     {

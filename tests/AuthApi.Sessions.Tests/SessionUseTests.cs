@@ -9,7 +9,9 @@ using Microsoft.Extensions.DependencyInjection;
 namespace AuthApi.Sessions.Tests;
 
 /// <summary>What an application and its user see of a session, and what counts as its use.</summary>
-internal sealed class SessionUseTests
+[TestFixture(TestedStore.Sqlite)]
+[TestFixture(TestedStore.PostgreSql)]
+internal sealed class SessionUseTests(TestedStore store)
 {
     private StockApplication _application = null!;
     private Browser _browser = null!;
@@ -17,7 +19,7 @@ internal sealed class SessionUseTests
     [SetUp]
     public async Task SetUp()
     {
-        _application = await StockApplication.StartAsync(new() { Pipeline = UseAddressOfHeader });
+        _application = await StartAsync(new() { Pipeline = UseAddressOfHeader });
         _browser = await _application.NewLoggedInBrowserAsync();
     }
 
@@ -210,14 +212,14 @@ internal sealed class SessionUseTests
     [Test]
     public async Task Controllers_are_not_served_unasked()
     {
-        await using var application = await StockApplication.StartAsync(new()
+        await using var application = await StartAsync(new()
         {
             Register = builder =>
             {
                 builder.AddAppDbContext<AppDbContext>();
                 builder.Services.AddControllers();
                 builder.Services.AddIdentity<AppUser, IdentityRole>(AppServices.WeakPasswords).AddEntityFrameworkStores<AppDbContext>();
-                builder.Services.AddServerSideSessions<AppDbContext>(sessions => sessions.UseSqlite());
+                builder.Services.AddServerSideSessions<AppDbContext>(sessions => sessions.UseStoreOf(builder));
             },
         });
         using var browser = await application.NewLoggedInBrowserAsync();
@@ -252,4 +254,6 @@ internal sealed class SessionUseTests
         Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK));
         return (await response.JsonAsync())["session"]!;
     }
+
+    private Task<StockApplication> StartAsync(AppSetup? setup = null) => StockApplication.StartAsync((setup ?? new AppSetup()) with { Store = store });
 }

@@ -12,12 +12,14 @@ using Moq;
 namespace AuthApi.Sessions.Tests;
 
 /// <summary>What else of a stock application works as it did.</summary>
-internal sealed class StockBehaviourTests
+[TestFixture(TestedStore.Sqlite)]
+[TestFixture(TestedStore.PostgreSql)]
+internal sealed class StockBehaviourTests(TestedStore store)
 {
     [Test]
     public async Task An_application_may_create_tables_and_users_before_it_runs()
     {
-        await using var application = await StockApplication.StartAsync(new() { HasDatabase = false, Pipeline = CreateAndSeed });
+        await using var application = await StartAsync(new() { HasDatabase = false, Pipeline = CreateAndSeed });
         using var browser = await application.NewLogInAsync();
         using var copy = browser.Copy();
         Assert.That((string?)(await browser.ReadMeAsync())["roles"]![0], Is.EqualTo("Admin"));
@@ -30,7 +32,7 @@ internal sealed class StockBehaviourTests
     [Test]
     public async Task SignInManager_knows_who_is_signed_in()
     {
-        await using var application = await StockApplication.StartAsync(new()
+        await using var application = await StartAsync(new()
         {
             Map = application => application.MapGet("/signed-in/", (ClaimsPrincipal user, SignInManager<AppUser> signIn) => signIn.IsSignedIn(user)),
         });
@@ -49,7 +51,7 @@ internal sealed class StockBehaviourTests
     [Test]
     public async Task A_second_factor_is_in_the_session_and_stays_in_it()
     {
-        await using var application = await StockApplication.StartAsync(new() { Map = MapTwoFactor });
+        await using var application = await StartAsync(new() { Map = MapTwoFactor });
         using var browser = application.NewBrowser();
         await browser.SignUpAsync();
         await application.ChangeUserAsync(async (users, user) =>
@@ -75,7 +77,7 @@ internal sealed class StockBehaviourTests
     [Test]
     public async Task Claims_of_other_types_are_read()
     {
-        await using var application = await StockApplication.StartAsync(new()
+        await using var application = await StartAsync(new()
         {
             Services = services => services.Configure<IdentityOptions>(options =>
                 (options.ClaimsIdentity.UserIdClaimType, options.ClaimsIdentity.SecurityStampClaimType, options.ClaimsIdentity.UserNameClaimType) = ("sub", "stamp", "name")),
@@ -93,7 +95,7 @@ internal sealed class StockBehaviourTests
     [TestCase(false, false)]
     public async Task A_sign_in_may_ask_for_an_earlier_end(bool isPersistent, bool hasMaxAge)
     {
-        await using var application = await StockApplication.StartAsync(new()
+        await using var application = await StartAsync(new()
         {
             Map = application => application.MapPost("/login/short/", async (UserManager<AppUser> users, SignInManager<AppUser> signIn, TimeProvider time) =>
                 await signIn.SignInAsync((await users.FindByNameAsync("ada@example.com"))!, new AuthenticationProperties
@@ -117,7 +119,7 @@ internal sealed class StockBehaviourTests
     [Test]
     public async Task A_sign_in_may_not_ask_for_a_later_end()
     {
-        await using var application = await StockApplication.StartAsync(new()
+        await using var application = await StartAsync(new()
         {
             Map = application => application.MapPost("/login/long/", async (UserManager<AppUser> users, SignInManager<AppUser> signIn, TimeProvider time) =>
                 await signIn.SignInAsync((await users.FindByNameAsync("ada@example.com"))!, new AuthenticationProperties { ExpiresUtc = time.GetUtcNow().AddYears(1) })),
@@ -137,7 +139,7 @@ internal sealed class StockBehaviourTests
         var handler = new Mock<IAuthorizationMiddlewareResultHandler>();
         handler.Setup(own => own.HandleAsync(It.IsAny<RequestDelegate>(), It.IsAny<HttpContext>(), It.IsAny<AuthorizationPolicy>(), It.IsAny<PolicyAuthorizationResult>()))
             .Returns((RequestDelegate _, HttpContext context, AuthorizationPolicy _, PolicyAuthorizationResult result) => context.Response.WriteAsync($"own: {result.Challenged}"));
-        await using var application = await StockApplication.StartAsync(new()
+        await using var application = await StartAsync(new()
         {
             Register = builder =>
             {
@@ -148,7 +150,7 @@ internal sealed class StockBehaviourTests
 
                 builder.AddAppDbContext<AppDbContext>();
                 builder.Services.AddIdentity<AppUser, IdentityRole>(AppServices.WeakPasswords).AddEntityFrameworkStores<AppDbContext>();
-                builder.Services.AddServerSideSessions<AppDbContext>(sessions => sessions.UseSqlite());
+                builder.Services.AddServerSideSessions<AppDbContext>(sessions => sessions.UseStoreOf(builder));
                 if (!isBefore)
                 {
                     builder.Services.AddSingleton(handler.Object);
@@ -164,7 +166,7 @@ internal sealed class StockBehaviourTests
     [Test]
     public async Task A_login_ends_the_session_that_it_replaces()
     {
-        await using var application = await StockApplication.StartAsync();
+        await using var application = await StartAsync();
         using var browser = await application.NewLoggedInBrowserAsync();
         using var copy = browser.Copy();
 
@@ -179,14 +181,21 @@ internal sealed class StockBehaviourTests
     public async Task A_session_lives_on_after_a_restart()
     {
         using var folder = new TemporaryFolder();
+        var setup = new AppSetup { Folder = folder.Path };
+        if (store == TestedStore.PostgreSql)
+        {
+            var server = await PostgreSqlServer.SharedAsync();
+            setup = setup with { ConnectionString = server.ConnectionString(await StockApplication.CreateDatabaseAsync(server)) };
+        }
+
         string token;
-        await using (var application = await StockApplication.StartAsync(new() { Folder = folder.Path }))
+        await using (var application = await StartAsync(setup))
         {
             using var browser = await application.NewLoggedInBrowserAsync();
             token = browser.Token;
         }
 
-        await using var next = await StockApplication.StartAsync(new() { Folder = folder.Path });
+        await using var next = await StartAsync(setup);
         using var same = next.NewBrowser();
         same.Cookies["__Host-session"] = token;
         Assert.That(await same.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
@@ -216,4 +225,6 @@ internal sealed class StockBehaviourTests
         var code = await users.GenerateTwoFactorTokenAsync(user, TokenOptions.DefaultEmailProvider);
         return (await signIn.TwoFactorSignInAsync(TokenOptions.DefaultEmailProvider, code, isPersistent: false, rememberClient: false)).Succeeded;
     });
+
+    private Task<StockApplication> StartAsync(AppSetup? setup = null) => StockApplication.StartAsync((setup ?? new AppSetup()) with { Store = store });
 }

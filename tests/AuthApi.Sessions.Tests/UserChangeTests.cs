@@ -8,7 +8,9 @@ using Microsoft.Extensions.DependencyInjection;
 namespace AuthApi.Sessions.Tests;
 
 /// <summary>What a change to a user, by whatever code of the application, does to their sessions.</summary>
-internal sealed class UserChangeTests
+[TestFixture(TestedStore.Sqlite)]
+[TestFixture(TestedStore.PostgreSql)]
+internal sealed class UserChangeTests(TestedStore store)
 {
     private const string StampChanged = "security_stamp_changed";
 
@@ -39,7 +41,7 @@ internal sealed class UserChangeTests
     [SetUp]
     public async Task SetUp()
     {
-        _application = await StockApplication.StartAsync(new() { Map = MapMore });
+        _application = await StartAsync(new() { Map = MapMore });
         _browser = await _application.NewLoggedInBrowserAsync();
         _copy = _browser.Copy();
         _otherUser = await _application.NewLoggedInBrowserAsync("eve@example.com");
@@ -265,7 +267,7 @@ internal sealed class UserChangeTests
     public async Task A_read_that_began_before_the_commit_is_not_cached()
     {
         var store = new GatedStore();
-        await using var application = await StockApplication.StartAsync(new() { Services = store.Wrap });
+        await using var application = await StartAsync(new() { Services = store.Wrap });
         using var browser = await application.NewLoggedInBrowserAsync();
         store.AfterFind.Close();
         var read = browser.MeAsync();
@@ -512,7 +514,7 @@ internal sealed class UserChangeTests
     [TestCase("factory")]
     public async Task Contexts_of_a_pool_or_a_factory_end_sessions_too(string registration)
     {
-        await using var application = await StockApplication.StartAsync(new() { Register = builder => Register(builder, registration) });
+        await using var application = await StartAsync(new() { Register = builder => Register(builder, registration) });
         using var browser = await application.NewLoggedInBrowserAsync();
 
         // More than once, as a pool returns the same context.
@@ -533,7 +535,7 @@ internal sealed class UserChangeTests
 
     private static void Register(WebApplicationBuilder builder, string registration)
     {
-        void Configure(DbContextOptionsBuilder options) => options.UseSqlite(builder.Configuration["ConnectionStrings:Default"]);
+        void Configure(DbContextOptionsBuilder options) => options.UseDatabaseOf(builder);
         if (registration == "pool")
         {
             builder.Services.AddDbContextPool<AppDbContext>(Configure);
@@ -546,7 +548,7 @@ internal sealed class UserChangeTests
         builder.Services.AddIdentity<AppUser, IdentityRole>(AppServices.WeakPasswords)
             .AddEntityFrameworkStores<AppDbContext>()
             .AddClaimsPrincipalFactory<AppClaimsFactory<AppUser, IdentityRole>>();
-        builder.Services.AddServerSideSessions<AppDbContext>(sessions => sessions.UseSqlite());
+        builder.Services.AddServerSideSessions<AppDbContext>(sessions => sessions.UseStoreOf(builder));
     }
 
     // A login that has checked the password, and another request that changes the user before its session starts.
@@ -624,4 +626,6 @@ internal sealed class UserChangeTests
     private Task<IdentityResult> AddRoleAsync(string name) => _application.WithScopeAsync(provider => provider.GetRequiredService<RoleManager<IdentityRole>>().CreateAsync(new IdentityRole(name)));
 
     private static async Task<Guid> SessionIdAsync(Browser browser) => (await browser.ReadMeAsync())["session"]!.GetValue<Guid>();
+
+    private Task<StockApplication> StartAsync(AppSetup? setup = null) => StockApplication.StartAsync((setup ?? new AppSetup()) with { Store = store });
 }

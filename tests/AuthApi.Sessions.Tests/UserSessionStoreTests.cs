@@ -117,6 +117,7 @@ public abstract class UserSessionStoreTests
     [TestCase("no id")]
     [TestCase("'; --")]
     [TestCase("99999999999999999999999999")]
+    [TestCase("1\0")]
     public async Task Text_that_is_no_id_is_of_nobody(string text)
     {
         await StartAsync();
@@ -327,6 +328,65 @@ public abstract class UserSessionStoreTests
             Assert.That((await one is null ? 0 : 1) + (await all).Count, Is.EqualTo(1));
             Assert.That((await EntriesAsync()).Count(entry => entry.SessionId == session.Id), Is.EqualTo(2));
         }
+    }
+
+    [Test]
+    public async Task An_end_beside_a_renewal_ends_the_session([Values] bool isEndOfAll)
+    {
+        for (var round = 0; round < 50; round++)
+        {
+            var session = await StartAsync();
+
+            var renewal = Store.RenewAsync(session, SessionToken.Create().Hash, Now, Renewal(session));
+            var ended = isEndOfAll ? (await Store.EndAllAsync(UserId, Revocation, Now, except: null)).Count : await EndAsync(session) is null ? 0 : 1;
+            await renewal;
+
+            Assert.That(ended, Is.EqualTo(1));
+            Assert.That(await Store.ListAsync(UserId), Is.Empty);
+        }
+    }
+
+    [Test]
+    public async Task Parallel_ends_of_one_id_end_only_their_own_users()
+    {
+        for (var round = 0; round < 20; round++)
+        {
+            var session = await StartAsync();
+
+            var (wrong, right) = (Store.EndAsync(_tested.OtherUserId, session.Id, Revocation, Now), EndAsync(session));
+            var never = Store.EndAsync(UserId, session.Id, Revocation, Now.AddMinutes(1), onlyExpired: true);
+
+            Assert.That((await wrong, (await right)?.TokenHash, await never), Is.EqualTo(((EndedSession?)null, (TokenHash?)session.TokenHash, (EndedSession?)null)));
+        }
+    }
+
+    [Test]
+    public async Task An_expired_session_is_ended_only_if_its_row_has_expired()
+    {
+        var session = await StartAsync();
+
+        Assert.That(await Store.EndAsync(UserId, session.Id, Revocation, Now.AddMinutes(29), onlyExpired: true), Is.Null);
+        Assert.That(await Store.EndAsync(UserId, session.Id, Revocation, Now.AddMinutes(30), onlyExpired: true), Is.Not.Null);
+    }
+
+    [Test]
+    public async Task A_shared_store_confirms_what_is_live_and_its_version()
+    {
+        if (!Store.IsShared)
+        {
+            Assert.That(() => Store.ConfirmAsync(SessionToken.Create().Hash), Throws.TypeOf<NotSupportedException>());
+            return;
+        }
+
+        var (session, ended) = (await StartAsync(), await StartAsync());
+        await EndAsync(ended);
+        Assert.That(
+            await Task.WhenAll(new[] { session.TokenHash, ended.TokenHash, SessionToken.Create().Hash, session.TokenHash }.Select(Store.ConfirmAsync)),
+            Is.EqualTo(new int?[] { 0, null, null, 0 }));
+
+        await InTransactionAsync(commits: true, (context, transaction) =>
+            Store.RaisePrincipalVersionAsync(context.Database.GetDbConnection(), transaction.GetDbTransaction(), UserId));
+        Assert.That(await Store.ConfirmAsync(session.TokenHash), Is.EqualTo(1));
     }
 
     [Test]
@@ -738,6 +798,7 @@ public abstract class UserSessionStoreTests
             ("WriteLastSeen", () => Store.WriteLastSeenAsync([Use(session, Now.AddMinutes(1))])),
             ("DeleteExpired", async () => await Store.DeleteExpiredAsync(Now.AddDays(1), 10).GetAsyncEnumerator().MoveNextAsync()),
             ("CountLive", () => Store.CountLiveAsync(Now)),
+            ("Confirm", () => Store.IsShared ? Store.ConfirmAsync(session.TokenHash) : Task.FromException(new StoreUnavailableException("not shared"))),
             ("ListEvents", () => Store.ListEventsAsync(UserId, long.MaxValue, 1)),
             ("WasStarted", () => Store.WasStartedAsync(UserId, session.Id)),
             ("LastEventAt", () => Store.LastEventAtAsync()),

@@ -72,6 +72,12 @@ public sealed class SessionSchema
     /// <returns>The value; <see langword="null"/> where the text is no id, which no row has.</returns>
     public object? ToColumn(string? userId)
     {
+        // PostgreSQL has no text with a NUL, and .NET reads a number before one.
+        if (userId?.Contains('\0') is true)
+        {
+            return null;
+        }
+
         if (_columnConverter is null && _keyType == typeof(int))
         {
             return int.TryParse(userId, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? number : null;

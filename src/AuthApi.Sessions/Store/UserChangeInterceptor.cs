@@ -218,7 +218,8 @@ internal sealed class UserChangeInterceptor(IServiceProvider services) : SaveCha
         }
         else
         {
-            foreach (var userId in changes.Changed.Except(changes.Stamped))
+            // And the version of a session that goes on although the stamp changes.
+            foreach (var userId in changes.Changed.Except(changes.Stamped).Union(changes.OnlyFactors))
             {
                 await store.RaisePrincipalVersionAsync(connection, transaction, userId);
             }

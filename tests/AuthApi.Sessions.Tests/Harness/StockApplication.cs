@@ -26,7 +26,7 @@ public enum TestedStore
 }
 
 /// <summary>What a test changes of an application.</summary>
-internal sealed class AppSetup
+internal sealed record AppSetup
 {
     /// <summary>With the framework's exception handler, as most applications have it.</summary>
     public static AppSetup WithExceptionHandler => new()
@@ -76,6 +76,9 @@ internal sealed class AppSetup
     /// <summary>The connection string, in place of that of its own database.</summary>
     public string? ConnectionString { get; init; }
 
+    /// <summary>The database that goes with the application.</summary>
+    public (PostgreSqlServer Server, string Name)? OwnDatabase { get; init; }
+
     /// <summary>Sets how the PostgreSQL store connects.</summary>
     public Action<AuthApi.Sessions.PostgreSql.PostgreSqlOptions>? PostgreSql { get; init; }
 }
@@ -97,7 +100,6 @@ internal class StockApplication<TUser, TRole, TContext> : IAsyncDisposable
     private readonly TemporaryFolder? _folder;
     private readonly WebApplication _application;
     private readonly AppSetup _setup;
-    private (PostgreSqlServer Server, string Name)? _ownDatabase;
 
     protected StockApplication(AppSetup setup)
     {
@@ -132,23 +134,31 @@ internal class StockApplication<TUser, TRole, TContext> : IAsyncDisposable
     public string DatabaseFile => Path.Combine(Folder, "app.db");
 
     /// <summary>The connection string, by default as the templates write it.</summary>
-    public string ConnectionString { get; private set; }
+    public string ConnectionString { get; }
 
     /// <summary>Creates a database with the tables of the context.</summary>
     /// <returns>Its name.</returns>
     public static async Task<string> CreateDatabaseAsync(PostgreSqlServer server) =>
         await server.CreateDatabaseAsync(await Templates.GetOrAdd(server, CreateTemplateAsync).Value);
 
+    /// <summary>Creates the database of an application on PostgreSQL, where it is not given one.</summary>
+    protected static async Task<AppSetup> PrepareAsync(AppSetup setup)
+    {
+        if (setup is not { Store: TestedStore.PostgreSql, ConnectionString: null })
+        {
+            return setup;
+        }
+
+        var server = setup.Server ?? await PostgreSqlServer.SharedAsync();
+        var name = setup.HasDatabase ? await CreateDatabaseAsync(server) : await server.CreateDatabaseAsync();
+        return setup with { ConnectionString = server.ConnectionString(name), OwnDatabase = (server, name) };
+    }
+
     /// <summary>Starts it, and takes it away again if it does not start.</summary>
     public async Task RunAsync()
     {
         try
         {
-            if (_setup is { Store: TestedStore.PostgreSql, ConnectionString: null })
-            {
-                await CreateOwnDatabaseAsync();
-            }
-
             await _application.StartAsync();
         }
         catch
@@ -259,15 +269,6 @@ internal class StockApplication<TUser, TRole, TContext> : IAsyncDisposable
         GC.SuppressFinalize(this);
     }
 
-    private async Task CreateOwnDatabaseAsync()
-    {
-        var server = _setup.Server ?? await PostgreSqlServer.SharedAsync();
-        var name = _setup.HasDatabase ? await CreateDatabaseAsync(server) : await server.CreateDatabaseAsync();
-        _ownDatabase = (server, name);
-        ConnectionString = server.ConnectionString(name);
-        _application.Configuration["ConnectionStrings:Default"] = ConnectionString;
-    }
-
     private async Task DropDatabaseAsync()
     {
         await using (var pool = new NpgsqlConnection(ConnectionString))
@@ -275,7 +276,7 @@ internal class StockApplication<TUser, TRole, TContext> : IAsyncDisposable
             NpgsqlConnection.ClearPool(pool);
         }
 
-        if (_ownDatabase is (var server, var name) && server.IsRunning)
+        if (_setup.OwnDatabase is (var server, var name) && server.IsRunning)
         {
             await server.ExecuteAsync("postgres", $"DROP DATABASE \"{name}\" WITH (FORCE)");
         }
@@ -356,7 +357,7 @@ internal sealed class StockApplication : StockApplication<AppUser, IdentityRole,
 
     public static async Task<StockApplication> StartAsync(AppSetup? setup = null)
     {
-        var application = new StockApplication(setup ?? new AppSetup());
+        var application = new StockApplication(await PrepareAsync(setup ?? new AppSetup()));
         await application.RunAsync();
         return application;
     }
@@ -372,7 +373,7 @@ internal sealed class StockApplication<TKey> : StockApplication<AppUser<TKey>, I
 
     public static async Task<StockApplication<TKey>> StartAsync(AppSetup? setup = null)
     {
-        var application = new StockApplication<TKey>(setup ?? new AppSetup());
+        var application = new StockApplication<TKey>(await PrepareAsync(setup ?? new AppSetup()));
         await application.RunAsync();
         return application;
     }
@@ -387,9 +388,21 @@ internal static class AppServices
 
     public static void AddAppDbContext<TContext>(this WebApplicationBuilder builder)
         where TContext : DbContext =>
-        builder.Services.AddDbContext<TContext>(options => _ = IsPostgreSql(builder)
-            ? options.UseNpgsql(builder.Configuration.GetConnectionString("Default"))
-            : (DbContextOptionsBuilder)options.UseSqlite(builder.Configuration.GetConnectionString("Default")));
+        builder.Services.AddDbContext<TContext>(options => options.UseDatabaseOf(builder));
+
+    /// <summary>Chooses the database that the test sets.</summary>
+    public static void UseDatabaseOf(this DbContextOptionsBuilder options, WebApplicationBuilder builder)
+    {
+        var connectionString = builder.Configuration.GetConnectionString("Default");
+        if (IsPostgreSql(builder))
+        {
+            options.UseNpgsql(connectionString);
+        }
+        else
+        {
+            options.UseSqlite(connectionString);
+        }
+    }
 
     /// <summary>Chooses the store that the test sets.</summary>
     public static ServerSideSessionsBuilder<TContext> UseStoreOf<TContext>(
