@@ -6,8 +6,10 @@ namespace AuthApi.Security;
 /// </summary>
 internal sealed class ClientCount : IDisposable
 {
-    private const int WiderBits = 56;
-    private const int WidestBits = 48;
+    public const int WiderBits = 56;
+    public const int WidestBits = 48;
+    public const long WiderTimes = 4;
+    public const long WidestTimes = 16;
 
     private readonly ClientBuckets<CountedClient> _clients;
     private readonly ClientBuckets<CountedClient> _wider;
@@ -19,8 +21,8 @@ internal sealed class ClientCount : IDisposable
     public ClientCount(int size, TimeSpan window, TimeProvider time)
     {
         _clients = new(size, window, time);
-        _wider = new(4L * size, window, time);
-        _widest = new(16L * size, window, time);
+        _wider = new(WiderTimes * size, window, time);
+        _widest = new(WidestTimes * size, window, time);
     }
 
     /// <summary>Takes one for the client. A refusal takes nothing.</summary>

@@ -3,20 +3,29 @@ using Microsoft.Extensions.Options;
 
 namespace AuthApi.Security;
 
-/// <summary>The limiter of the framework's middleware: which count a request belongs to, and whether its client has one left (decision 0014).</summary>
-internal sealed class ClientLimiter(IOptions<RateLimitingOptions> options, TimeProvider time) : PartitionedRateLimiter<HttpContext>
+/// <summary>
+/// The limiter of the framework's middleware: which count a request belongs to, and whether its client has one left (decision 0014). Where several nodes
+/// share a database, logins and registrations are counted in it too, after this node's own count: so a client whom this node refuses costs the database
+/// nothing.
+/// </summary>
+internal sealed class ClientLimiter(IOptions<RateLimitingOptions> options, TimeProvider time, SharedCounts shared) : PartitionedRateLimiter<HttpContext>
 {
-    private readonly ClientCount _requests = new(options.Value.RequestsPerMinute, TimeSpan.FromMinutes(1), time);
-    private readonly ClientCount _logouts = new(options.Value.RequestsPerMinute, TimeSpan.FromMinutes(1), time);
-    private readonly ClientCount _logins = new(options.Value.LoginsPerMinute, TimeSpan.FromMinutes(1), time);
-    private readonly ClientCount _registrations = new(options.Value.RegistrationsPerHour, TimeSpan.FromHours(1), time);
-    private readonly ClientCount _registrationAttempts = new(options.Value.RegistrationAttemptsPerHour, TimeSpan.FromHours(1), time);
+    private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan Hour = TimeSpan.FromHours(1);
+
+    private readonly ClientCount _requests = new(options.Value.RequestsPerMinute, Minute, time);
+    private readonly ClientCount _logouts = new(options.Value.RequestsPerMinute, Minute, time);
+    private readonly ClientCount _logins = new(options.Value.LoginsPerMinute, Minute, time);
+    private readonly ClientCount _registrations = new(options.Value.RegistrationsPerHour, Hour, time);
+    private readonly ClientCount _registrationAttempts = new(options.Value.RegistrationAttemptsPerHour, Hour, time);
 
     public override RateLimiterStatistics? GetStatistics(HttpContext resource) => null;
 
     protected override RateLimitLease AttemptAcquireCore(HttpContext resource, int permitCount) =>
-        (resource.GetEndpoint()?.Metadata.GetMetadata<CountedAsAttribute>()?.Count ?? RateLimit.Requests) switch
+        CountOf(resource) switch
         {
+            // The middleware then asks asynchronously.
+            RateLimit.Logins or RateLimit.Registrations when shared.Exist => new Rejected(TimeSpan.Zero),
             RateLimit.Logins => Take(_logins, CountedClient.Of(resource.Connection.RemoteIpAddress)),
             RateLimit.Registrations => TakeRegistration(resource),
             RateLimit.Logouts => Take(_logouts, CountedClient.UserOrAddress(resource)),
@@ -24,8 +33,13 @@ internal sealed class ClientLimiter(IOptions<RateLimitingOptions> options, TimeP
         };
 
     // Nothing waits for a permit. The middleware asks this once more where the attempt was rejected.
-    protected override ValueTask<RateLimitLease> AcquireAsyncCore(HttpContext resource, int permitCount, CancellationToken cancellationToken) =>
-        new(AttemptAcquireCore(resource, permitCount));
+    protected override async ValueTask<RateLimitLease> AcquireAsyncCore(HttpContext resource, int permitCount, CancellationToken cancellationToken) =>
+        CountOf(resource) switch
+        {
+            RateLimit.Logins when shared.Exist => await TakeSharedLoginAsync(resource),
+            RateLimit.Registrations when shared.Exist => await TakeSharedRegistrationAsync(resource),
+            _ => AttemptAcquireCore(resource, permitCount),
+        };
 
     protected override void Dispose(bool disposing)
     {
@@ -36,6 +50,8 @@ internal sealed class ClientLimiter(IOptions<RateLimitingOptions> options, TimeP
 
         base.Dispose(disposing);
     }
+
+    private static RateLimit CountOf(HttpContext context) => context.GetEndpoint()?.Metadata.GetMetadata<CountedAsAttribute>()?.Count ?? RateLimit.Requests;
 
     private static RateLimitLease Take(ClientCount count, CountedClient client) =>
         count.TryTake(client, out var retryAfter) ? Acquired.Instance : new Rejected(retryAfter);
@@ -56,6 +72,38 @@ internal sealed class ClientLimiter(IOptions<RateLimitingOptions> options, TimeP
 
         return new Registration(context.Response, _registrations, client);
     }
+
+    private async Task<RateLimitLease> TakeSharedLoginAsync(HttpContext context)
+    {
+        var client = CountedClient.Of(context.Connection.RemoteIpAddress);
+        var lease = Take(_logins, client);
+        return lease.IsAcquired && await shared.TryTakeAsync([.. SharedBucket.Of("logins", client, options.Value.LoginsPerMinute, Minute)], Minute) is { } retryAfter
+            ? new Rejected(retryAfter)
+            : lease;
+    }
+
+    private async Task<RateLimitLease> TakeSharedRegistrationAsync(HttpContext context)
+    {
+        var client = CountedClient.Of(context.Connection.RemoteIpAddress);
+        var lease = TakeRegistration(context);
+        if (!lease.IsAcquired)
+        {
+            return lease;
+        }
+
+        List<SharedBucket> registrations = [.. SharedBucket.Of("registrations", client, options.Value.RegistrationsPerHour, Hour)];
+        var attempts = SharedBucket.Of("registration attempts", client, options.Value.RegistrationAttemptsPerHour, Hour);
+        if (await shared.TryTakeAsync([.. registrations, .. attempts], Hour) is { } retryAfter)
+        {
+            _registrations.Return(client);
+            return new Rejected(retryAfter);
+        }
+
+        context.Response.OnCompleted(() => MadeAnAccount(context.Response) ? Task.CompletedTask : shared.ReturnAsync(registrations));
+        return lease;
+    }
+
+    private static bool MadeAnAccount(HttpResponse response) => response.StatusCode is StatusCodes.Status201Created or StatusCodes.Status202Accepted;
 
     private abstract class Lease(bool isAcquired) : RateLimitLease
     {
@@ -83,7 +131,7 @@ internal sealed class ClientLimiter(IOptions<RateLimitingOptions> options, TimeP
 
         protected override void Dispose(bool disposing)
         {
-            if (!_isDisposed && response.StatusCode is not (StatusCodes.Status201Created or StatusCodes.Status202Accepted))
+            if (!_isDisposed && !MadeAnAccount(response))
             {
                 count.Return(client);
             }

@@ -68,6 +68,8 @@ internal static partial class RateLimits
     public static void AddRateLimits(this IServiceCollection services)
     {
         services.AddValidatedOptions<RateLimitingOptions>(RateLimitingOptions.Section);
+        services.AddSingleton<SharedCounts>();
+        services.AddHostedService(provider => provider.GetRequiredService<SharedCounts>());
         services.AddSingleton<ClientLimiter>();
         services.AddRateLimiter(_ => { });
         services.AddOptions<RateLimiterOptions>().Configure<IServiceProvider>((options, provider) =>

@@ -12,8 +12,8 @@ internal sealed class PostgreSqlAuthDbContext(DbContextOptions<PostgreSqlAuthDbC
     {
         base.OnModelCreating(builder);
 
-        // The counts that hold on all nodes, which SharedCounts reads and writes by SQL. Unlogged: a write of it waits for no disk. A crash of the
-        // server empties it and a standby has none of it, and then each client has its full count again.
+        // The counts that hold on all nodes, which Security reads and writes by SQL. Unlogged: a write of it waits for no disk. A crash of the server
+        // empties it and a standby has none of it, and then each client has its full count again.
         builder.Entity("RateLimit", limit =>
         {
             limit.ToTable("RateLimits").IsUnlogged();
