@@ -180,7 +180,11 @@ internal sealed class PostgreSqlStorageTests
         Assert.That(() => browser.MeAsync().Result, Is.EqualTo(HttpStatusCode.OK).After(10_000, 20));
         using var logout = await browser.LogOutAsync();
         Assert.That(logout.StatusCode, Is.EqualTo(HttpStatusCode.OK));
-        await browser.LogInAsync();
+
+        // The first to find the context's connections broken is not repeated: nobody knows what it has done.
+        Assert.That(
+            () => browser.PostAsync("/login/", new { email = "ada@example.com", password = Browser.Password }).Result.StatusCode,
+            Is.EqualTo(HttpStatusCode.OK).After(10_000, 20));
     }
 
     [Test]
