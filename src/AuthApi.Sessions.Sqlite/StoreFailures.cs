@@ -1,3 +1,4 @@
+using System.Data.Common;
 using Microsoft.Data.Sqlite;
 
 namespace AuthApi.Sessions.Sqlite;
@@ -11,7 +12,8 @@ internal static class StoreFailures
         for (var cause = exception; cause is not null; cause = cause.InnerException)
         {
             if (cause is StoreUnavailableException
-                || (cause is SqliteException sqlite && IsOutOfReach(sqlite.SqliteErrorCode)))
+                || (cause is SqliteException sqlite && IsOutOfReach(sqlite.SqliteErrorCode))
+                || cause is DbException { IsTransient: true })
             {
                 return true;
             }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using AuthApi.Accounts;
 using AuthApi.Api;
+using AuthApi.Mail;
 using AuthApi.OpenApi;
 using AuthApi.Security;
 using AuthApi.Startup;
@@ -22,6 +23,7 @@ return await StartupErrors.RunAsync(args, async () =>
         .AddStorage()
         .AddServerSideSessions<AuthDbContext>(sessions => sessions.UseDatabase(builder.Configuration).AddControllers().AddHealthCheck())
         .AddSessionSettings()
+        .AddMail()
         .AddAccounts()
         .AddTelemetry(builder.Configuration)
         .AddOpenApi(builder.Configuration, builder.Environment);

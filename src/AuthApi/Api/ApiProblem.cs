@@ -39,6 +39,7 @@ public sealed record ApiProblem(int Status, string Code, string Title, int? Retr
     public static readonly ApiProblem InternalError = new(500, "internal_error", "Something went wrong on our side.");
     public static readonly ApiProblem StoreUnavailable = Of(SessionProblem.StoreUnavailable);
     public static readonly ApiProblem ServiceUnavailable = new(503, "service_unavailable", "The service cannot answer now. Try again.", RetryAfter: 2);
+    public static readonly ApiProblem MailNotConfigured = new(503, "mail_not_configured", "This call sends mail, and the server has no mail set up: Email:Smtp:Host or Email:PickupDirectory.", RetryAfter: 3600);
     public static readonly ApiProblem ServerBusy = new(503, "server_busy", "Too much is going on at once. Try again.", RetryAfter: 5);
 
     /// <summary>The problem to answer where only a status is known.</summary>

@@ -17,6 +17,7 @@ internal static class MistypedSections
         ["ForwardedHeader"] = "ForwardedHeaders",
         ["KnownProxies"] = "ForwardedHeaders",
         ["SwaggerUI"] = "Swagger",
+        ["Smtp"] = "Email",
     };
 
     /// <exception cref="ConfigurationException">A section is nearly a known one.</exception>

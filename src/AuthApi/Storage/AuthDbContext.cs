@@ -43,5 +43,6 @@ public class AuthDbContext : IdentityDbContext<ApplicationUser, IdentityRole<int
         builder.Entity<ApplicationUser>().HasIndex(user => user.NormalizedEmail).HasDatabaseName("EmailIndex").IsUnique();
 
         builder.AddServerSideSessions<ApplicationUser>();
+        builder.ApplyConfigurationsFromAssembly(typeof(AuthDbContext).Assembly);
     }
 }

@@ -15,15 +15,12 @@ namespace AuthApi.Storage;
 internal sealed class PostgreSqlStorage(IConfiguration configuration, IOptions<DatabaseOptions> options)
 {
     /// <summary>The migrations of this version, in their order.</summary>
-    internal static readonly string[] Migrations = ["20261129140517_CreateAccountsSessionsAndAudit"];
+    internal static readonly string[] Migrations = ["20261129140517_CreateAccountsSessionsAndAudit", "20261129142837_AddMailQueue"];
 
     /// <summary>The number of the lock that a node has while it migrates: "AuthApi" in ASCII.</summary>
     internal const long MigrationLock = 0x41757468417069;
 
     private const string Key = "ConnectionStrings:Auth";
-
-    // Beside the store's own. A login has one for milliseconds, and none while its password is hashed.
-    private const int MaxConnections = 20;
 
     // Seconds. A request waits for the store 2.5 seconds at most, in all.
     private const int Timeout = 2;
@@ -120,16 +117,9 @@ internal sealed class PostgreSqlStorage(IConfiguration configuration, IOptions<D
         // A server that does not answer a statement would not answer its cancellation either.
         connection.CancellationTimeout = -1;
         connection.Enlist = false;
-        if (!connection.ShouldSerialize("Maximum Pool Size"))
-        {
-            connection.MaxPoolSize = MaxConnections;
-        }
-
         if (hosts.Contains(',', StringComparison.Ordinal))
         {
-            // After a failover the new primary is found within a second.
             connection.TargetSessionAttributes = "primary";
-            connection.HostRecheckSeconds = 1;
         }
 
         return connection;

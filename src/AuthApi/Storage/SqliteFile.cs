@@ -20,6 +20,7 @@ internal sealed partial class SqliteFile(SqliteDatabase database, IDbContextFact
         "20261126120307_AppendEndsAndEntries",
         "20261129095721_RemoveJournals",
         "20261129130706_LastUseAndPrincipalVersion",
+        "20261129142904_AddMailQueue",
     ];
 
     internal const string DefaultConnectionString = "Data Source=data/auth.db";

@@ -71,6 +71,9 @@ internal sealed class AuthApiApplication : WebApplicationFactory<Program>
 
     public string DatabaseFile => Path.Combine(_folder.Path, "data", "auth.db");
 
+    /// <summary>Where messages are written, in a test that sets no mail server.</summary>
+    public string MailFolder => Path.Combine(_folder.Path, "mail");
+
     /// <summary>A client that knows nothing of this application yet, over HTTPS by default.</summary>
     public Browser NewBrowser(string scheme = "https", SessionTransport transport = SessionTransport.Cookie)
     {
@@ -141,6 +144,7 @@ internal sealed class AuthApiApplication : WebApplicationFactory<Program>
         builder.UseSetting("hostBuilder:reloadConfigOnChange", "false");
         builder.UseSetting("Database:Provider", _store.ToString());
         builder.UseSetting("ConnectionStrings:Auth", connectionString);
+        builder.UseSetting("Email:PickupDirectory", MailFolder);
 
         // All clients of a test come from one address; the tests of the limits switch them on.
         builder.UseSetting("RateLimiting:Enabled", "false");

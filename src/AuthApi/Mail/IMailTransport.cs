@@ -1,0 +1,20 @@
+using MimeKit;
+
+namespace AuthApi.Mail;
+
+/// <summary>Hands messages on: to an SMTP server, or to a folder.</summary>
+internal interface IMailTransport
+{
+    /// <summary>Where messages go, for a line of the log.</summary>
+    string Target { get; }
+
+    /// <summary>Hands a message on, and returns when it has been taken.</summary>
+    /// <exception cref="MailRefusedException">This message was refused for good; another may be taken.</exception>
+    Task SendAsync(MimeMessage message, CancellationToken cancellationToken);
+
+    /// <summary>Ends a connection that is open, when nothing more waits.</summary>
+    Task CloseAsync();
+}
+
+/// <summary>The mail server refuses this message, and will again.</summary>
+internal sealed class MailRefusedException(string message, Exception inner) : Exception(message, inner);

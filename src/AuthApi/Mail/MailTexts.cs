@@ -1,0 +1,82 @@
+using System.Net;
+using Microsoft.Extensions.Options;
+
+namespace AuthApi.Mail;
+
+/// <summary>A message as its recipient reads it.</summary>
+/// <param name="Subject">One line.</param>
+/// <param name="Text">The plain text.</param>
+/// <param name="Html">The same as HTML.</param>
+public sealed record MailContent(string Subject, string Text, string Html);
+
+/// <summary>The words of every message, in one place so that they can be replaced: register a class derived from this one.</summary>
+public class MailTexts(IOptions<EmailOptions> options, IOptions<PublicUrlOptions> publicUrl)
+{
+    protected string ProductName => options.Value.ProductName;
+
+    /// <summary>A message that has a code, alone on a line, and a link to the page that takes it where there is one.</summary>
+    /// <param name="subject">The subject, to which the name of the service is added.</param>
+    /// <param name="before">What is said before the code, a paragraph each.</param>
+    /// <param name="code">The code.</param>
+    /// <param name="page">The page that takes it, below <c>Accounts:PublicUrl</c>.</param>
+    /// <param name="email">The address that is given with the code.</param>
+    /// <param name="after">What is said after it.</param>
+    protected MailContent WithCode(string subject, string[] before, string code, string page, string email, params string[] after)
+    {
+        // After the #, which no browser sends: neither a log nor a Referer has the code.
+        var link = publicUrl.Value.Base is { } root
+            ? $"{root}/account/#{page}?email={Uri.EscapeDataString(email)}&code={Uri.EscapeDataString(code)}"
+            : null;
+        string[] linked = link is null ? [] : ["Or follow this link:", link];
+        return new MailContent(
+            $"{ProductName}: {subject}",
+            string.Join("\r\n\r\n", [.. before, code, .. linked, .. after]) + "\r\n",
+            Html([
+                .. before.Select(Paragraph),
+                $"<p style=\"font-size:1.5em;font-family:monospace;letter-spacing:.1em\"><strong>{WebUtility.HtmlEncode(code)}</strong></p>",
+                .. link is null ? Array.Empty<string>() : [$"<p><a href=\"{WebUtility.HtmlEncode(link)}\">Or follow this link</a></p>"],
+                .. after.Select(Paragraph),
+            ]));
+    }
+
+    /// <summary>A message that only says something.</summary>
+    protected MailContent Notice(string subject, params string[] paragraphs) => new(
+        $"{ProductName}: {subject}",
+        string.Join("\r\n\r\n", paragraphs) + "\r\n",
+        Html(paragraphs.Select(Paragraph)));
+
+    private static string Paragraph(string text) => $"<p>{WebUtility.HtmlEncode(text)}</p>";
+
+    private static string Html(IEnumerable<string> paragraphs) =>
+        $"<!DOCTYPE html>\r\n<html lang=\"en\"><body style=\"font-family:sans-serif\">\r\n{string.Join("\r\n", paragraphs)}\r\n</body></html>\r\n";
+
+    /// <summary>The code by which a person who has forgotten the password sets a new one.</summary>
+    public virtual MailContent PasswordReset(string email, string code) => WithCode(
+        "set a new password",
+        [$"Somebody asked to set a new password for your account {email} at {ProductName}. If that was you, use this code within 60 minutes:"],
+        code,
+        "reset",
+        email,
+        "If it was not you, do nothing. Without the code nobody can change your password. Give it to nobody.");
+
+    /// <summary>The code that confirms the address of an account.</summary>
+    public virtual MailContent EmailConfirmation(string email, string code) => WithCode(
+        "confirm your address",
+        [$"An account at {ProductName} was made with the address {email}. If that was you, confirm the address with this code within 60 minutes:"],
+        code,
+        "confirm",
+        email,
+        "If it was not you, do nothing, and give the code to nobody.");
+
+    /// <summary>Notifies the owner that the password has been changed.</summary>
+    public virtual MailContent PasswordChanged(string email, DateTimeOffset at, string? ipAddress, string? device) => Notice(
+        "your password has been changed",
+        $"The password of your account {email} at {ProductName} was changed on {Time(at)}{From(ipAddress, device)}.",
+        "All other sessions have ended.",
+        "If it was not you, set a new password at once by \"forgot password\", and look over how you sign in.");
+
+    protected static string Time(DateTimeOffset at) => $"{at.UtcDateTime:yyyy-MM-dd HH:mm} UTC";
+
+    protected static string From(string? ipAddress, string? device) =>
+        (ipAddress is null ? "" : $", from the address {ipAddress}") + (device is null ? "" : $", with {device}");
+}
