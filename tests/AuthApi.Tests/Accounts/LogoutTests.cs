@@ -20,6 +20,9 @@ internal sealed class LogoutTests(SessionTransport transport, TestedStore databa
     private AuthApiApplication _application = null!;
     private Browser _browser = null!;
 
+    [OneTimeSetUp]
+    public void OneTimeSetUp() => database.Require();
+
     [SetUp]
     public async Task SetUp()
     {

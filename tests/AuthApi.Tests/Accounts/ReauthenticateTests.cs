@@ -13,6 +13,9 @@ internal sealed class ReauthenticateTests(SessionTransport transport, TestedStor
     private AuthApiApplication _application = null!;
     private Browser _browser = null!;
 
+    [OneTimeSetUp]
+    public void OneTimeSetUp() => database.Require();
+
     [SetUp]
     public async Task SetUp()
     {

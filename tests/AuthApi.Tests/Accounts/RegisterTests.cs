@@ -17,6 +17,9 @@ internal sealed class RegisterTests(TestedStore database)
     private AuthApiApplication _application = null!;
     private Browser _browser = null!;
 
+    [OneTimeSetUp]
+    public void OneTimeSetUp() => database.Require();
+
     [SetUp]
     public void SetUp()
     {

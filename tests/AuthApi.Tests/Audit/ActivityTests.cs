@@ -14,6 +14,9 @@ internal sealed class ActivityTests(TestedStore database)
     private AuthApiApplication _application = null!;
     private Browser _browser = null!;
 
+    [OneTimeSetUp]
+    public void OneTimeSetUp() => database.Require();
+
     [SetUp]
     public async Task SetUp()
     {

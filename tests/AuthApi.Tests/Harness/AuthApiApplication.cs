@@ -49,11 +49,7 @@ internal sealed class AuthApiApplication : WebApplicationFactory<Program>
         bool migrated = true,
         TestedStore store = TestedStore.Sqlite)
     {
-        if (store == TestedStore.PostgreSql)
-        {
-            PostgreSqlServer.Require();
-        }
-
+        store.Require();
         _store = store;
         _replace = replace ?? (_ => { });
         _settings = settings ?? [];

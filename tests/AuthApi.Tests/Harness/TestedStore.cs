@@ -9,3 +9,15 @@ public enum TestedStore
     /// <summary>A database of its own on the PostgreSQL server that tests share.</summary>
     PostgreSql,
 }
+
+internal static class TestedStores
+{
+    /// <summary>Skips the tests of a fixture where their database is PostgreSQL and that is not installed; in CI they fail.</summary>
+    public static void Require(this TestedStore store)
+    {
+        if (store == TestedStore.PostgreSql)
+        {
+            PostgreSqlServer.Require();
+        }
+    }
+}

@@ -19,6 +19,9 @@ internal sealed class RaceTests(SessionTransport transport, TestedStore database
     private AuthApiApplication _application = null!;
     private Browser _browser = null!;
 
+    [OneTimeSetUp]
+    public void OneTimeSetUp() => database.Require();
+
     [SetUp]
     public async Task SetUp()
     {

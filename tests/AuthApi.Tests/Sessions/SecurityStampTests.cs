@@ -16,6 +16,9 @@ internal sealed class SecurityStampTests(SessionTransport transport, TestedStore
 {
     private AuthApiApplication _application = null!;
 
+    [OneTimeSetUp]
+    public void OneTimeSetUp() => database.Require();
+
     [SetUp]
     public void SetUp() => _application = new AuthApiApplication(store: database);
 

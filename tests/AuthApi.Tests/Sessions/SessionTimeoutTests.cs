@@ -13,6 +13,9 @@ internal sealed class SessionTimeoutTests(TestedStore database)
     private AuthApiApplication _application = null!;
     private Browser _browser = null!;
 
+    [OneTimeSetUp]
+    public void OneTimeSetUp() => database.Require();
+
     [SetUp]
     public async Task SetUp()
     {

@@ -19,6 +19,9 @@ internal sealed class SessionsControllerTests(SessionTransport transport, Tested
     private Browser _browser = null!;
     private Browser _other = null!;
 
+    [OneTimeSetUp]
+    public void OneTimeSetUp() => database.Require();
+
     [SetUp]
     public async Task SetUp()
     {
