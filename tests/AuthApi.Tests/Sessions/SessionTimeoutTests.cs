@@ -146,7 +146,8 @@ internal sealed class SessionTimeoutTests(TestedStore database)
     {
         await _browser.LogInAsync();
 
-        _application.Time.Advance(TimeSpan.FromMinutes(31));
+        // Where nodes share the store, two minutes are left to another one, which may know of a later use.
+        _application.Time.Advance(TimeSpan.FromMinutes(33));
 
         Assert.That(() => _application.StoredSessionsAsync().Result, Is.Empty.After(10_000, 20));
     }
