@@ -82,8 +82,14 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
     }
 
     public Task<IReadOnlyList<EndedSession>> EndAllAsync(
-        DbConnection connection, DbTransaction? transaction, string userId, SessionEnd cause, DateTimeOffset at, Guid? except = null) =>
+        DbConnection connection, DbTransaction? transaction, string userId, SessionEnd cause, DateTimeOffset at, Guid? except) =>
         EndAllAsync((NpgsqlConnection)connection, (NpgsqlTransaction?)transaction, userId, cause, at, except);
+
+    public async Task RaisePrincipalVersionAsync(string? userId)
+    {
+        await using var connection = await database.DataSource.OpenConnectionAsync();
+        await RaisePrincipalVersionAsync(connection, transaction: null, userId);
+    }
 
     public async Task RaisePrincipalVersionAsync(DbConnection connection, DbTransaction? transaction, string? userId)
     {
@@ -255,6 +261,15 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
             }
         }
 
+        if (start.MustBeFirst)
+        {
+            await using var started = On(connection, _sql.WasStarted, key, session.Id, AuditEvent.SignedIn);
+            if (await started.ExecuteScalarAsync() is true)
+            {
+                return null;
+            }
+        }
+
         var ended = new List<EndedSession>();
         foreach (var (other, what) in await ReadEndsAsync(connection, key, session, start))
         {
@@ -266,6 +281,12 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
                 await InsertAsync(connection, entry);
                 ended.Add(new EndedSession(other.UserId, other.Id, new TokenHash(tokenHash), entry.Event, entry.Reason));
             }
+        }
+
+        // What must end has ended before: nothing is written.
+        if (start.MustEnd is { } required && ended.All(one => one.SessionId != required))
+        {
+            return null;
         }
 
         await using (var insert = On(

@@ -41,9 +41,24 @@ internal sealed class SqliteUserSessionStore(ReadConnectionPool readers, GroupCo
                 return null;
             }
 
-            foreach (var replaced in start.Replaces)
+            if (start.MustBeFirst && await CountAsync(connection.Prepare(_sql.CountStarts, userId, session.Id, AuditEvent.SignedIn)) > 0)
+            {
+                return null;
+            }
+
+            // What must end first: where it has ended before, nothing is written.
+            foreach (var replaced in start.Replaces.OrderByDescending(replaced => replaced.Id == start.MustEnd))
             {
                 await EndOtherAsync(replaced, AuditEvent.SessionReplaced);
+                if (replaced.Id == start.MustEnd && ended.Count == 0)
+                {
+                    return null;
+                }
+            }
+
+            if (start.MustEnd is not null && ended.Count == 0)
+            {
+                return null;
             }
 
             if (await CountAsync(connection.Prepare(_sql.CountOfUser, userId)) >= start.MaxPerUser)
@@ -93,6 +108,10 @@ internal sealed class SqliteUserSessionStore(ReadConnectionPool readers, GroupCo
     public Task<IReadOnlyList<EndedSession>> EndAllAsync(
         DbConnection connection, DbTransaction? transaction, string userId, SessionEnd cause, DateTimeOffset at, Guid? except) =>
         EndAllAsync((sql, values) => PreparedConnection.Create((SqliteConnection)connection, (SqliteTransaction?)transaction, sql, values), userId, cause, at, except);
+
+    public Task RaisePrincipalVersionAsync(string? userId) => commits.WriteAsync(connection => userId is null
+        ? connection.Prepare(_sql.RaiseVersionOfAll).ExecuteNonQueryAsync()
+        : connection.Prepare(_sql.RaiseVersion, schema.ToColumn(userId)).ExecuteNonQueryAsync());
 
     public async Task RaisePrincipalVersionAsync(DbConnection connection, DbTransaction? transaction, string? userId)
     {

@@ -1,4 +1,3 @@
-using System.Data.Common;
 using Microsoft.Data.Sqlite;
 
 namespace AuthApi.Sessions.Sqlite;
@@ -12,8 +11,7 @@ internal static class StoreFailures
         for (var cause = exception; cause is not null; cause = cause.InnerException)
         {
             if (cause is StoreUnavailableException
-                || (cause is SqliteException sqlite && IsOutOfReach(sqlite.SqliteErrorCode))
-                || cause is DbException { IsTransient: true })
+                || (cause is SqliteException sqlite && IsOutOfReach(sqlite.SqliteErrorCode)))
             {
                 return true;
             }

@@ -1,6 +1,7 @@
 using System.Data.Common;
 using System.Diagnostics;
 using Microsoft.Data.Sqlite;
+using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 
 namespace AuthApi.Sessions.Sqlite;
@@ -9,7 +10,7 @@ namespace AuthApi.Sessions.Sqlite;
 /// Makes a transaction of a database context, such as Identity's <c>SaveChanges</c>, wait for its <see cref="WriteSlot"/> beside the writer, within the request's
 /// <see cref="StoreWaitBudget"/>; and refuses a commit to files that were removed or replaced.
 /// </summary>
-internal sealed class WriteSlotInterceptor(WriteSlot slot, OpenStoreFiles files) : DbTransactionInterceptor, IDbConnectionInterceptor
+internal sealed class WriteSlotInterceptor(WriteSlot slot, OpenStoreFiles files) : DbTransactionInterceptor, IDbConnectionInterceptor, ISaveChangesInterceptor
 {
     // What another process's lock may take after the slot was entered: Microsoft.Data.Sqlite waits in whole seconds.
     private static readonly TimeSpan Reserve = TimeSpan.FromSeconds(1);
@@ -43,6 +44,29 @@ internal sealed class WriteSlotInterceptor(WriteSlot slot, OpenStoreFiles files)
         return Task.CompletedTask;
     }
 
+    public override void TransactionRolledBack(DbTransaction transaction, TransactionEndEventData eventData) => Exit(_holder);
+
+    public override Task TransactionRolledBackAsync(DbTransaction transaction, TransactionEndEventData eventData, CancellationToken cancellationToken = default)
+    {
+        Exit(_holder);
+        return Task.CompletedTask;
+    }
+
+    // EF Core leaves the transaction of a save that was refused without a word, on a connection that may stay open.
+    public void SaveChangesFailed(DbContextErrorEventData eventData)
+    {
+        if (eventData.Context?.Database is { CurrentTransaction: null } database)
+        {
+            Exit(database.GetDbConnection());
+        }
+    }
+
+    public Task SaveChangesFailedAsync(DbContextErrorEventData eventData, CancellationToken cancellationToken = default)
+    {
+        SaveChangesFailed(eventData);
+        return Task.CompletedTask;
+    }
+
     // A transaction that failed, or was left without a commit, ends with its connection.
     public void ConnectionClosed(DbConnection connection, ConnectionEndEventData eventData) => Exit(connection);
 
@@ -54,6 +78,12 @@ internal sealed class WriteSlotInterceptor(WriteSlot slot, OpenStoreFiles files)
 
     private async Task EnterAsync(DbConnection connection, CancellationToken cancellationToken)
     {
+        // Its last transaction was left without a word, on a connection that stayed open.
+        if (_holder == connection)
+        {
+            return;
+        }
+
         var budget = StoreWaitBudget.Current;
         var remaining = budget.Remaining;
         var began = Stopwatch.GetTimestamp();

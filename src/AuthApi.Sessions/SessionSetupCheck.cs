@@ -1,6 +1,8 @@
+using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
 
 namespace AuthApi.Sessions;
 
@@ -15,6 +17,17 @@ internal sealed class SessionSetupCheck(IServiceProvider services) : IHostedLife
         {
             throw new SessionSetupException(
                 $"Sessions are mapped for {user.Name}, and Identity is not registered for it: write builder.Services.AddIdentity<{user.Name}, TRole>(), or name the other user in AddServerSideSessions<TUser>() of OnModelCreating.");
+        }
+
+        try
+        {
+            _ = services.GetRequiredService<IOptions<AuthenticationOptions>>().Value;
+        }
+        catch (InvalidOperationException exception) when (exception.Message.Contains(IdentityConstants.ApplicationScheme, StringComparison.Ordinal))
+        {
+            throw new SessionSetupException(
+                $"A second scheme is named {IdentityConstants.ApplicationScheme} ({exception.Message}): remove the AddCookie or AddScheme of that name; set the cookie by ConfigureApplicationCookie or sessions.Configure.",
+                exception);
         }
 
         IdentityCookieSettings.LogNotTakenOver(services);

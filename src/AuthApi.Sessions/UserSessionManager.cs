@@ -59,6 +59,36 @@ public sealed partial class UserSessionManager
     /// <param name="sessionId">The session's id, as in the claim <c>sid</c>.</param>
     public async Task<bool> IsLiveAsync(string userId, Guid sessionId) => (await ListAsync(userId)).Any(session => session.Session.Id == sessionId);
 
+    /// <summary>
+    /// Makes the next requests of a user, or of everybody, see what their principal is made of now: after <c>ExecuteUpdate</c>, another program, or a change of
+    /// other tables that the application's claims come from. What is saved through the application's context needs no call.
+    /// </summary>
+    /// <param name="userId">The user's id; <see langword="null"/> for everybody.</param>
+    public async Task RefreshPrincipalsAsync(string? userId = null)
+    {
+        try
+        {
+            await StoreWaitBudget.WaitForCommitAsync(RaiseAsync());
+        }
+        finally
+        {
+            if (userId is null)
+            {
+                _cache.InvalidateEveryone();
+            }
+            else
+            {
+                _cache.InvalidateUser(userId);
+            }
+        }
+
+        async Task<bool> RaiseAsync()
+        {
+            await _store.RaisePrincipalVersionAsync(userId);
+            return true;
+        }
+    }
+
     /// <summary>Ends the session of a user that has this id, durably. From then on its token is rejected.</summary>
     /// <param name="userId">The user's id.</param>
     /// <param name="sessionId">The session's id.</param>
@@ -101,9 +131,10 @@ public sealed partial class UserSessionManager
     /// <summary>
     /// Makes a session durable. In the same transaction those that it replaces end, and the least recently used of its user make room.
     /// </summary>
-    /// <returns>Whether it was started; not if the user has changed since <paramref name="securityStamp"/> was read.</returns>
-    internal Task<bool> StartAsync(UserSession session, IReadOnlyList<UserSession> replaces, string? securityStamp)
+    /// <returns>Whether it was started; not if the user has changed since the sign-in began, or what it must end has ended, or it was started before.</returns>
+    internal Task<bool> StartAsync(UserSession session, SignIn signIn)
     {
+        var replaces = signIn.Replaces;
         return StoreWaitBudget.WaitForCommitAsync(StartCoreAsync());
 
         async Task<bool> StartCoreAsync()
@@ -112,7 +143,11 @@ public sealed partial class UserSessionManager
             var lastUses = (await _store.ListAsync(session.UserId)).ToDictionary(other => other.Id, other => _lastSeen.LastUse(other).At);
             try
             {
-                var ended = await _store.StartAsync(session, new SessionStart(replaces, _options.MaxPerUser, lastUses, securityStamp));
+                var ended = await _store.StartAsync(session, new SessionStart(replaces, _options.MaxPerUser, lastUses, signIn.SecurityStamp)
+                {
+                    MustEnd = signIn.MustEnd,
+                    MustBeFirst = signIn.IsCarriedOver,
+                });
                 if (ended is null)
                 {
                     return false;

@@ -76,6 +76,12 @@ public sealed class UserSessionOptions
     /// </summary>
     public bool CarryOverIdentityCookies { get; set; }
 
+    /// <summary>
+    /// Whether all requests of a session have one principal, which nothing may change then: an application that adds claims or identities to the user of a
+    /// request leaves it false, and each request gets its own copy.
+    /// </summary>
+    public bool SharePrincipals { get; set; }
+
     /// <summary>The realm in <c>WWW-Authenticate</c>; by default the application's name.</summary>
     public string Realm { get; set; } = "";
 

@@ -107,6 +107,9 @@ internal sealed class ApiTests
         var token = (await login.Content.ReadFromJsonAsync<JsonObject>())!["accessToken"]!.GetValue<string>();
         using var client = new HttpClient { BaseAddress = _running.Address, DefaultRequestHeaders = { Authorization = new("Bearer", token) } };
 
+        using var sessions = await client.GetAsync("/sessions/");
+        Assert.That(sessions.StatusCode, Is.EqualTo(HttpStatusCode.Unauthorized), "it has no session to list");
+
         using var loggedOut = await client.PostAsJsonAsync("/logout", new { });
         using var after = await client.GetAsync("/me");
 

@@ -20,6 +20,7 @@ internal sealed class OpenConnectionTests
     private ClaimsPrincipal _user = null!;
     private List<UserSession> _sessions = null!;
     private TaskCompletionSource _aborted = null!;
+    private bool _isOutOfReach;
 
     [SetUp]
     public async Task SetUp()
@@ -31,9 +32,10 @@ internal sealed class OpenConnectionTests
         _store.Setup(store => store.ListAsync("1")).ReturnsAsync(() =>
         {
             _checks.Release();
-            return [.. _sessions];
+            return _isOutOfReach ? throw new StoreUnavailableException("out of reach") : [.. _sessions];
         });
         _user = new ClaimsPrincipal(new ClaimsIdentity([new Claim(ClaimTypes.NameIdentifier, "1"), new Claim("sid", _session.Id.ToString())], "test"));
+        _isOutOfReach = false;
         _aborted = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 
@@ -132,12 +134,16 @@ internal sealed class OpenConnectionTests
     [CancelAfter(60_000)]
     public async Task A_circuit_is_signed_out_after_the_end_of_its_session()
     {
-        // The framework's provider waits by the system's clock: two of its intervals, five seconds each.
+        // The framework's provider waits by the system's clock: three of its intervals, five seconds each.
         using var provider = NewStateProvider();
         var changed = new TaskCompletionSource<AuthenticationState>(TaskCreationOptions.RunContinuationsAsynchronously);
         provider.SetAuthenticationState(Task.FromResult(new AuthenticationState(_user)));
         provider.AuthenticationStateChanged += async state => changed.TrySetResult(await state);
 
+        _isOutOfReach = true;
+        await _checks.WaitAsync();
+        Assert.That(changed.Task.IsCompleted, Is.False, "the store is out of reach");
+        _isOutOfReach = false;
         await _checks.WaitAsync();
         Assert.That(changed.Task.IsCompleted, Is.False, "the session is live");
         Assert.That((await provider.GetAuthenticationStateAsync()).User, Is.SameAs(_user));

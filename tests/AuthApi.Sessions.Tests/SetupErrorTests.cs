@@ -55,6 +55,20 @@ internal sealed class SetupErrorTests
         await RefusedAsync(message, new() { ConnectionString = connectionString });
 
     [Test]
+    public async Task A_second_scheme_of_the_name_is_named() => await RefusedAsync(
+        "A second scheme is named Identity.Application",
+        new()
+        {
+            Register = builder =>
+            {
+                builder.Services.AddDbContext<AppDbContext>(options => options.UseSqlite("DataSource=app.db"));
+                builder.Services.AddIdentity<AppUser, IdentityRole>().AddEntityFrameworkStores<AppDbContext>();
+                builder.Services.AddServerSideSessions<AppDbContext>(sessions => sessions.UseSqlite());
+                builder.Services.AddAuthentication().AddCookie(IdentityConstants.ApplicationScheme);
+            },
+        });
+
+    [Test]
     public async Task A_database_that_is_not_there_is_named() => await RefusedAsync("dotnet ef database update", new() { HasDatabase = false });
 
     [Test]

@@ -71,6 +71,59 @@ public abstract class UserSessionStoreTests
     }
 
     [Test]
+    public async Task A_refresh_of_an_ended_session_starts_none()
+    {
+        var (first, other) = (await StartAsync(), await StartAsync());
+        await EndAsync(first);
+
+        var refresh = SessionExamples.Start() with { Replaces = [other, first], MustEnd = first.Id };
+        var started = await Store.StartAsync(SessionExamples.New(UserId, Now), refresh);
+
+        Assert.That(started, Is.Null);
+        Assert.That((await Store.ListAsync(UserId)).Select(session => session.Id), Is.EqualTo(new[] { other.Id }), "nothing was written");
+    }
+
+    [Test]
+    public async Task A_refresh_ends_what_it_refreshes()
+    {
+        var first = await StartAsync();
+        var next = SessionExamples.New(UserId, Now);
+
+        var ended = await Store.StartAsync(next, SessionExamples.Start() with { Replaces = [first], MustEnd = first.Id });
+
+        Assert.That(ended!.Select(session => session.SessionId), Is.EqualTo(new[] { first.Id }));
+        Assert.That((await Store.ListAsync(UserId)).Select(session => session.Id), Is.EqualTo(new[] { next.Id }));
+    }
+
+    [Test]
+    public async Task A_session_that_must_be_the_first_starts_once()
+    {
+        var session = SessionExamples.New(UserId, Now);
+        var once = SessionExamples.Start() with { MustBeFirst = true };
+        Assert.That(await Store.StartAsync(session, once), Is.Not.Null);
+        await EndAsync(session);
+
+        var again = await Store.StartAsync(session with { TokenHash = SessionToken.Create().Hash }, once);
+
+        Assert.That(again, Is.Null);
+        Assert.That(await Store.ListAsync(UserId), Is.Empty);
+    }
+
+    [Test]
+    public async Task Versions_are_raised_of_one_user_or_of_all()
+    {
+        var mine = await StartAsync();
+        var others = SessionExamples.New(_tested.OtherUserId, Now);
+        await Store.StartAsync(others, SessionExamples.Start());
+
+        await Store.RaisePrincipalVersionAsync(UserId);
+        await Store.RaisePrincipalVersionAsync(userId: null);
+
+        Assert.That((await Store.FindAsync(mine.TokenHash))!.PrincipalVersion, Is.EqualTo(2));
+        Assert.That((await Store.FindAsync(others.TokenHash))!.PrincipalVersion, Is.EqualTo(1));
+    }
+
+    [Test]
     public async Task A_session_without_optional_facts_is_found()
     {
         var session = SessionExamples.New(UserId, Now) with

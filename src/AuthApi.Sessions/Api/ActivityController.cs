@@ -20,7 +20,7 @@ internal sealed class ActivityController(IUserSessionStore store) : ControllerBa
     /// <param name="limit" example="20">The maximum number of items, 1 to 100.</param>
     /// <response code="200">A page of events. <c>next</c> is null on the last page.</response>
     [HttpGet("/me/activity/", Name = "activity")]
-    [Authorize]
+    [Authorize(AuthenticationSchemes = SessionControllers.Scheme)]
     [ProducesResponseType<ActivityResponse>(StatusCodes.Status200OK)]
     public async Task<ActionResult<ActivityResponse>> List(
         [FromQuery, RegularExpression("^[0-9]{1,18}$", ErrorMessage = "This must be the next of the previous page.")] string? before,

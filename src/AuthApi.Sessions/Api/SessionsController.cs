@@ -20,7 +20,7 @@ internal sealed class SessionsController(UserSessionManager sessions) : Controll
     /// </remarks>
     /// <response code="200">The sessions.</response>
     [HttpGet("/sessions/", Name = "listSessions")]
-    [Authorize]
+    [Authorize(AuthenticationSchemes = SessionControllers.Scheme)]
     [ProducesResponseType<SessionsResponse>(StatusCodes.Status200OK)]
     public async Task<ActionResult<SessionsResponse>> List()
     {
@@ -32,7 +32,7 @@ internal sealed class SessionsController(UserSessionManager sessions) : Controll
     /// <remarks>This is no use of the session: a page that polls it does not keep the session alive, and learns when it will end.</remarks>
     /// <response code="200">The session.</response>
     [HttpGet("/session/", Name = "session")]
-    [Authorize]
+    [Authorize(AuthenticationSchemes = SessionControllers.Scheme)]
     [NoSessionUse]
     [ProducesResponseType<CurrentSessionResponse>(StatusCodes.Status200OK)]
     public ActionResult<CurrentSessionResponse> Current() => new CurrentSessionResponse(HttpContext.GetUserSession().ToResponse());
@@ -45,7 +45,7 @@ internal sealed class SessionsController(UserSessionManager sessions) : Controll
     /// <param name="id">The session's <c>id</c> in <c>GET /sessions/</c>.</param>
     /// <response code="204">The session has ended.</response>
     [HttpDelete("/sessions/{id}/", Name = "endSession")]
-    [Authorize]
+    [Authorize(AuthenticationSchemes = SessionControllers.Scheme)]
     [ProducesResponseType(StatusCodes.Status204NoContent)]
     [ProducesSessionProblem(StatusCodes.Status403Forbidden, "`reauthentication_required`: ending another session needs a recent authentication.")]
     [ProducesSessionProblem(StatusCodes.Status404NotFound, "`not_found`: the account has no live session with this id.")]

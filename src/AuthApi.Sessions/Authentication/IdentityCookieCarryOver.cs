@@ -47,8 +47,11 @@ internal sealed class IdentityCookieCarryOver(
         }
 
         var started = (await store.ListAsync(userId)).FirstOrDefault(session => session.Id == sessionId);
-        return started is not null && time.GetUtcNow() - started.CreatedAt < SamePage ? new IdentityCookie(ticket, sessionId, started) : null;
+        return started is not null && IsSamePage(time.GetUtcNow() - started.CreatedAt) ? new IdentityCookie(ticket, sessionId, started) : null;
     }
+
+    // A clock that went back is no page.
+    private static bool IsSamePage(TimeSpan age) => age >= TimeSpan.Zero && age < SamePage;
 
     /// <summary>Removes the cookie from the client.</summary>
     /// <param name="context">The request.</param>

@@ -16,6 +16,9 @@ internal sealed partial class IdentityCookieSettings(IServiceProvider services) 
     private static readonly CookieAuthenticationEvents DefaultEvents = new();
     private static readonly CookieAuthenticationOptions Default = new();
 
+    // As UserSessionOptionsValidator has it.
+    private static readonly TimeSpan MaxTimeout = TimeSpan.FromDays(366);
+
     public void Configure(UserSessionOptions options)
     {
         if (Find(services) is not { } cookie)
@@ -79,6 +82,32 @@ internal sealed partial class IdentityCookieSettings(IServiceProvider services) 
             yield return ("SessionStore", "sessions are stored by AddServerSideSessions; remove it");
         }
 
+        if (cookie.ForwardDefault is not null || cookie.ForwardDefaultSelector is not null || cookie.ForwardAuthenticate is not null || cookie.ForwardChallenge is not null
+            || cookie.ForwardForbid is not null || cookie.ForwardSignIn is not null || cookie.ForwardSignOut is not null)
+        {
+            yield return ("A Forward… option", "sessions forward to no other scheme; choose between schemes by AddPolicyScheme, and name that as the default");
+        }
+
+        if (!cookie.SlidingExpiration && cookie.ExpireTimeSpan == Default.ExpireTimeSpan)
+        {
+            yield return ("SlidingExpiration = false", "a session ends unused as well as in all; set Sessions:AbsoluteTimeout and Sessions:RememberMeAbsoluteTimeout");
+        }
+
+        if (cookie.ExpireTimeSpan > MaxTimeout)
+        {
+            yield return ($"ExpireTimeSpan = {cookie.ExpireTimeSpan:c}", $"a session lives at most {MaxTimeout.Days} days");
+        }
+
+        if (cookie.Cookie.Extensions.Count > 0)
+        {
+            yield return ("Cookie.Extensions", "the session cookie has no other attributes");
+        }
+
+        if (cookie.CookieManager is not null and not ChunkingCookieManager)
+        {
+            yield return ("CookieManager", "the session cookie is short, and is not written by it");
+        }
+
         if (cookie.EventsType is not null || cookie.Events.GetType() != typeof(CookieAuthenticationEvents))
         {
             yield return ("Events", "none of the cookie's events is raised");
@@ -114,7 +143,7 @@ internal sealed partial class IdentityCookieSettings(IServiceProvider services) 
 
     private static void TakeOverTimeout(CookieAuthenticationOptions cookie, UserSessionOptions options)
     {
-        var timeout = cookie.ExpireTimeSpan;
+        var timeout = cookie.ExpireTimeSpan > MaxTimeout ? MaxTimeout : cookie.ExpireTimeSpan;
         if (!cookie.SlidingExpiration)
         {
             options.AbsoluteTimeout = options.RememberMeAbsoluteTimeout = timeout;

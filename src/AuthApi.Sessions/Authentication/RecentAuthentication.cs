@@ -19,7 +19,7 @@ namespace AuthApi.Sessions;
 public sealed class RequireRecentAuthenticationAttribute() : AuthorizeAttribute(PolicyName)
 {
     /// <summary>The name of the policy.</summary>
-    public const string PolicyName = "RecentAuthentication";
+    public const string PolicyName = "AuthApi.Sessions.RecentAuthentication";
 }
 
 /// <summary>Checks how long ago the user authenticated.</summary>
@@ -41,8 +41,10 @@ public static class RecentAuthentication
         // The application's own handler, or the framework's, answers everything else.
         services.AddAuthorization();
         var inner = services.Last(service => service.ServiceType == typeof(IAuthorizationMiddlewareResultHandler));
-        services.AddSingleton<IAuthorizationMiddlewareResultHandler>(provider => new ResultHandler(
-            Create(provider, inner), provider.GetRequiredService<StoreUnavailableExceptionHandler>()));
+        services.Add(new ServiceDescriptor(
+            typeof(IAuthorizationMiddlewareResultHandler),
+            provider => new ResultHandler(Create(provider, inner), provider.GetRequiredService<StoreUnavailableExceptionHandler>()),
+            inner.Lifetime));
         services.AddAuthorizationBuilder().AddPolicy(
             RequireRecentAuthenticationAttribute.PolicyName,
             policy => policy.RequireAuthenticatedUser().AddRequirements(new Requirement()));

@@ -39,8 +39,11 @@ internal sealed partial class SessionAuthenticationHandler(
     private static readonly AuthenticateResult DeadSession = AuthenticateResult.Fail("The token belongs to no live session.");
     private static readonly AuthenticateResult AmbiguousSession = AuthenticateResult.Fail("Two session cookies came with different values.");
 
-    // This request has set a session cookie in place of Identity's.
-    private bool _isCarriedOver;
+    // What this request has started, and nobody has the token of but its response.
+    private UserSession? _started;
+
+    // This request is authenticated by Identity's cookie, whose session another request of the same page has started: it has no token.
+    private bool _hasNoToken;
 
     private string CookieName => SessionCookie.NameFor(Request, limits.Value);
 
@@ -83,7 +86,8 @@ internal sealed partial class SessionAuthenticationHandler(
                 "A session is started over HTTPS only, or over plain HTTP in Development. Behind a proxy that does the TLS, UseForwardedHeaders must come before UseAuthentication.");
         }
 
-        await StartAsync(user, properties ?? new AuthenticationProperties(), await FindCarriedSessionsAsync());
+        var carried = await FindCarriedSessionsAsync();
+        await StartAsync(user, properties ?? new AuthenticationProperties(), _started is null ? carried : [.. carried, _started]);
     }
 
     /// <summary>
@@ -94,6 +98,13 @@ internal sealed partial class SessionAuthenticationHandler(
     {
         var client = ClientInfo.Of(Context);
         var carried = await FindCarriedSessionsAsync();
+
+        // As after a sign-in that the application takes back: the response has the token.
+        if (_started is { } started && carried.All(one => one.Id != started.Id))
+        {
+            carried = [.. carried, started];
+        }
+
         if (carried is [var session] && properties?.GetEndAllReason() is { } reason)
         {
             properties.SetEndedSessions(await sessions.EndAllAsync(
@@ -161,7 +172,8 @@ internal sealed partial class SessionAuthenticationHandler(
     private AuthenticateResult Success(LiveSession session)
     {
         Context.Features.Set(session);
-        return AuthenticateResult.Success(session.CreateTicket(Scheme.Name, isShared: transformation is NoopClaimsTransformation));
+        return AuthenticateResult.Success(session.CreateTicket(
+            Scheme.Name, isShared: limits.Value.SharePrincipals && transformation is NoopClaimsTransformation));
     }
 
     // A cookie of Identity's from before, whose ticket names the session that it may become once.
@@ -175,6 +187,7 @@ internal sealed partial class SessionAuthenticationHandler(
             return null;
         }
 
+        _hasNoToken = cookie.Started is not null;
         var session = cookie.Started ?? await StartOnceAsync(cookie);
         carryOver.RemoveCookie(Context, except: CookieName);
         return session is null ? null : await sessions.FindAsync(session.TokenHash, Context);
@@ -182,23 +195,14 @@ internal sealed partial class SessionAuthenticationHandler(
 
     private async Task<UserSession?> StartOnceAsync(IdentityCookie cookie)
     {
-        try
+        if (await StartAsync(cookie.Ticket.Principal, cookie.Ticket.Properties, replaces: [], cookie.SessionId) is { } session)
         {
-            var session = await StartAsync(cookie.Ticket.Principal, cookie.Ticket.Properties, replaces: [], cookie.SessionId);
-            _isCarriedOver = session is not null;
             return session;
         }
-        catch (Exception exception) when (!store.IsOutOfReach(exception))
-        {
-            // Of the requests of one page one starts the session, and the store refuses the same id again. It may have ended since.
-            var again = await carryOver.ReadAsync(Context);
-            if (again is { Started: null })
-            {
-                throw;
-            }
 
-            return again?.Started;
-        }
+        // Of the requests of one page one starts the session. It may have ended since.
+        _hasNoToken = true;
+        return (await carryOver.ReadAsync(Context))?.Started;
     }
 
     private async Task<UserSession?> StartAsync(
@@ -213,6 +217,12 @@ internal sealed partial class SessionAuthenticationHandler(
 
         // SignInManager.RefreshSignInAsync passes the properties of the request's own session: the user has proven nothing by it.
         var refreshed = properties.GetSession() is { } known && known.Session.UserId == userId ? known.Session : null;
+        if (refreshed is not null && _hasNoToken)
+        {
+            Log.NotRefreshed(Logger, userId);
+            return null;
+        }
+
         var rememberMe = refreshed?.RememberMe ?? properties.IsPersistent;
         var absoluteExpiresAt = refreshed?.AbsoluteExpiresAt ?? now.AddSaturating(limits.Value.AbsoluteTimeoutOf(rememberMe));
         if (carriedOverAs is null && properties.ExpiresUtc < absoluteExpiresAt)
@@ -238,12 +248,18 @@ internal sealed partial class SessionAuthenticationHandler(
             UserAgent = client.UserAgent,
         };
 
-        if (!await sessions.StartAsync(session, replaces, user.FindFirstValue(claims.SecurityStampClaimType)))
+        // A session that has ended since the request was authenticated is not refreshed, unless this request's own change of the stamp has ended it.
+        var hasEndedItself = refreshed is not null && Context.Features.Get<EndedByOwnChange>()?.SessionId == refreshed.Id;
+        var start = new SignIn(
+            replaces, user.FindFirstValue(claims.SecurityStampClaimType), MustEnd: hasEndedItself ? null : refreshed?.Id, IsCarriedOver: carriedOverAs is not null);
+        if (!await sessions.StartAsync(session, start))
         {
             Log.NotStarted(Logger, userId);
             return null;
         }
 
+        _started = session;
+        Context.Features.Set(new LiveSession(session, LastSeenTracker.LastUse(session, pending: null), user));
         if (session.Transport == SessionTransport.Header)
         {
             properties.SetStarted(session, token.Reveal());
@@ -320,7 +336,7 @@ internal sealed partial class SessionAuthenticationHandler(
 
     private void RemoveCookie()
     {
-        if (_isCarriedOver || (TryReadToken(out _, out var transport, out _) && transport == SessionTransport.Cookie))
+        if (_started is { Transport: SessionTransport.Cookie } || (TryReadToken(out _, out var transport, out _) && transport == SessionTransport.Cookie))
         {
             SessionCookie.Remove(Context, limits.Value);
         }
@@ -342,6 +358,9 @@ internal sealed partial class SessionAuthenticationHandler(
     {
         [LoggerMessage(205, LogLevel.Warning, "A login came with a cookie {CookieName} that another program on this host has set. If calls are answered 401 ambiguous_session, set Sessions:CookieName to another name.")]
         public static partial void ForeignCookie(ILogger logger, string cookieName);
+
+        [LoggerMessage(209, LogLevel.Information, "User {UserId} has a session that another request of the same page has started, and it was not refreshed by this one.")]
+        public static partial void NotRefreshed(ILogger logger, string userId);
 
         [LoggerMessage(206, LogLevel.Information, "User {UserId} has changed while they signed in, and no session was started.")]
         public static partial void NotStarted(ILogger logger, string userId);

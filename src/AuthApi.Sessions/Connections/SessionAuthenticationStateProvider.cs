@@ -13,16 +13,33 @@ namespace AuthApi.Sessions;
 /// <param name="loggerFactory">Logs checks that failed.</param>
 /// <param name="sessions">The sessions.</param>
 /// <param name="identity">The names of Identity's claims.</param>
-public sealed class SessionAuthenticationStateProvider(
+public sealed partial class SessionAuthenticationStateProvider(
     ILoggerFactory loggerFactory, UserSessionManager sessions, IOptions<IdentityOptions> identity) : RevalidatingServerAuthenticationStateProvider(loggerFactory)
 {
+    private readonly ILogger _logger = loggerFactory.CreateLogger<SessionAuthenticationStateProvider>();
+
     /// <summary>How often an open circuit is checked. A check reads one user's sessions, and is no use of the session.</summary>
     protected override TimeSpan RevalidationInterval => SessionLiveness.Interval;
 
     /// <inheritdoc/>
-    protected override Task<bool> ValidateAuthenticationStateAsync(AuthenticationState authenticationState, CancellationToken cancellationToken)
+    protected override async Task<bool> ValidateAuthenticationStateAsync(AuthenticationState authenticationState, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(authenticationState);
-        return sessions.IsLiveAsync(authenticationState.User, identity.Value);
+        try
+        {
+            return await sessions.IsLiveAsync(authenticationState.User, identity.Value);
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException)
+        {
+            // The store out of reach ends no session; the next check comes soon. What is thrown from here would sign the user out.
+            Log.NotChecked(_logger, exception.Message);
+            return true;
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(210, LogLevel.Debug, "Whether the session of an open circuit is live could not be read: {Message}")]
+        public static partial void NotChecked(ILogger logger, string message);
     }
 }

@@ -32,7 +32,10 @@ public interface IUserSessionStore
     /// Adds a session, and the event <see cref="AuditEvent.SignedIn"/>. Those that it replaces end, and so do the least recently used sessions of
     /// its user beyond the limit. Nothing is written if the user's security stamp is not, or no longer, the one of the sign-in.
     /// </summary>
-    /// <returns>The sessions that ended; <see langword="null"/> if none was started because the user has changed or is gone.</returns>
+    /// <returns>
+    /// The sessions that ended; <see langword="null"/> if none was started because the user has changed or is gone, or because of
+    /// <see cref="SessionStart.MustEnd"/> or <see cref="SessionStart.MustBeFirst"/>.
+    /// </returns>
     Task<IReadOnlyList<EndedSession>?> StartAsync(UserSession session, SessionStart start);
 
     /// <summary>Ends one session, if it has not ended before.</summary>
@@ -61,6 +64,10 @@ public interface IUserSessionStore
     /// <see langword="null"/>, in a transaction of the application's context: the one that changes what principals are made of.
     /// </summary>
     Task RaisePrincipalVersionAsync(DbConnection connection, DbTransaction? transaction, string? userId);
+
+    /// <summary>The same in a transaction of the store's own.</summary>
+    /// <param name="userId">The user's id; <see langword="null"/> for everybody.</param>
+    Task RaisePrincipalVersionAsync(string? userId);
 
     /// <summary>Gives a session a new token and a new time of authentication, if it still has the token that it was read with.</summary>
     /// <returns>Whether it had; if not, it has ended or has been renewed meanwhile.</returns>
@@ -110,6 +117,14 @@ public interface IUserSessionStore
 public sealed record SessionStart(
     IReadOnlyList<UserSession> Replaces, int MaxPerUser, IReadOnlyDictionary<Guid, DateTimeOffset> LastUses, string? SecurityStamp)
 {
+    /// <summary>
+    /// One of <see cref="Replaces"/> that must be there still: a refresh of a session that has ended meanwhile starts nothing.
+    /// </summary>
+    public Guid? MustEnd { get; init; }
+
+    /// <summary>Whether nothing is started if a session with this id was ever started for this user, as its events show.</summary>
+    public bool MustBeFirst { get; init; }
+
     /// <summary>The last use of a session that is known: by its row, or by the process that served it.</summary>
     /// <param name="session">A session of the user.</param>
     public DateTimeOffset LastUseOf(UserSession session)

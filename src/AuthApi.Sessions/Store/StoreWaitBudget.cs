@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace AuthApi.Sessions;
 
-/// <summary>How long one request may wait for the store, in all: its waits do not add up to more before it is answered 503.</summary>
+/// <summary>How long one request may wait for the store, in all: its waits within ten seconds do not add up to more before it is answered 503.</summary>
 public sealed class StoreWaitBudget
 {
     private static readonly TimeSpan Max = TimeSpan.FromSeconds(2.5);
@@ -11,6 +11,10 @@ public sealed class StoreWaitBudget
     // Holds no state: it reads what the host has set for the request.
     private static readonly HttpContextAccessor Accessor = new();
 
+    // A request that lasts longer, as a WebSocket or an import, has as much again: nobody waits for its answer from the beginning.
+    private static readonly TimeSpan Window = TimeSpan.FromSeconds(10);
+
+    private readonly long _began = Stopwatch.GetTimestamp();
     private long _spentTicks;
 
     private StoreWaitBudget()
@@ -27,7 +31,7 @@ public sealed class StoreWaitBudget
                 return new StoreWaitBudget();
             }
 
-            if (context.Features.Get<StoreWaitBudget>() is not { } budget)
+            if (context.Features.Get<StoreWaitBudget>() is not { } budget || Stopwatch.GetElapsedTime(budget._began) > Window)
             {
                 context.Features.Set(budget = new StoreWaitBudget());
             }

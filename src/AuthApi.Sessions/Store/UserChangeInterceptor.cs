@@ -144,6 +144,12 @@ internal sealed class UserChangeInterceptor(IServiceProvider services) : SaveCha
 
     private async Task BeginAsync(DbContext context, CancellationToken cancellationToken)
     {
+        // Another interceptor may have thrown after this one, which EF Core does not report.
+        if (_states.TryGetValue(context, out var left) && left.InSave is not null)
+        {
+            Leave(context, left);
+        }
+
         var changes = await UserChanges.ReadAsync(context, services.GetRequiredService<SessionSchema>().UserType, cancellationToken);
         if (changes.IsEmpty)
         {
@@ -244,7 +250,13 @@ internal sealed class UserChangeInterceptor(IServiceProvider services) : SaveCha
         {
             var by = current?.UserId == userId ? current.Id : (Guid?)null;
             var cause = new SessionEnd(AuditEvent.SessionRevoked, client, by, reason);
-            state.Ended.AddRange(await store.EndAllAsync(connection, transaction, userId, cause, now, except: keepsOwn.Contains(userId) ? by : null));
+            var ended = await store.EndAllAsync(connection, transaction, userId, cause, now, except: keepsOwn.Contains(userId) ? by : null);
+            state.Ended.AddRange(ended);
+            if (by is { } own && ended.Any(one => one.SessionId == own))
+            {
+                // RefreshSignInAsync may start another in its place.
+                context!.Features.Set(new EndedByOwnChange(own));
+            }
         }
     }
 

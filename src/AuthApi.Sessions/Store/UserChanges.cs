@@ -24,6 +24,7 @@ internal sealed class UserChanges
         Other,
         OfUser,
         Factor,
+        Session,
         OfEverybody,
     }
 
@@ -45,13 +46,16 @@ internal sealed class UserChanges
     /// <summary>Users whose principal changes.</summary>
     public HashSet<string> Changed { get; } = [];
 
+    /// <summary>Users of whom the application itself deletes rows of sessions.</summary>
+    public HashSet<string> Removed { get; } = [];
+
     /// <summary>Whether everybody's principal may change, by a change to a role.</summary>
     public bool Everybody { get; private set; }
 
-    public bool IsEmpty => Stamped.Count == 0 && Deleted.Count == 0 && Changed.Count == 0 && !Everybody;
+    public bool IsEmpty => Stamped.Count == 0 && Deleted.Count == 0 && Changed.Count == 0 && Removed.Count == 0 && !Everybody;
 
     /// <summary>All users of whom anything changes.</summary>
-    public IEnumerable<string> Users => Stamped.Concat(Deleted).Concat(Changed).Distinct();
+    public IEnumerable<string> Users => Stamped.Concat(Deleted).Concat(Changed).Concat(Removed).Distinct();
 
     /// <summary>Reads the changes that a context is about to save.</summary>
     public static async Task<UserChanges> ReadAsync(DbContext context, Type userType, CancellationToken cancellationToken)
@@ -78,7 +82,10 @@ internal sealed class UserChanges
 
             switch (Kinds.GetOrAdd(entry.Metadata.ClrType, KindOf))
             {
-                case Kind.Factor:
+                case Kind.Session:
+                    changes.Removed.Add(SessionSchema.ToText(entry.Property(SessionMapping.UserKey).CurrentValue!));
+                    break;
+                case Kind.Factor when IsFactor(entry):
                     changes._factors.Add(SessionSchema.ToText(entry.Property(nameof(IdentityUserToken<>.UserId)).CurrentValue!));
                     break;
                 case Kind.OfUser:
@@ -157,8 +164,18 @@ internal sealed class UserChanges
         return null;
     }
 
+    // As Identity's stores name them; other tokens of a user are those of external logins.
+    private static bool IsFactor(EntityEntry token) =>
+        token.Property(nameof(IdentityUserToken<>.LoginProvider)).CurrentValue is "[AspNetUserStore]"
+        && token.Property(nameof(IdentityUserToken<>.Name)).CurrentValue is "AuthenticatorKey" or "RecoveryCodes";
+
     private static Kind KindOf(Type type)
     {
+        if (typeof(UserSession).IsAssignableFrom(type))
+        {
+            return Kind.Session;
+        }
+
         for (var current = type; current is not null; current = current.BaseType)
         {
             if (current.IsGenericType)

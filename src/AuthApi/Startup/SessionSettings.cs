@@ -20,11 +20,12 @@ internal static partial class SessionSettings
                 nameof(UserSessionOptions.AccessDeniedPath),
                 nameof(UserSessionOptions.ReturnUrlParameter),
                 nameof(UserSessionOptions.CarryOverIdentityCookies),
+                nameof(UserSessionOptions.SharePrincipals),
                 nameof(UserSessionOptions.Realm),
             ]);
         services.AddKnownKeys<AuditOptions>(AuditOptions.Section);
         services.AddOptions<UserSessionOptions>()
-            .Configure(options => options.Realm = "AuthApi")
+            .Configure(options => (options.Realm, options.SharePrincipals) = ("AuthApi", true))
             .Validate(
                 options => options.CookieSameSite != SameSiteMode.None,
                 "Sessions:CookieSameSite must be Strict or Lax, not None.");

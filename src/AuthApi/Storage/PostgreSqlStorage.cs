@@ -22,6 +22,9 @@ internal sealed class PostgreSqlStorage(IConfiguration configuration, IOptions<D
 
     private const string Key = "ConnectionStrings:Auth";
 
+    // Beside the store's own. A login has one for milliseconds, and none while its password is hashed.
+    private const int MaxConnections = 20;
+
     // Seconds. A request waits for the store 2.5 seconds at most, in all.
     private const int Timeout = 2;
 
@@ -117,9 +120,16 @@ internal sealed class PostgreSqlStorage(IConfiguration configuration, IOptions<D
         // A server that does not answer a statement would not answer its cancellation either.
         connection.CancellationTimeout = -1;
         connection.Enlist = false;
+        if (!connection.ShouldSerialize("Maximum Pool Size"))
+        {
+            connection.MaxPoolSize = MaxConnections;
+        }
+
         if (hosts.Contains(',', StringComparison.Ordinal))
         {
+            // After a failover the new primary is found within a second.
             connection.TargetSessionAttributes = "primary";
+            connection.HostRecheckSeconds = 1;
         }
 
         return connection;

@@ -79,6 +79,8 @@ internal sealed class GatedStore : IUserSessionStore
     public Task RaisePrincipalVersionAsync(DbConnection connection, DbTransaction? transaction, string? userId) =>
         _store.RaisePrincipalVersionAsync(connection, transaction, userId);
 
+    public Task RaisePrincipalVersionAsync(string? userId) => _store.RaisePrincipalVersionAsync(userId);
+
     public IAsyncEnumerable<IReadOnlyList<EndedSession>> DeleteExpiredAsync(DateTimeOffset now, int batch) => _store.DeleteExpiredAsync(now, batch);
 
     public Task<int> CountLiveAsync(DateTimeOffset now) => _store.CountLiveAsync(now);

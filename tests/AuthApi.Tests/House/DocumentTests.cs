@@ -143,7 +143,7 @@ internal sealed partial class DocumentTests
     [
         nameof(UserSessionOptions.CookiePath), nameof(UserSessionOptions.CookieDomain), nameof(UserSessionOptions.LoginPath),
         nameof(UserSessionOptions.AccessDeniedPath), nameof(UserSessionOptions.ReturnUrlParameter), nameof(UserSessionOptions.CarryOverIdentityCookies),
-        nameof(UserSessionOptions.Realm),
+        nameof(UserSessionOptions.Realm), nameof(UserSessionOptions.SharePrincipals),
     ];
 
     // An options class says its section by a constant; one that is added is found here without being listed.
