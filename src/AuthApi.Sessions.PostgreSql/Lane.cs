@@ -117,26 +117,25 @@ internal abstract partial class Lane<TCall, TAnswer>(PostgreSqlDatabase database
 
     private async Task<TAnswer[]> ExecuteAsync(List<TCall> calls)
     {
-        if (_connection is { } kept)
+        try
         {
-            try
+            var kept = _connection ??= await database.DataSource.OpenConnectionAsync();
+            if (IsRepeatable)
             {
-                if (IsRepeatable)
-                {
-                    return await ExecuteAsync(kept, calls);
-                }
+                return await ExecuteAsync(kept, calls);
+            }
 
-                if (Stopwatch.GetElapsedTime(_usedAt) > Fresh)
-                {
-                    await using var ping = new NpgsqlCommand("SELECT 1", kept);
-                    await ping.ExecuteNonQueryAsync();
-                }
-            }
-            catch (Exception exception) when (PostgreSqlFailures.IsBroken(exception))
+            if (Stopwatch.GetElapsedTime(_usedAt) > Fresh)
             {
-                // The server was restarted meanwhile: another connection reaches it, or is refused at once.
-                await CloseAsync();
+                await using var ping = new NpgsqlCommand("SELECT 1", kept);
+                await ping.ExecuteNonQueryAsync();
             }
+        }
+        catch (Exception exception) when (PostgreSqlFailures.IsBroken(exception))
+        {
+            // The server was restarted meanwhile: a new connection reaches it, or is refused at once.
+            await CloseAsync();
+            database.DropIdle();
         }
 
         var answers = await ExecuteAsync(_connection ??= await database.DataSource.OpenConnectionAsync(), calls);

@@ -19,14 +19,18 @@ internal sealed class PostgreSqlDatabase : IAsyncDisposable
     // Seconds. A request waits for the store 2.5 seconds at most, in all (StoreWaitBudget).
     private const int Timeout = 2;
 
+    public static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(Timeout);
+
     // Milliseconds.
     private const int LockTimeout = 1_800;
 
+    private readonly string? _applicationConnectionString;
     private readonly NpgsqlConnectionStringBuilder _builder;
 
     /// <exception cref="SessionSetupException">The connection string cannot be used.</exception>
     public PostgreSqlDatabase(ApplicationConnection application, IOptions<PostgreSqlOptions> options, ILoggerFactory loggers)
     {
+        _applicationConnectionString = application.ConnectionString;
         try
         {
             _builder = new NpgsqlConnectionStringBuilder(application.ConnectionString);
@@ -58,6 +62,9 @@ internal sealed class PostgreSqlDatabase : IAsyncDisposable
         _builder.AutoPrepareMinUsages = 2;
         _builder.Enlist = false;
 
+        // No statement changes its session, and a hung server would be waited for twice, for the reset and for the statement.
+        _builder.NoResetOnClose = true;
+
         // After a failover the new primary is found within as much.
         _builder.HostRecheckSeconds = 1;
 
@@ -79,6 +86,14 @@ internal sealed class PostgreSqlDatabase : IAsyncDisposable
     private string[] Hosts => _builder.Host!.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 
     private bool IsEncrypted => _builder.SslMode is SslMode.Require or SslMode.VerifyCA or SslMode.VerifyFull;
+
+    /// <summary>Drops idle connections, the application's too: the server that they were to has gone, and each would fail at its next use.</summary>
+    public void DropIdle()
+    {
+        DataSource.Clear();
+        using var connection = new NpgsqlConnection(_applicationConnectionString);
+        NpgsqlConnection.ClearPool(connection);
+    }
 
     public ValueTask DisposeAsync() => DataSource.DisposeAsync();
 

@@ -47,6 +47,7 @@ internal static class PostgreSqlFailures
         || sqlState.StartsWith("58", StringComparison.Ordinal) // input or output
         || sqlState.StartsWith("XX", StringComparison.Ordinal) // a damaged page
         || sqlState is PostgresErrorCodes.ReadOnlySqlTransaction // a standby
+            or PostgresErrorCodes.ObjectNotInPrerequisiteState // a database that takes no connections
             or PostgresErrorCodes.LockNotAvailable
             or PostgresErrorCodes.DeadlockDetected
             or PostgresErrorCodes.SerializationFailure;

@@ -17,6 +17,7 @@ internal sealed partial class PostgreSqlStart(PostgreSqlDatabase database, Sessi
             await using var connection = await database.DataSource.OpenConnectionAsync(cancellationToken);
             await CheckServerAsync(connection, cancellationToken);
             await CheckTablesAsync(connection, cancellationToken);
+            await CheckRightsAsync(connection, cancellationToken);
         }
         catch (Exception exception) when (exception is NpgsqlException or TimeoutException or System.Net.Sockets.SocketException)
         {
@@ -34,6 +35,15 @@ internal sealed partial class PostgreSqlStart(PostgreSqlDatabase database, Sessi
 
     public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
+    /// <exception cref="SessionSetupException">The server is too old.</exception>
+    internal static void CheckVersion(int version, string name, string database)
+    {
+        if (version < MinVersion)
+        {
+            throw new SessionSetupException($"PostgreSQL at {database} is version {name}; 15 or later is needed.");
+        }
+    }
+
     private async Task CheckServerAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(
@@ -45,11 +55,7 @@ internal sealed partial class PostgreSqlStart(PostgreSqlDatabase database, Sessi
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
         await row.ReadAsync(cancellationToken);
         var (version, name) = (row.GetInt32(0), row.GetString(1));
-        if (version < MinVersion)
-        {
-            throw new SessionSetupException($"PostgreSQL at {database.Name} is version {name}; 15 or later is needed.");
-        }
-
+        CheckVersion(version, name, database.Name);
         if (row.GetBoolean(2) || row.GetString(3) == "on")
         {
             throw new SessionSetupException($"PostgreSQL at {database.Name} is a standby, or takes no writes; name the primary, or all hosts with commas between them.");
@@ -96,6 +102,26 @@ internal sealed partial class PostgreSqlStart(PostgreSqlDatabase database, Sessi
             catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.InsufficientPrivilege)
             {
                 throw new SessionSetupException($"The user of the connection string may not use a table of sessions in {database.Name}: {exception.MessageText}.", exception);
+            }
+        }
+    }
+
+    // The rows of users are locked, as an update would.
+    private async Task CheckRightsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        foreach (var (table, rights) in new[]
+        {
+            (schema.Sessions, new[] { "INSERT", "UPDATE", "DELETE" }), (schema.AuditEntries, ["INSERT", "DELETE"]), (schema.Users, ["SELECT", "UPDATE"]),
+        })
+        {
+            await using var command = new NpgsqlCommand("SELECT bool_and(has_table_privilege($1, r)) FROM unnest($2) AS r", connection)
+            {
+                Parameters = { new() { Value = table }, new() { Value = rights } },
+            };
+            if (await command.ExecuteScalarAsync(cancellationToken) is not true)
+            {
+                throw new SessionSetupException(
+                    $"The user of the connection string may not {string.Join(", ", rights[..^1])} or {rights[^1]} in the table {table} of {database.Name}: GRANT these rights to it.");
             }
         }
     }

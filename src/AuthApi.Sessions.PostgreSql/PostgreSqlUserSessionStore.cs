@@ -22,18 +22,19 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
     private const int MaintenanceTimeout = 60;
 
     private readonly Statements _sql = new(schema);
+    private readonly SemaphoreSlim[] _turns = [.. Enumerable.Range(0, 256).Select(_ => new SemaphoreSlim(1))];
 
     public bool IsShared => true;
 
     public Task<int?> ConfirmAsync(TokenHash tokenHash) => reads.CallAsync(tokenHash);
 
     // Look-ups are not cancelled when a client hangs up: its logout would be lost with them.
-    public async Task<UserSession?> FindAsync(TokenHash tokenHash)
+    public Task<UserSession?> FindAsync(TokenHash tokenHash) => ReadAsync(async () =>
     {
         await using var command = Command(_sql.Find, tokenHash.Prefix, tokenHash.ToArray());
         await using var row = await command.ExecuteReaderAsync();
         return await row.ReadAsync() ? ReadSession(row) : null;
-    }
+    });
 
     public async Task<IReadOnlyList<UserSession>> ListAsync(string userId)
     {
@@ -42,23 +43,41 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
             return [];
         }
 
-        await using var connection = await database.DataSource.OpenConnectionAsync();
-        return await ListAsync(connection, key);
+        return await ReadAsync(async () =>
+        {
+            await using var connection = await database.DataSource.OpenConnectionAsync();
+            return await ListAsync(connection, key);
+        });
     }
 
     public async Task<IReadOnlyList<EndedSession>?> StartAsync(UserSession session, SessionStart start)
     {
         const int attempts = 3;
-        for (var attempt = 1; ; attempt++)
+
+        // Those who wait for the same user's row wait here: on connections they would leave none for others.
+        var turn = _turns[(uint)session.UserId.GetHashCode() % (uint)_turns.Length];
+        if (!await turn.WaitAsync(PostgreSqlDatabase.MaxWait))
         {
-            try
+            throw new StoreUnavailableException("Too many logins of one user wait.");
+        }
+
+        try
+        {
+            for (var attempt = 1; ; attempt++)
             {
-                return await StartOnceAsync(session, start);
+                try
+                {
+                    return await StartOnceAsync(session, start);
+                }
+                catch (PostgresException exception) when (PostgreSqlFailures.IsConflict(exception) && attempt < attempts)
+                {
+                    // Rolled back as a whole.
+                }
             }
-            catch (PostgresException exception) when (PostgreSqlFailures.IsConflict(exception) && attempt < attempts)
-            {
-                // Rolled back as a whole.
-            }
+        }
+        finally
+        {
+            turn.Release();
         }
     }
 
@@ -208,8 +227,11 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
             return false;
         }
 
-        await using var command = Command(_sql.WasStarted, key, sessionId, AuditEvent.SignedIn);
-        return (bool)(await command.ExecuteScalarAsync())!;
+        return await ReadAsync(async () =>
+        {
+            await using var command = Command(_sql.WasStarted, key, sessionId, AuditEvent.SignedIn);
+            return (bool)(await command.ExecuteScalarAsync())!;
+        });
     }
 
     public async Task<DateTimeOffset?> LastEventAtAsync()
@@ -443,6 +465,21 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
         }
 
         return sessions;
+    }
+
+    // A read is repeated where the connection was of a server that has been restarted since.
+    private async Task<TResult> ReadAsync<TResult>(Func<Task<TResult>> read)
+    {
+        try
+        {
+            return await read();
+        }
+        catch (Exception exception) when (PostgreSqlFailures.IsBroken(exception))
+        {
+            database.DropIdle();
+        }
+
+        return await read();
     }
 
     private NpgsqlCommand Command(string sql, params ReadOnlySpan<object> values)
