@@ -1,6 +1,7 @@
 using System.Globalization;
 using AuthApi.Accounts;
 using AuthApi.Api;
+using AuthApi.Codes;
 using AuthApi.Mail;
 using AuthApi.OpenApi;
 using AuthApi.Security;
@@ -24,6 +25,7 @@ return await StartupErrors.RunAsync(args, async () =>
         .AddServerSideSessions<AuthDbContext>(sessions => sessions.UseDatabase(builder.Configuration).AddControllers().AddHealthCheck())
         .AddSessionSettings()
         .AddMail()
+        .AddCodes()
         .AddAccounts()
         .AddTelemetry(builder.Configuration)
         .AddOpenApi(builder.Configuration, builder.Environment);

@@ -43,7 +43,7 @@ public sealed record ActivityResponse(IReadOnlyList<ActivityItem> Items, string?
 /// <summary>An event.</summary>
 /// <param name="Id" example="1234">The number of the event; later events have higher ones.</param>
 /// <param name="At">When it happened.</param>
-/// <param name="Event" example="signed_in">The kind: <c>signed_in</c>, <c>sign_in_failed</c>, <c>signed_out</c>, <c>session_revoked</c>, <c>session_replaced</c>, <c>session_expired</c>, <c>session_evicted</c>, <c>reauthenticated</c>, <c>reauthentication_failed</c>.</param>
+/// <param name="Event" example="signed_in">The kind: <c>signed_in</c>, <c>sign_in_failed</c>, <c>signed_out</c>, <c>session_revoked</c>, <c>session_replaced</c>, <c>session_expired</c>, <c>session_evicted</c>, <c>reauthenticated</c>, <c>reauthentication_failed</c>, and those that the application adds, such as <c>password_changed</c>.</param>
 /// <param name="SessionId" example="01998c5e-6c1f-7d0a-8a53-2f9c1d4b7e60">The session that the event is about.</param>
 /// <param name="BySessionId">The session that caused it, where that is another one.</param>
 /// <param name="Reason" example="logout_others">The reason, where the kind alone does not say it.</param>

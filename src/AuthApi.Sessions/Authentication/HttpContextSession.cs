@@ -61,6 +61,21 @@ public static class HttpContextSession
         return new StartedSession(renewed, response, Token: null);
     }
 
+    /// <summary>
+    /// Spares this request's session when a change of the user's security stamp in this request ends their others, as after a change of the password by
+    /// who has just given it. Call <see cref="RenewUserSessionAsync"/> after the change.
+    /// </summary>
+    /// <param name="context">The request.</param>
+    public static void KeepUserSession(this HttpContext context)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        context.Features.Set(new KeptSession());
+    }
+
+    internal static bool KeepsUserSession(this HttpContext context) => context.Features.Get<KeptSession>() is not null;
+
+    private sealed class KeptSession;
+
     /// <summary>The ticket of a request that <paramref name="session"/> authenticates.</summary>
     /// <param name="session">The session.</param>
     /// <param name="scheme">The name of its scheme.</param>

@@ -246,11 +246,12 @@ internal sealed class UserChangeInterceptor(IServiceProvider services) : SaveCha
         var context = services.GetRequiredService<IHttpContextAccessor>().HttpContext;
         var client = context is null ? default : ClientInfo.Of(context);
         var current = context?.FindUserSession()?.Session;
+        var keepsAsked = reason == StampReason && context?.KeepsUserSession() == true;
         foreach (var userId in userIds)
         {
             var by = current?.UserId == userId ? current.Id : (Guid?)null;
             var cause = new SessionEnd(AuditEvent.SessionRevoked, client, by, reason);
-            var ended = await store.EndAllAsync(connection, transaction, userId, cause, now, except: keepsOwn.Contains(userId) ? by : null);
+            var ended = await store.EndAllAsync(connection, transaction, userId, cause, now, except: keepsAsked || keepsOwn.Contains(userId) ? by : null);
             state.Ended.AddRange(ended);
             if (by is { } own && ended.Any(one => one.SessionId == own))
             {

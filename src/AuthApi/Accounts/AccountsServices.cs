@@ -21,6 +21,9 @@ public static partial class AccountsServices
         services.AddSingleton<PasswordHashLimiter>();
         services.AddSingleton<PasswordHashMetrics>();
         services.AddHostedService<AccountsWarmUp>();
+        services.AddSingleton<AddedRows<CodeRequest>>();
+        services.ConfigureDbContext<AuthDbContext>((provider, options) => options.AddInterceptors(provider.GetRequiredService<AddedRows<CodeRequest>>()));
+        services.AddHostedService<CodeRequestWorker>();
 
         // Before AddIdentityCore, which adds its own where there are none. These hold nothing of a request.
         services.AddSingleton<ILookupNormalizer, AccountLookupNormalizer>();
@@ -52,6 +55,7 @@ public static partial class AccountsServices
     }
 
     [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+    [JsonSerializable(typeof(AcceptedResponse))]
     [JsonSerializable(typeof(MeResponse))]
     [JsonSerializable(typeof(LoginResponse))]
     [JsonSerializable(typeof(LogoutResponse))]

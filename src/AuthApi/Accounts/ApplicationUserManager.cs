@@ -43,6 +43,9 @@ public sealed partial class ApplicationUserManager : UserManager<ApplicationUser
     /// <summary>A user who is not in the store. What is done for them finds nothing, in the time in which it would find something.</summary>
     public static ApplicationUser Nobody { get; } = new();
 
+    /// <summary>Whether the account is locked for ever. The store keeps that time to the millisecond.</summary>
+    public static bool IsDisabled(ApplicationUser user) => user.LockoutEnd > DateTimeOffset.MaxValue.AddYears(-1);
+
     /// <summary>Whether the account is locked now, whatever was read of it before.</summary>
     public override async Task<bool> IsLockedOutAsync(ApplicationUser user) => await Context.Users
         .Where(stored => stored.Id == user.Id && stored.LockoutEnabled)
@@ -140,6 +143,33 @@ public sealed partial class ApplicationUserManager : UserManager<ApplicationUser
 
         user.PasswordHash = await _limiter.RunAsync(() => PasswordHasher.HashPassword(user, password), RequestAborted);
         return await CreateAsync(user);
+    }
+
+    /// <summary>
+    /// Checks a new password by the rules, and sets its hash. Nothing is saved: <see cref="UserManager{TUser}.UpdateSecurityStampAsync"/> does, with a new stamp, which
+    /// ends the user's sessions.
+    /// </summary>
+    public async Task<IdentityResult> HashNewPasswordAsync(ApplicationUser user, string password)
+    {
+        var validated = await ValidatePasswordAsync(user, password);
+        if (validated.Succeeded)
+        {
+            user.PasswordHash = await _limiter.RunAsync(() => PasswordHasher.HashPassword(user, password), RequestAborted);
+        }
+
+        return validated;
+    }
+
+    /// <summary>
+    /// Takes from an account whose address was never confirmed what somebody else could come back with: passkeys, factors and external logins. They are
+    /// deleted in the caller's transaction, and the rest with the caller's next save.
+    /// </summary>
+    public async Task TakeOverAsync(ApplicationUser user)
+    {
+        user.TwoFactorEnabled = false;
+        await Context.UserTokens.Where(token => token.UserId == user.Id).ExecuteDeleteAsync();
+        await Context.UserLogins.Where(login => login.UserId == user.Id).ExecuteDeleteAsync();
+        await Context.UserPasskeys.Where(passkey => passkey.UserId == user.Id).ExecuteDeleteAsync();
     }
 
     /// <summary>Creates an account. Where a concurrent registration takes the address or the name, the result says so.</summary>

@@ -20,6 +20,7 @@ public sealed record ApiProblem(int Status, string Code, string Title, int? Retr
     public static readonly ApiProblem HostNotAllowed = new(400, "host_not_allowed", "This API is not served under this host name.");
     public static readonly ApiProblem HttpsRequired = new(400, "https_required", "This API is served over HTTPS only.");
     public static readonly ApiProblem MalformedJson = new(400, "malformed_json", "The body is not the JSON object this call expects.");
+    public static readonly ApiProblem InvalidCode = new(400, "invalid_code", "The code is not right, or not good any more. Ask for another.");
     public static readonly ApiProblem ValidationFailed = new(400, "validation_failed", "One or more fields are not valid.");
     public static readonly ApiProblem NotAuthenticated = Of(SessionProblem.NotAuthenticated);
     public static readonly ApiProblem AmbiguousSession = Of(SessionProblem.AmbiguousSession);

@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Net;
+using System.Text.RegularExpressions;
 using AuthApi.Accounts;
+using AuthApi.Mail;
 using AuthApi.Sessions;
 using AuthApi.Sessions.Sqlite;
 using AuthApi.Storage;
@@ -15,6 +17,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
+using MimeKit;
 using Npgsql;
 
 namespace AuthApi.Tests.Harness;
@@ -69,6 +72,43 @@ internal sealed class AuthApiApplication : WebApplicationFactory<Program>
 
     /// <summary>Where messages are written, in a test that sets no mail server.</summary>
     public string MailFolder => Path.Combine(_folder.Path, "mail");
+
+    /// <summary>Waits for the next message to an address with these words in its subject. Each is returned once.</summary>
+    public async Task<MimeMessage> NextMailAsync(string to, string subject)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        while (true)
+        {
+            foreach (var file in Directory.Exists(MailFolder) ? Directory.GetFiles(MailFolder, "*.eml").Order(StringComparer.Ordinal).ToArray() : [])
+            {
+                var message = await MimeMessage.LoadAsync(file, limit.Token);
+                if (message.To.ToString() == to && message.Subject!.Contains(subject, StringComparison.Ordinal))
+                {
+                    File.Delete(file);
+                    return message;
+                }
+            }
+
+            // It is written by workers, which may have met a busy store.
+            Time.Advance(TimeSpan.FromMilliseconds(20));
+            await Task.Delay(20, limit.Token);
+        }
+    }
+
+    /// <summary>The code alone on a line of the next message.</summary>
+    public async Task<string> NextCodeAsync(string to = "ada@example.com", string subject = "set a new password") =>
+        (await NextMailAsync(to, subject)).TextBody!.Split('\n').Select(line => line.Trim()).Single(line => Regex.IsMatch(line, "^[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}$"));
+
+    /// <summary>Waits until whoever asked for a code has been served, and all messages are written.</summary>
+    public async Task MailIsQuietAsync()
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        while (await QueryAsync(async context => await context.Set<CodeRequest>().AnyAsync() || await context.Set<MailMessage>().AnyAsync()))
+        {
+            Time.Advance(TimeSpan.FromMilliseconds(20));
+            await Task.Delay(20, limit.Token);
+        }
+    }
 
     /// <summary>A client that knows nothing of this application yet, over HTTPS by default.</summary>
     public Browser NewBrowser(string scheme = "https", SessionTransport transport = SessionTransport.Cookie)

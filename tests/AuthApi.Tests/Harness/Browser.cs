@@ -113,7 +113,7 @@ internal sealed class Browser(HttpClient client, SessionTransport transport = Se
         }
     }
 
-    private async Task<JsonNode> KeepTokenAsync(HttpResponseMessage response)
+    internal async Task<JsonNode> KeepTokenAsync(HttpResponseMessage response)
     {
         var json = await response.JsonAsync();
         Assert.That(json["sessionToken"] is not null, Is.EqualTo(transport == SessionTransport.Header), "a token in the body");

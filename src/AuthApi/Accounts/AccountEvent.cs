@@ -1,0 +1,11 @@
+namespace AuthApi.Accounts;
+
+/// <summary>The events of accounts, beside those of sessions.</summary>
+internal static class AccountEvent
+{
+    /// <summary>The user gave the password and set another.</summary>
+    public const string PasswordChanged = "PasswordChanged";
+
+    /// <summary>A new password was set with a code that was mailed.</summary>
+    public const string PasswordReset = "PasswordReset";
+}

@@ -1,0 +1,12 @@
+namespace AuthApi.Codes;
+
+/// <summary>Registers one-time codes.</summary>
+public static class CodesServices
+{
+    public static IServiceCollection AddCodes(this IServiceCollection services)
+    {
+        services.AddScoped<OneTimeCodes>();
+        services.AddHostedService<ExpiredCodes>();
+        return services;
+    }
+}

@@ -1,0 +1,83 @@
+using System.Security.Cryptography;
+using System.Text;
+using AuthApi.Storage;
+using Microsoft.EntityFrameworkCore;
+
+namespace AuthApi.Codes;
+
+/// <summary>
+/// Issues and takes one-time codes (ASVS 6.5.1 to 6.5.3, 6.6.2, 6.6.3). A code is stored as a hash, is good for <see cref="Lifetime"/>, for one user, one
+/// purpose and one security stamp, works once, and is void after <see cref="MaxTries"/> wrong ones.
+/// </summary>
+internal sealed class OneTimeCodes(AuthDbContext context, TimeProvider time)
+{
+    public const int MaxTries = 5;
+
+    public static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(60);
+
+    /// <summary>For how long no other code is issued, however often one is asked for: so nobody can void the owner's code all the time, nor fill their mailbox.</summary>
+    public static readonly TimeSpan Quiet = TimeSpan.FromMinutes(5);
+
+    /// <summary>
+    /// Makes a code in the place of the last one. It is to be called in the caller's transaction, and is stored with what the context saves next.
+    /// </summary>
+    /// <returns>The code, to be mailed; <see langword="null"/> if the last one was made just now.</returns>
+    public async Task<string?> IssueAsync(ApplicationUser user, string purpose, string? data = null)
+    {
+        var now = time.GetUtcNow();
+        var quiet = now - Quiet;
+        if (await Of(user, purpose).AnyAsync(code => code.CreatedAt > quiet && code.CreatedAt <= now && code.Data == data))
+        {
+            return null;
+        }
+
+        await Of(user, purpose).ExecuteDeleteAsync();
+        var text = CodeText.Create();
+        context.Add(new OneTimeCode
+        {
+            UserId = user.Id,
+            Purpose = purpose,
+            Hash = Hash(user, purpose, text, data)!,
+            Data = data,
+            CreatedAt = now,
+            ExpiresAt = now + Lifetime,
+        });
+        return text;
+    }
+
+    /// <summary>Whether this is the code, which stays good. A wrong one is counted before it is known to be wrong, so that guesses at once are each counted.</summary>
+    /// <param name="user">The user; any that is not in the store takes as long.</param>
+    /// <param name="purpose">What the code must be for.</param>
+    /// <param name="text">What was given as the code.</param>
+    /// <param name="data">What the code must have been made for.</param>
+    public async Task<bool> CheckAsync(ApplicationUser user, string purpose, string text, string? data = null)
+    {
+        var now = time.GetUtcNow();
+        var hash = Hash(user, purpose, text, data) ?? [];
+        await using var transaction = await context.Database.BeginTransactionAsync();
+        var isGood = await Of(user, purpose).Where(code => code.ExpiresAt > now && code.Tries < MaxTries)
+            .ExecuteUpdateAsync(update => update.SetProperty(code => code.Tries, code => code.Tries + 1)) == 1;
+        var right = await Of(user, purpose).Where(code => isGood && code.Hash == hash)
+            .ExecuteUpdateAsync(update => update.SetProperty(code => code.Tries, code => code.Tries - 1));
+        await transaction.CommitAsync();
+        return right == 1;
+    }
+
+    /// <summary>Uses the code up, in the caller's transaction. Of several uses at once one succeeds.</summary>
+    /// <returns>Whether it was the code, and still good.</returns>
+    public async Task<bool> UseAsync(ApplicationUser user, string purpose, string text, string? data = null)
+    {
+        var now = time.GetUtcNow();
+        var hash = Hash(user, purpose, text, data) ?? [];
+        return await Of(user, purpose).Where(code => code.ExpiresAt > now && code.Tries < MaxTries && code.Hash == hash).ExecuteDeleteAsync() == 1;
+    }
+
+    private IQueryable<OneTimeCode> Of(ApplicationUser user, string purpose) =>
+        context.Set<OneTimeCode>().Where(code => code.UserId == user.Id && code.Purpose == purpose);
+
+    // With 60 random bits a plain hash is enough: to try them all takes longer than the code lives. With the stamp in it, a change of that voids the code.
+    private static byte[]? Hash(ApplicationUser user, string purpose, string text, string? data) => CodeText.Normalize(text) is { } code
+        ? SHA256.HashData(Encoding.UTF8.GetBytes(string.Create(
+            System.Globalization.CultureInfo.InvariantCulture, $"{purpose}\n{user.Id}\n{user.SecurityStamp}\n{data}\n{code}")))
+        : null;
+}
