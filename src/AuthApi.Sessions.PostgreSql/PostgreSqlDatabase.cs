@@ -97,8 +97,9 @@ internal sealed class PostgreSqlDatabase : IAsyncDisposable
 
     public ValueTask DisposeAsync() => DataSource.DisposeAsync();
 
-    // A path is a socket of this machine.
+    // A path is a socket of this machine. A host of several may have its port.
     private static bool IsLocal(string host) =>
-        host.StartsWith('/') || host.StartsWith('@') || host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
-        || (IPAddress.TryParse(host, out var address) && IPAddress.IsLoopback(address));
+        IPEndPoint.TryParse(host, out var endpoint)
+            ? IPAddress.IsLoopback(endpoint.Address)
+            : host.StartsWith('/') || host.StartsWith('@') || host.Split(':')[0].Equals("localhost", StringComparison.OrdinalIgnoreCase);
 }

@@ -30,12 +30,14 @@ internal sealed class PostgreSqlStartTests
     [TestCase("Host=db.example.com", "names the host db.example.com without TLS: write SSL Mode=VerifyFull")]
     [TestCase("Host=db.example.com;SSL Mode=Prefer", "without TLS")]
     [TestCase("Host=127.0.0.1,10.0.0.2", "without TLS")]
+    [TestCase("Host=127.0.0.1:5432,10.0.0.2:5432", "without TLS")]
     public void A_connection_that_is_not_safe_is_refused(string connectionString, string message) =>
         Assert.That(() => Connect(connectionString), Throws.TypeOf<SessionSetupException>().With.Message.Contains(message));
 
     [TestCase("Host=db.example.com;SSL Mode=Require", false)]
     [TestCase("Host=db.example.com;SSL Mode=VerifyFull", false)]
     [TestCase("Host=localhost", false)]
+    [TestCase("Host=localhost:5432,127.0.0.1:5433,[::1]:5434", false)]
     [TestCase("Host=::1", false)]
     [TestCase("Host=/var/run/postgresql", false)]
     [TestCase("Host=db.example.com", true)]

@@ -58,6 +58,9 @@ internal sealed class PostgreSqlUserSessionStoreTests
     private string _userId = null!;
     private string _otherUserId = null!;
 
+    [OneTimeSetUp]
+    public void RequireServer() => PostgreSqlServer.Require();
+
     [SetUp]
     public async Task SetUp()
     {

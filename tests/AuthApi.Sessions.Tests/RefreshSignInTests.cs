@@ -15,6 +15,9 @@ internal sealed class RefreshSignInTests(TestedStore store)
     private StockApplication _application = null!;
     private Browser _browser = null!;
 
+    [OneTimeSetUp]
+    public void RequireStore() => AppServices.Require(store);
+
     [SetUp]
     public async Task SetUp()
     {

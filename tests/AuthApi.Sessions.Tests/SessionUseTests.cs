@@ -16,6 +16,9 @@ internal sealed class SessionUseTests(TestedStore store)
     private StockApplication _application = null!;
     private Browser _browser = null!;
 
+    [OneTimeSetUp]
+    public void RequireStore() => AppServices.Require(store);
+
     [SetUp]
     public async Task SetUp()
     {

@@ -19,6 +19,9 @@ internal sealed class TwoNodesTests
     private StockApplication _a = null!;
     private StockApplication _b = null!;
 
+    [OneTimeSetUp]
+    public void RequireServer() => PostgreSqlServer.Require();
+
     [SetUp]
     public async Task SetUp()
     {

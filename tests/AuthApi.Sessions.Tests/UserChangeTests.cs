@@ -38,6 +38,9 @@ internal sealed class UserChangeTests(TestedStore store)
             new TestCaseData(change).SetArgDisplayNames(name);
     }
 
+    [OneTimeSetUp]
+    public void RequireStore() => AppServices.Require(store);
+
     [SetUp]
     public async Task SetUp()
     {

@@ -382,6 +382,15 @@ internal sealed class StockApplication<TKey> : StockApplication<AppUser<TKey>, I
 /// <summary>What applications register.</summary>
 internal static class AppServices
 {
+    /// <summary>Skips the tests where the store's server is missing.</summary>
+    public static void Require(TestedStore store)
+    {
+        if (store == TestedStore.PostgreSql)
+        {
+            PostgreSqlServer.Require();
+        }
+    }
+
     public const string StoreSetting = "Test:Store";
 
     private static bool IsPostgreSql(WebApplicationBuilder builder) => builder.Configuration[StoreSetting] == nameof(TestedStore.PostgreSql);
