@@ -6,6 +6,9 @@ internal static class AccountEvent
     /// <summary>The user gave the password and set another.</summary>
     public const string PasswordChanged = "PasswordChanged";
 
+    /// <summary>The address was confirmed with a code that was mailed.</summary>
+    public const string EmailConfirmed = "EmailConfirmed";
+
     /// <summary>A new password was set with a code that was mailed.</summary>
     public const string PasswordReset = "PasswordReset";
 }

@@ -4,6 +4,7 @@ using AuthApi.Sessions;
 using AuthApi.Startup;
 using AuthApi.Storage;
 using Microsoft.AspNetCore.Identity;
+using Microsoft.Extensions.Options;
 
 namespace AuthApi.Accounts;
 
@@ -15,6 +16,9 @@ public static partial class AccountsServices
         services.AddValidatedOptions<AccountPasswordOptions>(AccountPasswordOptions.Section).Validate(
             _ => "e\u0301".Normalize() == "\u00e9",
             "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT must not be set: passwords and addresses are compared in Unicode's normal form, which takes the ICU library.");
+        services.AddValidatedOptions<AccountOptions>(AccountOptions.Section);
+        services.AddOptions<IdentityOptions>().Configure<IOptions<AccountOptions>>(
+            (identity, accounts) => identity.SignIn.RequireConfirmedEmail = accounts.Value.RequireConfirmedEmail);
         services.AddValidatedOptions<PasswordHashingOptions>(PasswordHashingOptions.Section);
         services.AddSingleton(new KnownKeys(AccountPasswordOptions.Section, ["Hashing"], []));
 

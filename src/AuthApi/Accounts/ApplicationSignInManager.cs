@@ -29,18 +29,31 @@ public class ApplicationSignInManager(
     private ApplicationUserManager Users => (ApplicationUserManager)UserManager;
 
     /// <summary>Signs in with a password and starts a session. A failure is recorded and counted, and may lock the account.</summary>
+    /// <returns>Not allowed where the password is right and the address not confirmed.</returns>
     /// <param name="user">The user; <see langword="null"/> if there is none with the given name.</param>
     /// <param name="password">The password to check.</param>
     /// <param name="properties">How to start the session; they return the session that was started.</param>
     public async Task<SignInResult> PasswordSignInAsync(ApplicationUser? user, string password, AuthenticationProperties properties)
     {
         _properties = properties;
-        var result = await MayTryAsync(user)
+        var mayTry = await MayTryAsync(user);
+        var result = mayTry
             ? await PasswordSignInAsync(user!, password, properties.IsPersistent, lockoutOnFailure: false)
             : SignInResult.NotAllowed;
         if (result.Succeeded || result.RequiresTwoFactor)
         {
             return result;
+        }
+
+        // Identity refuses an address that is not confirmed before it looks at the password; who has the password is told why.
+        if (mayTry && result.IsNotAllowed)
+        {
+            if (await Users.CheckPasswordAsync(user!, password))
+            {
+                return SignInResult.NotAllowed;
+            }
+
+            result = SignInResult.Failed;
         }
 
         await RefuseAsync(result, user, password, AuditEvent.SignInFailed, sessionId: null);

@@ -26,26 +26,31 @@ internal sealed partial class CodeRequestWorker(
             var wait = MaxWait;
             try
             {
-                while (await ServeAsync(stoppingToken) == Batch)
-                {
-                }
+                var (served, failed) = await ServeAsync(stoppingToken);
+                wait = failed > 0 ? Retry : served == Batch ? TimeSpan.Zero : MaxWait;
             }
             catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
             {
                 wait = Retry;
-                if (_failed.IsDue())
-                {
-                    Log.NotServed(logger, exception.Message);
-                }
+                Report(exception);
             }
 
             await added.WaitAsync(wait, stoppingToken);
         }
     }
 
-    private async Task<int> ServeAsync(CancellationToken stoppingToken)
+    private void Report(Exception exception)
+    {
+        if (_failed.IsDue())
+        {
+            Log.NotServed(logger, exception.Message);
+        }
+    }
+
+    private async Task<(int Served, int Failed)> ServeAsync(CancellationToken stoppingToken)
     {
         List<CodeRequest> requests;
+        var failed = 0;
         await using (var scope = scopes.CreateAsyncScope())
         {
             requests = await scope.ServiceProvider.GetRequiredService<AuthDbContext>().Set<CodeRequest>().AsNoTracking()
@@ -56,10 +61,19 @@ internal sealed partial class CodeRequestWorker(
         {
             stoppingToken.ThrowIfCancellationRequested();
             await using var scope = scopes.CreateAsyncScope();
-            await ServeAsync(scope.ServiceProvider, request);
+            try
+            {
+                await ServeAsync(scope.ServiceProvider, request);
+            }
+            catch (Exception exception)
+            {
+                // The others are served all the same.
+                failed++;
+                Report(exception);
+            }
         }
 
-        return requests.Count;
+        return (requests.Count, failed);
     }
 
     // The request goes, and the code and its message come, in one transaction.
@@ -72,17 +86,89 @@ internal sealed partial class CodeRequestWorker(
             return; // another process serves it
         }
 
-        var users = services.GetRequiredService<ApplicationUserManager>();
-        if (time.GetUtcNow() - request.At < OneTimeCodes.Lifetime
-            && await users.FindByEmailAsync(request.Email) is { Email: { } email } user
-            && !ApplicationUserManager.IsDisabled(user)
-            && await services.GetRequiredService<OneTimeCodes>().IssueAsync(user, request.Purpose) is { } code)
+        if (time.GetUtcNow() - request.At < OneTimeCodes.Lifetime)
         {
-            services.GetRequiredService<MailQueue>().Add(email, services.GetRequiredService<MailTexts>().PasswordReset(email, code), user.Id, OneTimeCodes.Lifetime);
+            await ServeStoredAsync(services, request);
             await context.SaveChangesAsync();
         }
 
         await transaction.CommitAsync();
+    }
+
+    private static async Task ServeStoredAsync(IServiceProvider services, CodeRequest request)
+    {
+        var users = services.GetRequiredService<ApplicationUserManager>();
+        var user = await users.FindByEmailAsync(request.Email);
+        switch (request.Purpose)
+        {
+            case CodeRequest.Registration when user is null:
+                await CreateAsync(services, request);
+                break;
+            case CodeRequest.Registration when !ApplicationUserManager.IsDisabled(user):
+                await OfferTakeOverAsync(services, user);
+                break;
+            case CodePurpose.PasswordReset when user is not null && !ApplicationUserManager.IsDisabled(user):
+                await MailCodeAsync(services, user, CodePurpose.PasswordReset, texts => texts.PasswordReset);
+                break;
+            case CodePurpose.EmailConfirmation when user is { EmailConfirmed: false, PasswordHash: not null } && !ApplicationUserManager.IsDisabled(user):
+                await MailCodeAsync(services, user, CodePurpose.EmailConfirmation, texts => texts.EmailConfirmation);
+                break;
+
+            // A password that is set with a code confirms the address as well.
+            case CodePurpose.EmailConfirmation when user is { EmailConfirmed: false } && !ApplicationUserManager.IsDisabled(user):
+                await MailCodeAsync(services, user, CodePurpose.PasswordReset, texts => texts.PasswordReset);
+                break;
+        }
+    }
+
+    private static async Task CreateAsync(IServiceProvider services, CodeRequest request)
+    {
+        var users = services.GetRequiredService<ApplicationUserManager>();
+        var user = new ApplicationUser
+        {
+            Email = request.Email,
+            PasswordHash = request.PasswordHash,
+            CreatedAt = request.At,
+
+            // Taken meanwhile, it is left out.
+            UserName = request.UserName is { } name && await users.FindByNameAsync(name) is null ? name : request.Email,
+        };
+        var created = await users.CreateAsync(user);
+        if (!created.Succeeded)
+        {
+            throw new InvalidOperationException(string.Join(" ", created.Errors.Select(error => error.Code)));
+        }
+
+        await MailCodeAsync(services, user, CodePurpose.EmailConfirmation, texts => texts.EmailConfirmation);
+    }
+
+    // Of an account that was never confirmed it is not known whose it is. Nobody keeps a password to it: only the owner of the address gets the code that sets one.
+    private static async Task OfferTakeOverAsync(IServiceProvider services, ApplicationUser user)
+    {
+        var isTakenOver = user is { EmailConfirmed: false, PasswordHash: not null };
+        if (isTakenOver)
+        {
+            var users = services.GetRequiredService<ApplicationUserManager>();
+            await users.TakeOverAsync(user);
+            (user.PasswordHash, user.UserName) = (null, user.Email);
+            var updated = await users.UpdateSecurityStampAsync(user);
+            if (!updated.Succeeded)
+            {
+                throw new InvalidOperationException(string.Join(" ", updated.Errors.Select(error => error.Code)));
+            }
+        }
+
+        await MailCodeAsync(services, user, CodePurpose.PasswordReset, texts => texts.AccountExists, isVoid: isTakenOver);
+    }
+
+    private static async Task MailCodeAsync(
+        IServiceProvider services, ApplicationUser user, string purpose, Func<MailTexts, Func<string, string, MailContent>> words, bool isVoid = false)
+    {
+        if (await services.GetRequiredService<OneTimeCodes>().IssueAsync(user, purpose, isVoid: isVoid) is { } code)
+        {
+            var content = words(services.GetRequiredService<MailTexts>())(user.Email!, code);
+            services.GetRequiredService<MailQueue>().Add(user.Email!, content, user.Id, OneTimeCodes.Lifetime);
+        }
     }
 
     private static partial class Log

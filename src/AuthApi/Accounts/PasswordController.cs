@@ -103,7 +103,7 @@ public sealed partial class PasswordController(
     [AllowAnonymous]
     [CountedAs(RateLimit.Logins)]
     [ProducesResponseType(StatusCodes.Status204NoContent)]
-    [ProducesProblem(StatusCodes.Status400BadRequest, "`invalid_code`: the code is wrong, expired, used, superseded by a later one, void after five wrong ones, or of another account. `validation_failed`: a field is not valid (see `errors`). `malformed_json`: the body is not a JSON object.")]
+    [ProducesProblem(StatusCodes.Status400BadRequest, MailAnswers.InvalidCode)]
     [ProducesProblem(StatusCodes.Status503ServiceUnavailable, PasswordAnswers.Unavailable)]
     public async Task<ActionResult> Reset(ResetPasswordRequest request)
     {

@@ -1,10 +1,12 @@
 using System.ComponentModel.DataAnnotations;
 using AuthApi.Api;
+using AuthApi.Mail;
 using AuthApi.Security;
 using AuthApi.Storage;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.AspNetCore.Mvc;
+using Microsoft.Extensions.Options;
 
 namespace AuthApi.Accounts;
 
@@ -14,21 +16,26 @@ namespace AuthApi.Accounts;
 [Tags("Accounts")]
 public sealed partial class RegistrationController(
     ApplicationUserManager userManager,
+    IOptions<AccountOptions> options,
+    IServiceProvider services,
     TimeProvider time,
     ILogger<RegistrationController> logger) : ControllerBase
 {
     /// <summary>Create an account</summary>
     /// <remarks>
     /// Does not log in. A password has 15 to 1,024 characters of any kind. There are no rules of composition, but one that is easy to guess is
-    /// rejected, with the reason.
+    /// rejected, with the reason. Where addresses must be confirmed (<c>Accounts:RequireConfirmedEmail</c>), the answer is always 202, whether or not there is an
+    /// account with this address: a message to the address says how to go on.
     /// </remarks>
     /// <response code="201">The account has been created.</response>
+    /// <response code="202">A message has been mailed to the address.</response>
     [HttpPost("/register/", Name = "register")]
     [AllowAnonymous]
     [CountedAs(RateLimit.Registrations)]
     [ProducesResponseType<UserResponse>(StatusCodes.Status201Created)]
-    [ProducesProblem(StatusCodes.Status409Conflict, "`email_taken`: an account with this address is there already. `user_name_taken`: another account has this user name.")]
-    [ProducesProblem(StatusCodes.Status503ServiceUnavailable, PasswordAnswers.Unavailable)]
+    [ProducesResponseType<AcceptedResponse>(StatusCodes.Status202Accepted)]
+    [ProducesProblem(StatusCodes.Status409Conflict, "`email_taken`: an account with this address is there already, where addresses need not be confirmed. `user_name_taken`: another account has this user name.")]
+    [ProducesProblem(StatusCodes.Status503ServiceUnavailable, "`server_busy`: too many passwords are waiting to be hashed. `mail_not_configured`: addresses must be confirmed, and the server has no mail set up. `store_unavailable`: the store is out of reach. Try again after `Retry-After` seconds.")]
     public async Task<ActionResult<UserResponse>> Register(RegisterRequest request)
     {
         var email = request.Email.Trim();
@@ -39,6 +46,11 @@ public sealed partial class RegistrationController(
             CreatedAt = time.GetUtcNow(),
         };
 
+        if (options.Value.RequireConfirmedEmail)
+        {
+            return await RegisterUnconfirmedAsync(user, request);
+        }
+
         var result = await userManager.CreateAsync(user, request.Password);
         if (!result.Succeeded)
         {
@@ -47,6 +59,39 @@ public sealed partial class RegistrationController(
 
         Log.Registered(logger, user.Id);
         return StatusCode(StatusCodes.Status201Created, UserResponse.From(user));
+    }
+
+    // What the account needs is stored, and looked at after the answer: the same is done for an address that is known.
+    private async Task<ActionResult<UserResponse>> RegisterUnconfirmedAsync(ApplicationUser user, RegisterRequest request)
+    {
+        if (!services.GetRequiredService<MailQueue>().IsConfigured)
+        {
+            return new ProblemResult(ApiProblem.MailNotConfigured);
+        }
+
+        if (request.UserName is not null && await userManager.FindByNameAsync(request.UserName) is not null)
+        {
+            return new ProblemResult(ApiProblem.UserNameTaken);
+        }
+
+        var result = await userManager.HashNewPasswordAsync(user, request.Password);
+        if (!result.Succeeded)
+        {
+            return Refuse([.. result.Errors]);
+        }
+
+        var context = services.GetRequiredService<AuthDbContext>();
+        context.Add(new CodeRequest
+        {
+            Id = Guid.CreateVersion7(user.CreatedAt),
+            Purpose = CodeRequest.Registration,
+            Email = user.Email!,
+            UserName = request.UserName,
+            PasswordHash = user.PasswordHash,
+            At = user.CreatedAt,
+        });
+        await context.SaveChangesAsync();
+        return Accepted(new AcceptedResponse("A message has been mailed to this address. It says how to go on."));
     }
 
     // A user name that was left out is the address, and is then taken as well.

@@ -27,6 +27,7 @@ public sealed record ApiProblem(int Status, string Code, string Title, int? Retr
     public static readonly ApiProblem InvalidCredentials = new(401, "invalid_credentials", "The e-mail address, user name or password is not right.");
     public static readonly ApiProblem TwoFactorRequired = new(401, "two_factor_required", "A second factor is needed to log in.");
     public static readonly ApiProblem Forbidden = Of(SessionProblem.Forbidden);
+    public static readonly ApiProblem EmailNotConfirmed = new(403, "email_not_confirmed", "The e-mail address is not confirmed yet. Use the code that was mailed to it.");
     public static readonly ApiProblem CrossSiteRequest = new(403, "cross_site_request", "A page of another origin may not make this call.");
     public static readonly ApiProblem ReauthenticationRequired = Of(SessionProblem.ReauthenticationRequired);
     public static readonly ApiProblem NotFound = Of(SessionProblem.NotFound);

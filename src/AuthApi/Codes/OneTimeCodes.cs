@@ -21,12 +21,16 @@ internal sealed class OneTimeCodes(AuthDbContext context, TimeProvider time)
     /// <summary>
     /// Makes a code in the place of the last one. It is to be called in the caller's transaction, and is stored with what the context saves next.
     /// </summary>
+    /// <param name="user">The user.</param>
+    /// <param name="purpose">What the code is for.</param>
+    /// <param name="data">What it is made for.</param>
+    /// <param name="isVoid">Whether the last one is void already, as by a new security stamp.</param>
     /// <returns>The code, to be mailed; <see langword="null"/> if the last one was made just now.</returns>
-    public async Task<string?> IssueAsync(ApplicationUser user, string purpose, string? data = null)
+    public async Task<string?> IssueAsync(ApplicationUser user, string purpose, string? data = null, bool isVoid = false)
     {
         var now = time.GetUtcNow();
         var quiet = now - Quiet;
-        if (await Of(user, purpose).AnyAsync(code => code.CreatedAt > quiet && code.CreatedAt <= now && code.Data == data))
+        if (!isVoid && await Of(user, purpose).AnyAsync(code => code.CreatedAt > quiet && code.CreatedAt <= now && code.Data == data))
         {
             return null;
         }

@@ -68,6 +68,18 @@ public class MailTexts(IOptions<EmailOptions> options, IOptions<PublicUrlOptions
         email,
         "If it was not you, do nothing, and give the code to nobody.");
 
+    /// <summary>Answers a registration with the address of an account that is there already, to the owner of the address only.</summary>
+    public virtual MailContent AccountExists(string email, string code) => WithCode(
+        "you have an account already",
+        [
+            $"Somebody registered at {ProductName} with your address {email}. There is an account with it already.",
+            "If that was you, log in as usual, or set a new password with this code within 60 minutes:",
+        ],
+        code,
+        "reset",
+        email,
+        "If it was not you, do nothing. Without the code nobody can use your address. Give it to nobody.");
+
     /// <summary>Notifies the owner that the password has been changed.</summary>
     public virtual MailContent PasswordChanged(string email, DateTimeOffset at, string? ipAddress, string? device) => Notice(
         "your password has been changed",

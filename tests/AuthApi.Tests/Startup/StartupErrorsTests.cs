@@ -81,6 +81,7 @@ internal sealed class StartupErrorsTests
     [TestCase("--Email:SmtpHost=smtp.example.com", "Email:SmtpHost")]
     [TestCase("--Mail:From=auth@example.com", "Mail")]
     [TestCase("--Accounts:PublicUrl=http://auth.example.com", "Accounts:PublicUrl")]
+    [TestCase("--Accounts:RequireConfirmedEmail=perhaps", "Accounts:RequireConfirmedEmail")]
     [TestCase("--Accounts:PublicUrl=auth.example.com", "Accounts:PublicUrl")]
     [TestCase("--RateLimiting:LoginsPerMinute=0", "RateLimiting:LoginsPerMinute")]
     [TestCase("--RateLimiting:Enabled=sometimes", "RateLimiting:Enabled")]

@@ -1,0 +1,246 @@
+using System.Net;
+using AuthApi.Codes;
+using AuthApi.Tests.Harness;
+using Microsoft.EntityFrameworkCore;
+
+namespace AuthApi.Tests.Accounts;
+
+/// <summary>Confirming an address, and registrations that tell nobody whether an address is known.</summary>
+[TestFixture(TestedStore.Sqlite)]
+[TestFixture(TestedStore.PostgreSql)]
+internal sealed class EmailConfirmationTests(TestedStore database)
+{
+    private const string Ada = "ada@example.com";
+    private const string Confirm = "confirm your address";
+    private const string Exists = "you have an account already";
+    private const string Other = "staple battery horse correct";
+
+    private AuthApiApplication _application = null!;
+    private Browser _browser = null!;
+
+    [SetUp]
+    public void SetUp()
+    {
+        _application = new AuthApiApplication(settings: new() { ["Accounts:RequireConfirmedEmail"] = "true" }, store: database);
+        _browser = _application.NewBrowser();
+    }
+
+    [TearDown]
+    public async Task TearDown()
+    {
+        _browser.Dispose();
+        await _application.DisposeAsync();
+    }
+
+    [Test]
+    public async Task An_account_can_log_in_once_its_address_is_confirmed()
+    {
+        await RegisterAsync(userName: "ada");
+        var code = await _application.NextCodeAsync(subject: Confirm);
+        using var early = await LoginAsync();
+        await early.ShouldBeProblemAsync(HttpStatusCode.Forbidden, "email_not_confirmed");
+
+        using var confirmed = await ConfirmAsync(code.ToLowerInvariant());
+        Assert.That(confirmed.StatusCode, Is.EqualTo(HttpStatusCode.NoContent), await confirmed.Content.ReadAsStringAsync());
+
+        using var login = await LoginAsync();
+        Assert.That(login.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        using var me = await _browser.GetAsync("/me/");
+        var account = await me.JsonAsync();
+        Assert.That(account["emailConfirmed"]!.GetValue<bool>(), Is.True);
+        Assert.That(account["userName"]!.GetValue<string>(), Is.EqualTo("ada"));
+        Assert.That(await _application.EventsAsync(account["id"]!.GetValue<int>()), Has.Member("EmailConfirmed"));
+
+        using var again = await ConfirmAsync(code);
+        await again.ShouldBeProblemAsync(HttpStatusCode.BadRequest, "invalid_code");
+    }
+
+    [Test]
+    public async Task A_wrong_password_is_not_told_that_the_address_is_unconfirmed()
+    {
+        await RegisterAsync();
+        await _application.NextCodeAsync(subject: Confirm);
+
+        using var login = await LoginAsync("not the password at all");
+
+        await login.ShouldBeProblemAsync(HttpStatusCode.Unauthorized, "invalid_credentials");
+    }
+
+    [Test]
+    public async Task A_registration_answers_the_same_for_a_known_address()
+    {
+        await RegisterConfirmedAsync();
+        using var known = await PostRegisterAsync(Ada);
+        using var unknown = await PostRegisterAsync("eve@example.com");
+
+        Assert.That((known.StatusCode, unknown.StatusCode), Is.EqualTo((HttpStatusCode.Accepted, HttpStatusCode.Accepted)));
+        Assert.That(await known.Content.ReadAsStringAsync(), Is.EqualTo(await unknown.Content.ReadAsStringAsync()));
+        Assert.That(known.Headers.Select(header => header.Key), Is.EquivalentTo(unknown.Headers.Select(header => header.Key)));
+
+        await _application.NextCodeAsync(subject: Exists);
+        await _application.NextCodeAsync("eve@example.com", Confirm);
+    }
+
+    [Test]
+    public async Task A_registration_of_a_confirmed_account_changes_nothing()
+    {
+        await RegisterConfirmedAsync();
+        await RegisterAsync(Other);
+        await _application.NextMailAsync(Ada, Exists);
+
+        using var squatter = await LoginAsync(Other);
+        await squatter.ShouldBeProblemAsync(HttpStatusCode.Unauthorized, "invalid_credentials");
+        using var owner = await LoginAsync();
+        Assert.That(owner.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [Test]
+    public async Task The_owner_of_an_address_takes_an_account_over()
+    {
+        // A squatter registers first, and asks for a code again after the owner has registered.
+        await RegisterAsync(Other, "squatter");
+        var first = await _application.NextCodeAsync(subject: Confirm);
+        await RegisterAsync();
+        var code = await _application.NextCodeAsync(subject: Exists);
+        await ResendAsync();
+        await _application.MailIsQuietAsync();
+
+        using var old = await ConfirmAsync(first);
+        await old.ShouldBeProblemAsync(HttpStatusCode.BadRequest, "invalid_code");
+        using var reset = await _browser.PostAsync("/password/reset/", new { email = Ada, code, newPassword = Browser.Password });
+        Assert.That(reset.StatusCode, Is.EqualTo(HttpStatusCode.NoContent), await reset.Content.ReadAsStringAsync());
+
+        using var squatter = await LoginAsync(Other);
+        await squatter.ShouldBeProblemAsync(HttpStatusCode.Unauthorized, "invalid_credentials");
+        using var owner = await LoginAsync();
+        Assert.That(owner.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(await _application.QueryAsync(context => context.Users.Select(user => user.UserName).SingleAsync()), Is.EqualTo(Ada));
+        Assert.That(Directory.GetFiles(_application.MailFolder).Select(File.ReadAllText), Has.None.Contains(Confirm));
+    }
+
+    [Test]
+    public async Task A_squatter_who_registers_second_gets_nothing()
+    {
+        await RegisterAsync();
+        await _application.NextCodeAsync(subject: Confirm);
+        await RegisterAsync(Other, "squatter");
+        var code = await _application.NextCodeAsync(subject: Exists);
+
+        foreach (var password in new[] { Browser.Password, Other })
+        {
+            using var login = await LoginAsync(password);
+            await login.ShouldBeProblemAsync(HttpStatusCode.Unauthorized, "invalid_credentials");
+        }
+
+        using var reset = await _browser.PostAsync("/password/reset/", new { email = Ada, code, newPassword = Browser.Password });
+        Assert.That(reset.StatusCode, Is.EqualTo(HttpStatusCode.NoContent));
+    }
+
+    [Test]
+    public async Task A_code_is_mailed_again_where_it_is_needed_only()
+    {
+        await RegisterAsync();
+        var first = await _application.NextCodeAsync(subject: Confirm);
+        _application.Time.Advance(OneTimeCodes.Quiet);
+        await ResendAsync();
+        var second = await _application.NextCodeAsync(subject: Confirm);
+        using var old = await ConfirmAsync(first);
+        await old.ShouldBeProblemAsync(HttpStatusCode.BadRequest, "invalid_code");
+        using var confirmed = await ConfirmAsync(second);
+        Assert.That(confirmed.StatusCode, Is.EqualTo(HttpStatusCode.NoContent));
+
+        await ResendAsync();
+        await ResendAsync("nobody@example.com");
+        await _application.MailIsQuietAsync();
+        Assert.That(Directory.GetFiles(_application.MailFolder), Is.Empty);
+    }
+
+    [Test]
+    public async Task A_code_to_set_a_password_does_not_confirm_and_the_reverse()
+    {
+        await RegisterAsync();
+        var confirm = await _application.NextCodeAsync(subject: Confirm);
+        using var forgot = await _browser.PostAsync("/password/forgot/", new { email = Ada });
+        var reset = await _application.NextCodeAsync();
+
+        using var confirmed = await ConfirmAsync(reset);
+        await confirmed.ShouldBeProblemAsync(HttpStatusCode.BadRequest, "invalid_code");
+        using var set = await _browser.PostAsync("/password/reset/", new { email = Ada, code = confirm, newPassword = Other });
+        await set.ShouldBeProblemAsync(HttpStatusCode.BadRequest, "invalid_code");
+    }
+
+    [Test]
+    public async Task A_registration_keeps_to_the_rules_of_passwords_and_names()
+    {
+        await RegisterConfirmedAsync("ada");
+        using var guessable = await _browser.PostAsync("/register/", new { email = "eve@example.com", password = "short" });
+        await guessable.ShouldBeInvalidAsync("password");
+        using var name = await _browser.PostAsync("/register/", new { email = "eve@example.com", password = Browser.Password, userName = "ADA" });
+        await name.ShouldBeProblemAsync(HttpStatusCode.Conflict, "user_name_taken");
+    }
+
+    [Test]
+    public async Task Two_registrations_at_once_make_one_account()
+    {
+        await Task.WhenAll(Enumerable.Range(0, 6).Select(_ => RegisterAsync()));
+        await _application.MailIsQuietAsync();
+
+        Assert.That(await _application.QueryAsync(context => context.Users.CountAsync()), Is.EqualTo(1));
+        Assert.That(await _application.QueryAsync(context => context.Set<OneTimeCode>().CountAsync()), Is.GreaterThan(0));
+    }
+
+    [Test]
+    public async Task Without_mail_nobody_can_register()
+    {
+        await using var application = new AuthApiApplication(
+            environment: "Production", settings: new() { ["Accounts:RequireConfirmedEmail"] = "true", ["Email:PickupDirectory"] = "" }, store: database);
+        using var browser = application.NewBrowser();
+
+        foreach (var path in new[] { "/register/", "/email/confirm/resend/" })
+        {
+            using var response = await browser.PostAsync(path, new { email = Ada, password = Browser.Password });
+            await response.ShouldBeProblemAsync(HttpStatusCode.ServiceUnavailable, "mail_not_configured");
+        }
+    }
+
+    [Test]
+    public async Task Where_it_is_not_required_an_account_can_confirm_later()
+    {
+        await using var application = new AuthApiApplication(store: database);
+        using var browser = await application.NewLoggedInBrowserAsync();
+        using var resend = await browser.PostAsync("/email/confirm/resend/", new { email = Ada });
+        var code = await application.NextCodeAsync(subject: Confirm);
+
+        using var confirm = await browser.PostAsync("/email/confirm/", new { email = " ADA@example.com ", code });
+        Assert.That(confirm.StatusCode, Is.EqualTo(HttpStatusCode.NoContent));
+
+        using var me = await browser.GetAsync("/me/");
+        Assert.That((await me.JsonAsync())["emailConfirmed"]!.GetValue<bool>(), Is.True, "in the next request");
+    }
+
+    private async Task RegisterConfirmedAsync(string? userName = null)
+    {
+        await RegisterAsync(userName: userName);
+        using var confirmed = await ConfirmAsync(await _application.NextCodeAsync(subject: Confirm));
+        Assert.That(confirmed.StatusCode, Is.EqualTo(HttpStatusCode.NoContent));
+    }
+
+    private async Task RegisterAsync(string password = Browser.Password, string? userName = null)
+    {
+        using var response = await PostRegisterAsync(Ada, password, userName);
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.Accepted), await response.Content.ReadAsStringAsync());
+    }
+
+    private Task<HttpResponseMessage> PostRegisterAsync(string email, string password = Browser.Password, string? userName = null) =>
+        _browser.PostAsync("/register/", new { email, password, userName });
+
+    private async Task ResendAsync(string email = Ada)
+    {
+        using var response = await _browser.PostAsync("/email/confirm/resend/", new { email });
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.Accepted));
+    }
+
+    private Task<HttpResponseMessage> ConfirmAsync(string code) => _browser.PostAsync("/email/confirm/", new { email = Ada, code });
+
+    private Task<HttpResponseMessage> LoginAsync(string password = Browser.Password) => _browser.PostAsync("/login/", new { email = Ada, password });
+}
