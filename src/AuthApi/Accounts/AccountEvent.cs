@@ -9,6 +9,9 @@ internal static class AccountEvent
     /// <summary>The address was confirmed with a code that was mailed.</summary>
     public const string EmailConfirmed = "EmailConfirmed";
 
+    /// <summary>The address was changed, with a code that was mailed to the new one.</summary>
+    public const string EmailChanged = "EmailChanged";
+
     /// <summary>A new password was set with a code that was mailed.</summary>
     public const string PasswordReset = "PasswordReset";
 }

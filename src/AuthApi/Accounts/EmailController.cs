@@ -7,11 +7,13 @@ using AuthApi.Security;
 using AuthApi.Sessions;
 using AuthApi.Storage;
 using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Identity;
 using Microsoft.AspNetCore.Mvc;
+using Microsoft.EntityFrameworkCore;
 
 namespace AuthApi.Accounts;
 
-/// <summary>Confirming the address of an account.</summary>
+/// <summary>Confirming and changing the address of an account.</summary>
 [ApiController]
 [Produces("application/json")]
 [Tags("Accounts")]
@@ -25,6 +27,10 @@ public sealed partial class EmailController(
     private AuthDbContext Context => services.GetRequiredService<AuthDbContext>();
 
     private OneTimeCodes Codes => services.GetRequiredService<OneTimeCodes>();
+
+    private MailQueue Mail => services.GetRequiredService<MailQueue>();
+
+    private MailTexts Texts => services.GetRequiredService<MailTexts>();
 
     /// <summary>Confirm my address with a mailed code</summary>
     /// <remarks>
@@ -52,16 +58,7 @@ public sealed partial class EmailController(
         }
 
         user.EmailConfirmed = true;
-        var client = ClientInfo.Of(HttpContext);
-        Context.AddAuditEntry(new AuditEntry
-        {
-            At = time.GetUtcNow(),
-            Event = AccountEvent.EmailConfirmed,
-            UserId = user.Id.ToString(CultureInfo.InvariantCulture),
-            SessionId = null,
-            IpAddress = client.IpAddress,
-            UserAgent = client.UserAgent,
-        });
+        Record(user, AccountEvent.EmailConfirmed, sessionId: null);
         if (!(await userManager.UpdateAsync(user)).Succeeded)
         {
             return new ProblemResult(ApiProblem.InvalidCode); // another change of the account, or its end, has overtaken it
@@ -85,7 +82,7 @@ public sealed partial class EmailController(
     [ProducesProblem(StatusCodes.Status503ServiceUnavailable, MailAnswers.Unavailable)]
     public async Task<ActionResult<AcceptedResponse>> Resend(ResendConfirmationRequest request)
     {
-        if (!services.GetRequiredService<MailQueue>().IsConfigured)
+        if (!Mail.IsConfigured)
         {
             return new ProblemResult(ApiProblem.MailNotConfigured);
         }
@@ -96,8 +93,127 @@ public sealed partial class EmailController(
         return Accepted(new AcceptedResponse("If there is an account with this address that is not confirmed, a code has been mailed to it."));
     }
 
+    /// <summary>Ask for a code to change my address</summary>
+    /// <remarks>
+    /// Mails a code for <c>POST /email/change/confirm/</c> to the new address, good for 60 minutes, and a notice to the old one. Nothing is changed yet. The answer is
+    /// the same where another account has the new address; its owner then gets a message without a code.
+    /// </remarks>
+    /// <response code="202">A message has been mailed to the new address, and one to the old.</response>
+    [HttpPost("/email/change/", Name = "changeEmail")]
+    [RequireRecentAuthentication]
+    [CountedAs(RateLimit.Logins)]
+    [ProducesResponseType<AcceptedResponse>(StatusCodes.Status202Accepted)]
+    [ProducesProblem(StatusCodes.Status403Forbidden, "`reauthentication_required`: this needs a recent authentication.")]
+    [ProducesProblem(StatusCodes.Status503ServiceUnavailable, MailAnswers.Unavailable)]
+    public async Task<ActionResult<AcceptedResponse>> Change(ChangeEmailRequest request)
+    {
+        if (!Mail.IsConfigured)
+        {
+            return new ProblemResult(ApiProblem.MailNotConfigured);
+        }
+
+        if (await userManager.GetUserAsync(User) is not { } user)
+        {
+            return Challenge(); // deleted meanwhile
+        }
+
+        var newEmail = request.NewEmail.Trim();
+        var other = await userManager.FindByEmailAsync(newEmail);
+        if (other?.Id == user.Id)
+        {
+            return ProblemResult.Invalid("newEmail", "This is the account's address already.");
+        }
+
+        await using var transaction = await Context.Database.BeginTransactionAsync();
+        if (await Codes.IssueAsync(user, CodePurpose.EmailChange, userManager.NormalizeEmail(newEmail)) is { } code)
+        {
+            Mail.Add(newEmail, other is not null ? Texts.EmailTaken(newEmail) : Texts.EmailChange(newEmail, code), user.Id, OneTimeCodes.Lifetime);
+            Mail.Add(user.Email!, Texts.EmailChangeRequested(user.Email!, newEmail), user.Id);
+            await Context.SaveChangesAsync();
+        }
+
+        await transaction.CommitAsync();
+        return Accepted(new AcceptedResponse("A message has been mailed to the new address, and one to the old."));
+    }
+
+    /// <summary>Change my address with a mailed code</summary>
+    /// <remarks>
+    /// Takes the new address and the code that <c>POST /email/change/</c> mailed to it. The user's other sessions end; this one goes on with its token. The owner is
+    /// notified at the old address.
+    /// </remarks>
+    /// <response code="204">The address is changed, and confirmed. The other sessions have ended.</response>
+    [HttpPost("/email/change/confirm/", Name = "confirmEmailChange")]
+    [Authorize]
+    [CountedAs(RateLimit.Logins)]
+    [ProducesResponseType(StatusCodes.Status204NoContent)]
+    [ProducesProblem(StatusCodes.Status400BadRequest, MailAnswers.InvalidCode)]
+    [ProducesProblem(StatusCodes.Status409Conflict, "`email_taken`: another account has taken this address meanwhile.")]
+    public async Task<ActionResult> ConfirmChange(ConfirmEmailChangeRequest request)
+    {
+        var newEmail = request.NewEmail.Trim();
+        var data = userManager.NormalizeEmail(newEmail);
+        if (await userManager.GetUserAsync(User) is not { } user)
+        {
+            return Challenge(); // deleted meanwhile
+        }
+
+        if (!await Codes.CheckAsync(user, CodePurpose.EmailChange, request.Code, data))
+        {
+            return new ProblemResult(ApiProblem.InvalidCode);
+        }
+
+        await using var transaction = await Context.Database.BeginTransactionAsync();
+        if (!await Codes.UseAsync(user, CodePurpose.EmailChange, request.Code, data))
+        {
+            return new ProblemResult(ApiProblem.InvalidCode);
+        }
+
+        var oldEmail = user.Email!;
+        user.UserName = user.UserName == oldEmail ? newEmail : user.UserName;
+        (user.Email, user.EmailConfirmed) = (newEmail, true);
+        Record(user, AccountEvent.EmailChanged, HttpContext.GetUserSession().Session.Id);
+        Mail.Add(oldEmail, Texts.EmailChanged(oldEmail, newEmail), user.Id);
+        HttpContext.KeepUserSession();
+        try
+        {
+            var result = await userManager.UpdateSecurityStampAsync(user);
+            if (!result.Succeeded)
+            {
+                return result.Errors.Any(error => error.Code is nameof(IdentityErrorDescriber.DuplicateEmail) or nameof(IdentityErrorDescriber.DuplicateUserName))
+                    ? new ProblemResult(ApiProblem.EmailTaken)
+                    : new ProblemResult(ApiProblem.InvalidCode); // another change of the account has overtaken it, and has voided the code
+            }
+        }
+        catch (DbUpdateException exception) when (StoreErrors.IsUniqueViolation(exception))
+        {
+            return new ProblemResult(ApiProblem.EmailTaken);
+        }
+
+        await transaction.CommitAsync();
+        Log.Changed(logger, user.Id);
+        return NoContent();
+    }
+
+    // Saved with what it reports.
+    private void Record(ApplicationUser user, string what, Guid? sessionId)
+    {
+        var client = ClientInfo.Of(HttpContext);
+        Context.AddAuditEntry(new AuditEntry
+        {
+            At = time.GetUtcNow(),
+            Event = what,
+            UserId = user.Id.ToString(CultureInfo.InvariantCulture),
+            SessionId = sessionId,
+            IpAddress = client.IpAddress,
+            UserAgent = client.UserAgent,
+        });
+    }
+
     private static partial class Log
     {
+        [LoggerMessage(2, LogLevel.Information, "User {UserId} changed the address; the other sessions have ended.")]
+        public static partial void Changed(ILogger logger, int userId);
+
         [LoggerMessage(1, LogLevel.Information, "User {UserId} confirmed the address.")]
         public static partial void Confirmed(ILogger logger, int userId);
     }
@@ -129,4 +245,31 @@ public sealed record ResendConfirmationRequest
     public string Email { get; init; } = "";
 
     public override string ToString() => nameof(ResendConfirmationRequest);
+}
+
+/// <summary>The body of <c>POST /email/change/</c>.</summary>
+public sealed record ChangeEmailRequest
+{
+    /// <summary>The new address of the account.</summary>
+    /// <example>ada@lovelace.example</example>
+    [Required(ErrorMessage = "This is required."), EmailAddressFormat]
+    public string NewEmail { get; init; } = "";
+
+    public override string ToString() => nameof(ChangeEmailRequest);
+}
+
+/// <summary>The body of <c>POST /email/change/confirm/</c>.</summary>
+public sealed record ConfirmEmailChangeRequest
+{
+    /// <summary>The new address of the account.</summary>
+    /// <example>ada@lovelace.example</example>
+    [Required(ErrorMessage = "This is required."), EmailAddressFormat]
+    public string NewEmail { get; init; } = "";
+
+    /// <summary>The code from the message: 12 letters and digits. Case, spaces and hyphens do not count.</summary>
+    /// <example>7K3M-9QXW-2DTA</example>
+    [Required(ErrorMessage = "This is required."), MaxCharacters(64, ErrorMessage = "This must have at most 64 characters.")]
+    public string Code { get; init; } = "";
+
+    public override string ToString() => nameof(ConfirmEmailChangeRequest);
 }

@@ -80,6 +80,33 @@ public class MailTexts(IOptions<EmailOptions> options, IOptions<PublicUrlOptions
         email,
         "If it was not you, do nothing. Without the code nobody can use your address. Give it to nobody.");
 
+    /// <summary>The code by which an account gets a new address, to that address.</summary>
+    public virtual MailContent EmailChange(string newEmail, string code) => WithCode(
+        "confirm your new address",
+        [$"Somebody asked to make {newEmail} the address of their account at {ProductName}. If that was you, confirm it with this code within 60 minutes, where you are logged in:"],
+        code,
+        "email",
+        newEmail,
+        "If it was not you, do nothing, and give the code to nobody.");
+
+    /// <summary>Notifies the owner of an address that somebody wants for another account.</summary>
+    public virtual MailContent EmailTaken(string newEmail) => Notice(
+        "your address is in use",
+        $"Somebody asked to make {newEmail} the address of another account at {ProductName}. You have an account with it already, so nothing was changed.",
+        "If that was you, change or delete that account first. If it was not you, do nothing.");
+
+    /// <summary>Notifies the owner at the old address that a new one was asked for.</summary>
+    public virtual MailContent EmailChangeRequested(string email, string newEmail) => Notice(
+        "a new address was asked for",
+        $"Somebody who is logged in to your account {email} at {ProductName} asked to change its address to {newEmail}. It changes when that is confirmed there.",
+        "This was not me: set a new password at once by \"forgot password\" with this address. That ends all sessions, and the address stays.");
+
+    /// <summary>Notifies the owner at the old address that it is the account's no more.</summary>
+    public virtual MailContent EmailChanged(string email, string newEmail) => Notice(
+        "your address has been changed",
+        $"The address of your account at {ProductName} is now {newEmail}, and no longer {email}. All other sessions have ended.",
+        $"This was not me: write to those who run {ProductName}. With this address the account can no longer be reached.");
+
     /// <summary>Notifies the owner that the password has been changed.</summary>
     public virtual MailContent PasswordChanged(string email, DateTimeOffset at, string? ipAddress, string? device) => Notice(
         "your password has been changed",

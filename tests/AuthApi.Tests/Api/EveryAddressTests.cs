@@ -21,6 +21,8 @@ internal sealed class EveryAddressTests
         ("POST", "/password/reset/", HttpStatusCode.UnsupportedMediaType, HttpStatusCode.UnsupportedMediaType),
         ("POST", "/email/confirm/", HttpStatusCode.UnsupportedMediaType, HttpStatusCode.UnsupportedMediaType),
         ("POST", "/email/confirm/resend/", HttpStatusCode.UnsupportedMediaType, HttpStatusCode.UnsupportedMediaType),
+        ("POST", "/email/change/", HttpStatusCode.Unauthorized, HttpStatusCode.UnsupportedMediaType),
+        ("POST", "/email/change/confirm/", HttpStatusCode.Unauthorized, HttpStatusCode.UnsupportedMediaType),
         ("POST", "/logout/?scope=nonsense", HttpStatusCode.Unauthorized, HttpStatusCode.BadRequest),
         ("POST", "/logout/", HttpStatusCode.Unauthorized, HttpStatusCode.OK),
         ("GET", "/swagger/v1/swagger.json", HttpStatusCode.OK, HttpStatusCode.OK),
