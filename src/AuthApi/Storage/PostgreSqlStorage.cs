@@ -20,13 +20,13 @@ internal sealed class PostgreSqlStorage(IConfiguration configuration, IOptions<D
     /// <summary>The number of the lock that a node has while it migrates: "AuthApi" in ASCII.</summary>
     internal const long MigrationLock = 0x41757468417069;
 
+    /// <summary>How long a connection and a statement may take, in seconds. A request waits for the store 2.5 seconds at most, in all.</summary>
+    internal const int Timeout = 2;
+
     private const string Key = "ConnectionStrings:Auth";
 
     // Beside the store's own. A login has one for milliseconds, and none while its password is hashed.
     private const int MaxConnections = 20;
-
-    // Seconds. A request waits for the store 2.5 seconds at most, in all.
-    private const int Timeout = 2;
 
     private static readonly TimeSpan MaxMigration = TimeSpan.FromMinutes(10);
 
@@ -120,6 +120,9 @@ internal sealed class PostgreSqlStorage(IConfiguration configuration, IOptions<D
         // A server that does not answer a statement would not answer its cancellation either.
         connection.CancellationTimeout = -1;
         connection.Enlist = false;
+
+        // No statement changes its session, and a hung server would be waited for twice, for the reset and for the statement.
+        connection.NoResetOnClose = true;
         if (!connection.ShouldSerialize("Maximum Pool Size"))
         {
             connection.MaxPoolSize = MaxConnections;
@@ -135,10 +138,11 @@ internal sealed class PostgreSqlStorage(IConfiguration configuration, IOptions<D
         return connection;
     }
 
-    // A path is a socket of this machine.
+    // A path is a socket of this machine. A host may have a port of its own.
     private static bool IsLocal(string host) =>
-        host.StartsWith('/') || host.StartsWith('@') || host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
-        || (IPAddress.TryParse(host, out var address) && IPAddress.IsLoopback(address));
+        host.StartsWith('/') || host.StartsWith('@')
+        || host.Split(':')[0].Equals("localhost", StringComparison.OrdinalIgnoreCase)
+        || (IPEndPoint.TryParse(host, out var end) && IPAddress.IsLoopback(end.Address));
 
     private static async Task LockAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {

@@ -1,5 +1,4 @@
 using AuthApi.Sessions;
-using AuthApi.Sessions.PostgreSql;
 using AuthApi.Sessions.Sqlite;
 using AuthApi.Startup;
 using Microsoft.EntityFrameworkCore;
@@ -10,6 +9,8 @@ namespace AuthApi.Storage;
 /// <summary>Registers the database of accounts and sessions.</summary>
 public static class StorageServices
 {
+    private static readonly StoreWaitInterceptor StoreWaits = new();
+
     public static IServiceCollection AddStorage(this IServiceCollection services)
     {
         services.AddValidatedOptions<DatabaseOptions>(DatabaseOptions.Section);
@@ -17,30 +18,32 @@ public static class StorageServices
         {
             if (provider.GetRequiredService<IOptions<DatabaseOptions>>().Value.Provider == DatabaseOptions.PostgreSql)
             {
-                options.UseNpgsql(provider.GetRequiredService<PostgreSqlStorage>().ConnectionString);
+                options.UseNpgsql(provider.GetRequiredService<PostgreSqlStorage>().ConnectionString).AddInterceptors(StoreWaits);
             }
             else
             {
                 options.UseSqlite(SqliteFile.ConnectionString(provider.GetRequiredService<IConfiguration>()));
             }
         });
-        services.AddSingleton<PostgreSqlStorage>();
-        services.AddDbContextFactory<PostgreSqlAuthDbContext>((provider, options) => options.UseNpgsql(provider.GetRequiredService<PostgreSqlStorage>().ConnectionString));
         services.AddScoped(provider => provider.GetRequiredService<IDbContextFactory<AuthDbContext>>().CreateDbContext());
-        services.AddSingleton(provider => provider.GetService<PostgreSqlConnections>() is { } connections
-            ? new PostgreSqlAccountReader(connections)
-            : (AccountReader)new SqliteAccountReader(provider.GetRequiredService<SqliteReader>()));
         services.AddExceptionHandler<RefusedTextHandler>();
         return services;
     }
 
-    /// <summary>Stores sessions in the database that <c>Database:Provider</c> names.</summary>
+    /// <summary>Stores sessions in the database that <c>Database:Provider</c> names, and registers what the program itself has for that one alone.</summary>
     public static ServerSideSessionsBuilder<AuthDbContext> UseDatabase(this ServerSideSessionsBuilder<AuthDbContext> sessions, IConfiguration configuration)
     {
         var database = DatabaseOptions.Of(configuration);
-        return database.Provider == DatabaseOptions.PostgreSql
-            ? sessions.UsePostgreSql(options => options.AllowPlaintext = database.AllowPlaintext)
-            : sessions.UseSqlite();
+        if (database.Provider != DatabaseOptions.PostgreSql)
+        {
+            sessions.Services.AddSingleton<AccountReader, SqliteAccountReader>();
+            return sessions.UseSqlite();
+        }
+
+        sessions.Services.AddSingleton<AccountReader, PostgreSqlAccountReader>();
+        sessions.Services.AddSingleton<PostgreSqlStorage>();
+        sessions.Services.AddDbContextFactory<PostgreSqlAuthDbContext>((provider, options) => options.UseNpgsql(provider.GetRequiredService<PostgreSqlStorage>().ConnectionString));
+        return sessions.UsePostgreSql(options => options.AllowPlaintext = database.AllowPlaintext);
     }
 
     /// <summary>Makes the database ready to be served; no request is taken before.</summary>

@@ -124,6 +124,8 @@ internal sealed class StartupErrorsTests
     [TestCase("Host=192.0.2.1;Database=authapi", "without TLS", Description = "prefers TLS, and takes none")]
     [TestCase("Host=localhost,db.example.com;Database=authapi;SSL Mode=Disable", "Database:AllowPlaintext")]
     [TestCase("Host=127.0.0.1;Port=1;Database=authapi", "127.0.0.1:1/authapi", Description = "nobody listens there")]
+    [TestCase("Host=127.0.0.1:1,localhost:2,[::1]:3;Database=authapi", "cannot be used", Description = "nobody listens there")]
+    [TestCase("Host=localhost.example.com:5432;Database=authapi", "without TLS")]
     public async Task A_string_that_is_no_PostgreSQL_servers_stops_the_start(string connectionString, string reason)
     {
         var (exitCode, output, error) = await ProgramInProcess.RunToEndAsync(_folder.Path, "--Database:Provider=PostgreSql", $"--ConnectionStrings:Auth={connectionString}");

@@ -1,0 +1,107 @@
+using System.Data.Common;
+using System.Diagnostics;
+using AuthApi.Sessions;
+using Microsoft.EntityFrameworkCore.Diagnostics;
+
+namespace AuthApi.Storage;
+
+/// <summary>
+/// Counts what a request waits for PostgreSQL through a context into its <see cref="StoreWaitBudget"/>, and begins nothing that would exceed it: each wait has
+/// a limit of its own, and several of them add up. On SQLite the store's own interceptor does.
+/// </summary>
+internal sealed class StoreWaitInterceptor : DbCommandInterceptor, IDbConnectionInterceptor
+{
+    // A command's limit is a number of seconds.
+    private static readonly TimeSpan MinRemaining = TimeSpan.FromSeconds(0.75);
+
+    public async ValueTask<InterceptionResult> ConnectionOpeningAsync(
+        DbConnection connection, ConnectionEventData eventData, InterceptionResult result, CancellationToken cancellationToken = default)
+    {
+        var budget = StoreWaitBudget.Current;
+        ThrowIfSpent(budget);
+        using var limit = new CancellationTokenSource(budget.Remaining);
+        var began = Stopwatch.GetTimestamp();
+        try
+        {
+            await connection.OpenAsync(limit.Token);
+        }
+        catch (OperationCanceledException exception)
+        {
+            throw new StoreUnavailableException("The store did not answer in time.", exception);
+        }
+        finally
+        {
+            budget.Spend(began);
+        }
+
+        return InterceptionResult.Suppress();
+    }
+
+    public override ValueTask<InterceptionResult<DbDataReader>> ReaderExecutingAsync(
+        DbCommand command, CommandEventData eventData, InterceptionResult<DbDataReader> result, CancellationToken cancellationToken = default)
+    {
+        Limit(command);
+        return new(result);
+    }
+
+    public override ValueTask<InterceptionResult<int>> NonQueryExecutingAsync(
+        DbCommand command, CommandEventData eventData, InterceptionResult<int> result, CancellationToken cancellationToken = default)
+    {
+        Limit(command);
+        return new(result);
+    }
+
+    public override ValueTask<InterceptionResult<object>> ScalarExecutingAsync(
+        DbCommand command, CommandEventData eventData, InterceptionResult<object> result, CancellationToken cancellationToken = default)
+    {
+        Limit(command);
+        return new(result);
+    }
+
+    public override async ValueTask<DbDataReader> ReaderExecutedAsync(
+        DbCommand command, CommandExecutedEventData eventData, DbDataReader result, CancellationToken cancellationToken = default)
+    {
+        await SpendAsync(eventData.Duration);
+        return result;
+    }
+
+    public override async ValueTask<int> NonQueryExecutedAsync(
+        DbCommand command, CommandExecutedEventData eventData, int result, CancellationToken cancellationToken = default)
+    {
+        await SpendAsync(eventData.Duration);
+        return result;
+    }
+
+    public override async ValueTask<object?> ScalarExecutedAsync(
+        DbCommand command, CommandExecutedEventData eventData, object? result, CancellationToken cancellationToken = default)
+    {
+        await SpendAsync(eventData.Duration);
+        return result;
+    }
+
+    public override Task CommandFailedAsync(DbCommand command, CommandErrorEventData eventData, CancellationToken cancellationToken = default) => SpendAsync(eventData.Duration);
+
+    private static void Limit(DbCommand command)
+    {
+        var budget = StoreWaitBudget.Current;
+        ThrowIfSpent(budget);
+        if (budget.Remaining < TimeSpan.FromSeconds(PostgreSqlStorage.Timeout))
+        {
+            command.CommandTimeout = 1;
+        }
+    }
+
+    private static void ThrowIfSpent(StoreWaitBudget budget)
+    {
+        if (budget.Remaining < MinRemaining)
+        {
+            throw new StoreUnavailableException("The request has waited for the store as long as it may.");
+        }
+    }
+
+    private static Task SpendAsync(TimeSpan duration)
+    {
+        StoreWaitBudget.Current.Spend(Stopwatch.GetTimestamp() - (long)(duration.TotalSeconds * Stopwatch.Frequency));
+        return Task.CompletedTask;
+    }
+}
