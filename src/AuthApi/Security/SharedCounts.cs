@@ -35,6 +35,7 @@ internal readonly record struct SharedBucket(string Key, TimeSpan Refill)
 /// </summary>
 internal sealed partial class SharedCounts(TimeProvider time, ILogger<SharedCounts> logger, PostgreSqlConnections? connections = null) : BackgroundService
 {
+    // Of a bucket that others empty at this moment the last part sees what it was before: then there is one after a refill at the latest.
     private const string Take =
         """
         WITH asked AS (
@@ -46,7 +47,7 @@ internal sealed partial class SharedCounts(TimeProvider time, ILogger<SharedCoun
             WHERE l."FullAt" > now() + $3 + $4 OR l."FullAt" + (excluded."FullAt" - now()) <= now() + $3 + interval '1 millisecond'
             RETURNING l."Key"
         )
-        SELECT a."Key", t."Key" IS NOT NULL, coalesce(l."FullAt" + a."Refill" - now() - $3, a."Refill")
+        SELECT a."Key", t."Key" IS NOT NULL, CASE WHEN l."FullAt" + a."Refill" - now() > $3 THEN l."FullAt" + a."Refill" - now() - $3 ELSE a."Refill" END
         FROM asked AS a LEFT JOIN taken AS t USING ("Key") LEFT JOIN "RateLimits" AS l USING ("Key")
         """;
 
