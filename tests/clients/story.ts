@@ -60,6 +60,7 @@ async function tell() {
   const invalid = refused(await phone.api.POST('/register/', { body: { email, password: 'short' } }), 400, 'validation_failed');
   assert.deepEqual(Object.keys(invalid.errors ?? {}), ['password']);
   const user = ok(await phone.api.POST('/register/', { body: { email, password } }));
+  assert('id' in user, 'this server requires no confirmed address');
   refused(await phone.api.POST('/register/', { body: { email, password } }), 409, 'email_taken');
 
   refused(await phone.api.POST('/login/', { body: { email, password: 'not the right password', transport: 'header' } }), 401, 'invalid_credentials');

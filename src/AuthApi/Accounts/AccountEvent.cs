@@ -3,6 +3,9 @@ namespace AuthApi.Accounts;
 /// <summary>The events of accounts, beside those of sessions.</summary>
 internal static class AccountEvent
 {
+    /// <summary>The user deleted the account.</summary>
+    public const string AccountDeleted = "AccountDeleted";
+
     /// <summary>The user gave the password and set another.</summary>
     public const string PasswordChanged = "PasswordChanged";
 

@@ -60,6 +60,7 @@ public static partial class AccountsServices
 
     [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
     [JsonSerializable(typeof(AcceptedResponse))]
+    [JsonSerializable(typeof(ExportResponse))]
     [JsonSerializable(typeof(MeResponse))]
     [JsonSerializable(typeof(LoginResponse))]
     [JsonSerializable(typeof(LogoutResponse))]

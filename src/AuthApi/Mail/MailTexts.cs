@@ -107,6 +107,12 @@ public class MailTexts(IOptions<EmailOptions> options, IOptions<PublicUrlOptions
         $"The address of your account at {ProductName} is now {newEmail}, and no longer {email}. All other sessions have ended.",
         $"This was not me: write to those who run {ProductName}. With this address the account can no longer be reached.");
 
+    /// <summary>The last message of an account, when it is deleted.</summary>
+    public virtual MailContent AccountDeleted(string email) => Notice(
+        "your account has been deleted",
+        $"The account {email} at {ProductName} was deleted by somebody who was logged in to it. All its sessions have ended.",
+        $"If it was not you, write to those who run {ProductName}.");
+
     /// <summary>Notifies the owner that the password has been changed.</summary>
     public virtual MailContent PasswordChanged(string email, DateTimeOffset at, string? ipAddress, string? device) => Notice(
         "your password has been changed",

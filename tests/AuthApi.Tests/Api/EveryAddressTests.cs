@@ -10,6 +10,8 @@ internal sealed class EveryAddressTests
     [
         ("GET", "/", HttpStatusCode.NotFound, HttpStatusCode.NotFound),
         ("GET", "/me/", HttpStatusCode.Unauthorized, HttpStatusCode.OK),
+        ("PATCH", "/me/", HttpStatusCode.Unauthorized, HttpStatusCode.UnsupportedMediaType),
+        ("GET", "/me/export/", HttpStatusCode.Unauthorized, HttpStatusCode.OK),
         ("POST", "/register/", HttpStatusCode.UnsupportedMediaType, HttpStatusCode.UnsupportedMediaType),
         ("POST", "/login/", HttpStatusCode.UnsupportedMediaType, HttpStatusCode.UnsupportedMediaType),
         ("GET", "/me/activity/", HttpStatusCode.Unauthorized, HttpStatusCode.OK),

@@ -1,0 +1,223 @@
+using System.ComponentModel.DataAnnotations;
+using System.Globalization;
+using System.Text.Json;
+using AuthApi.Api;
+using AuthApi.Codes;
+using AuthApi.Mail;
+using AuthApi.Sessions;
+using AuthApi.Storage;
+using Microsoft.AspNetCore.Identity;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.EntityFrameworkCore;
+
+namespace AuthApi.Accounts;
+
+/// <summary>Changing, taking along and deleting the account of the caller. Reading it is apart, in <see cref="MeController"/>, as that needs no manager.</summary>
+[ApiController]
+[Produces("application/json")]
+[Tags("Accounts")]
+public sealed partial class OwnAccountController(
+    ApplicationUserManager userManager,
+    UserSessionManager sessions,
+    IUserSessionStore store,
+    IServiceProvider services,
+    TimeProvider time,
+    ILogger<OwnAccountController> logger) : ControllerBase
+{
+    private const int Page = 500;
+
+    // Internal types: the constructor is public.
+    private AuthDbContext Context => services.GetRequiredService<AuthDbContext>();
+
+    /// <summary>Change my user name</summary>
+    /// <remarks>A field that is left out stays as it is. Sessions go on: a name is no secret.</remarks>
+    /// <response code="200">The account as it is now, and the session of this request.</response>
+    [HttpPatch("/me/", Name = "updateMe")]
+    [RequireRecentAuthentication]
+    [ProducesResponseType<MeResponse>(StatusCodes.Status200OK)]
+    [ProducesProblem(StatusCodes.Status403Forbidden, "`reauthentication_required`: this needs a recent authentication.")]
+    [ProducesProblem(StatusCodes.Status409Conflict, "`user_name_taken`: another account has this user name.")]
+    public async Task<ActionResult<MeResponse>> Update(UpdateMeRequest request)
+    {
+        var me = MeResponse.From(User, HttpContext.GetUserSession().ToResponse());
+        if (request.UserName is null || request.UserName == me.UserName)
+        {
+            return me;
+        }
+
+        if (await userManager.GetUserAsync(User) is not { } user)
+        {
+            return Challenge(); // deleted meanwhile
+        }
+
+        user.UserName = request.UserName;
+        try
+        {
+            var result = await userManager.UpdateAsync(user);
+            if (!result.Succeeded)
+            {
+                return result.Errors.Any(error => error.Code == nameof(IdentityErrorDescriber.DuplicateUserName))
+                    ? new ProblemResult(ApiProblem.UserNameTaken)
+                    : Challenge(); // another change of the account has overtaken it
+            }
+        }
+        catch (DbUpdateException exception) when (StoreErrors.IsUniqueViolation(exception))
+        {
+            return new ProblemResult(ApiProblem.UserNameTaken);
+        }
+
+        return me with { UserName = user.UserName };
+    }
+
+    /// <summary>Delete my account</summary>
+    /// <remarks>
+    /// The account goes for good, with its sessions, codes and messages that wait to be sent. Of its events, addresses and devices of clients are deleted. The address
+    /// and the user name are free again. The owner gets a last message.
+    /// </remarks>
+    /// <response code="204">The account is deleted. Its sessions have ended.</response>
+    [HttpDelete("/me/", Name = "deleteMe")]
+    [RequireRecentAuthentication]
+    [ProducesResponseType(StatusCodes.Status204NoContent)]
+    [ProducesProblem(StatusCodes.Status403Forbidden, "`reauthentication_required`: this needs a recent authentication.")]
+    public async Task<ActionResult> Delete()
+    {
+        if (await userManager.GetUserAsync(User) is not { } user)
+        {
+            return Challenge(); // deleted meanwhile
+        }
+
+        var (id, email) = (user.Id, user.Email!);
+        await using var transaction = await Context.Database.BeginTransactionAsync();
+        await Context.Set<MailMessage>().Where(message => message.UserId == id).ExecuteDeleteAsync();
+        Context.AddAuditEntry(new AuditEntry
+        {
+            At = time.GetUtcNow(),
+            Event = AccountEvent.AccountDeleted,
+            UserId = id.ToString(CultureInfo.InvariantCulture),
+            SessionId = null,
+        });
+        services.GetRequiredService<MailQueue>().Add(email, services.GetRequiredService<MailTexts>().AccountDeleted(email), userId: null);
+        var result = await userManager.DeleteAsync(user);
+        if (!result.Succeeded)
+        {
+            return new ProblemResult(ApiProblem.ServiceUnavailable); // another change of the account has overtaken it; the client may try again
+        }
+
+        // With those of the sessions that have just ended.
+        await Context.Set<AuditEntry>().Where(entry => EF.Property<int?>(entry, "UserKey") == id).ExecuteUpdateAsync(update => update
+            .SetProperty(entry => entry.IpAddress, (string?)null)
+            .SetProperty(entry => entry.UserAgent, (string?)null));
+        await transaction.CommitAsync();
+        Log.Deleted(logger, id);
+        return NoContent();
+    }
+
+    /// <summary>Take along all that is held about me</summary>
+    /// <remarks>Everything that is stored about the account, as a file of JSON. Of secrets there is only that they exist: hashes and tokens are not in it.</remarks>
+    /// <response code="200">The file.</response>
+    [HttpGet("/me/export/", Name = "exportMe")]
+    [RequireRecentAuthentication]
+    [ProducesResponseType<ExportResponse>(StatusCodes.Status200OK)]
+    [ProducesProblem(StatusCodes.Status403Forbidden, "`reauthentication_required`: this needs a recent authentication.")]
+    public async Task<ActionResult<ExportResponse>> Export()
+    {
+        if (await userManager.GetUserAsync(User) is not { } user)
+        {
+            return Challenge(); // deleted meanwhile
+        }
+
+        var userId = user.Id.ToString(CultureInfo.InvariantCulture);
+        var current = HttpContext.GetUserSession().Session.Id;
+        var events = new List<ExportedEvent>();
+        for (var before = long.MaxValue; ;)
+        {
+            var page = await store.ListEventsAsync(userId, before, Page);
+            events.AddRange(page.Select(ExportedEvent.From));
+            if (page.Count < Page)
+            {
+                break;
+            }
+
+            before = page[^1].Id;
+        }
+
+        Response.Headers.ContentDisposition = $"attachment; filename=\"account-{userId}.json\"";
+        return new ExportResponse(
+            new ExportedAccount(
+                user.Id, user.Email!, user.EmailConfirmed, user.UserName!, user.CreatedAt, user.PhoneNumber, user.PasswordHash is not null, user.TwoFactorEnabled,
+                user.LockoutEnd, user.AccessFailedCount),
+            [.. await userManager.GetRolesAsync(user)],
+            [.. (await userManager.GetClaimsAsync(user)).Select(claim => new ExportedClaim(claim.Type, claim.Value))],
+            [.. (await userManager.GetLoginsAsync(user)).Select(login => new ExportedLogin(login.LoginProvider, login.ProviderKey))],
+            [.. (await userManager.GetPasskeysAsync(user)).Select(passkey => new ExportedPasskey(passkey.Name, passkey.CreatedAt))],
+            [.. (await sessions.ListAsync(userId)).Select(session => session.ToResponse(session.Session.Id == current))],
+            events,
+            await Context.Set<OneTimeCode>().Where(code => code.UserId == user.Id)
+                .Select(code => new ExportedCode(code.Purpose, code.Data, code.CreatedAt, code.ExpiresAt)).ToListAsync(),
+            await Context.Set<MailMessage>().Where(message => message.UserId == user.Id)
+                .Select(message => new ExportedMessage(message.To, message.Subject, message.CreatedAt)).ToListAsync());
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1, LogLevel.Information, "User {UserId} deleted the account.")]
+        public static partial void Deleted(ILogger logger, int userId);
+    }
+}
+
+/// <summary>The body of <c>PATCH /me/</c>.</summary>
+public sealed record UpdateMeRequest
+{
+    /// <summary>The new user name: 1 to 64 letters, digits, dots, hyphens and underscores. Left out or empty, it stays as it is.</summary>
+    /// <example>ada</example>
+    [RegularExpression("^[A-Za-z0-9._-]{0,64}$", ErrorMessage = "This must have 1 to 64 letters (a-z), digits, dots, hyphens or underscores.")]
+    public string? UserName { get; init => field = value is "" ? null : value; }
+}
+
+/// <summary>All that is held about an account.</summary>
+/// <param name="Account">The account.</param>
+/// <param name="Roles">Its roles.</param>
+/// <param name="Claims">Its claims.</param>
+/// <param name="Logins">Its accounts elsewhere that can log in.</param>
+/// <param name="Passkeys">Its passkeys.</param>
+/// <param name="Sessions">Its live sessions.</param>
+/// <param name="Events">Its events, the latest first.</param>
+/// <param name="Codes">Codes that were mailed and not used yet.</param>
+/// <param name="Messages">Messages that wait to be sent.</param>
+public sealed record ExportResponse(
+    ExportedAccount Account,
+    IReadOnlyList<string> Roles,
+    IReadOnlyList<ExportedClaim> Claims,
+    IReadOnlyList<ExportedLogin> Logins,
+    IReadOnlyList<ExportedPasskey> Passkeys,
+    IReadOnlyList<SessionResponse> Sessions,
+    IReadOnlyList<ExportedEvent> Events,
+    IReadOnlyList<ExportedCode> Codes,
+    IReadOnlyList<ExportedMessage> Messages);
+
+/// <summary>The account itself.</summary>
+public sealed record ExportedAccount(
+    int Id, string Email, bool EmailConfirmed, string UserName, DateTimeOffset CreatedAt, string? PhoneNumber, bool HasPassword, bool TwoFactorEnabled,
+    DateTimeOffset? LockedUntil, int FailedLogins);
+
+/// <summary>A claim.</summary>
+public sealed record ExportedClaim(string Type, string Value);
+
+/// <summary>An account elsewhere.</summary>
+public sealed record ExportedLogin(string Provider, string Key);
+
+/// <summary>A passkey.</summary>
+public sealed record ExportedPasskey(string? Name, DateTimeOffset CreatedAt);
+
+/// <summary>An event.</summary>
+public sealed record ExportedEvent(long Id, DateTimeOffset At, string Event, Guid? SessionId, Guid? BySessionId, string? Reason, string? IpAddress, string? UserAgent)
+{
+    internal static ExportedEvent From(AuditEntry entry) => new(
+        entry.Id, entry.At, JsonNamingPolicy.SnakeCaseLower.ConvertName(entry.Event), entry.SessionId, entry.BySessionId, entry.Reason, entry.IpAddress, entry.UserAgent);
+}
+
+/// <summary>A code that was mailed, without the code.</summary>
+public sealed record ExportedCode(string Purpose, string? Data, DateTimeOffset CreatedAt, DateTimeOffset ExpiresAt);
+
+/// <summary>A message that waits to be sent.</summary>
+public sealed record ExportedMessage(string To, string Subject, DateTimeOffset CreatedAt);
