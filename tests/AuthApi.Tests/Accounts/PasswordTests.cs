@@ -1,7 +1,7 @@
 using System.Net;
+using AuthApi.Codes;
 using AuthApi.Sessions;
 using AuthApi.Storage;
-using AuthApi.Codes;
 using AuthApi.Tests.Harness;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore;
