@@ -3,7 +3,7 @@ using System.ComponentModel.DataAnnotations;
 namespace AuthApi.Accounts;
 
 /// <summary>The configuration section <c>Passwords</c>.</summary>
-public sealed class AccountPasswordOptions
+public sealed class AccountPasswordOptions : IValidatableObject
 {
     public const string Section = "Passwords";
 
@@ -17,4 +17,17 @@ public sealed class AccountPasswordOptions
     /// <summary>How long a login waits for its password to be hashed before 503 <c>server_busy</c>.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "00:01:00", ErrorMessage = Section + ":MaxWait must be between 00:00:01 and 00:01:00.")]
     public TimeSpan MaxWait { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>A service that knows breached passwords, by the range protocol of Pwned Passwords; none by default.</summary>
+    public string? BreachCheckUrl { get; set; }
+
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        if (!string.IsNullOrEmpty(BreachCheckUrl) && !(Uri.TryCreate(BreachCheckUrl, UriKind.Absolute, out var url)
+            && (url.Scheme == Uri.UriSchemeHttps || (url.Scheme == Uri.UriSchemeHttp && url.IsLoopback))
+            && url is { Query: "", Fragment: "", UserInfo: "" }))
+        {
+            yield return new ValidationResult($"{Section}:BreachCheckUrl must be an https address without a query, as https://api.pwnedpasswords.com/range; http is allowed for this machine.");
+        }
+    }
 }

@@ -33,6 +33,16 @@ public static partial class AccountsServices
         services.AddSingleton<ILookupNormalizer, AccountLookupNormalizer>();
         services.AddSingleton<IPasswordHasher<ApplicationUser>, Argon2PasswordHasher>();
         services.AddScoped<IPasswordValidator<ApplicationUser>, AccountPasswordValidator>();
+        services.AddScoped<IPasswordValidator<ApplicationUser>, BreachedPasswordValidator>();
+        services.AddSingleton<BreachCheckLog>();
+        services.AddHttpClient(BreachedPasswordValidator.Client, client =>
+        {
+            client.Timeout = BreachedPasswordValidator.Timeout;
+            client.DefaultRequestHeaders.Add("Add-Padding", "true");
+            client.DefaultRequestHeaders.UserAgent.ParseAdd("AuthApi");
+
+            // Its lines would have the digits of the hash beside the time of a registration.
+        }).RemoveAllLoggers();
 
         services.AddSingleton<ISessionPrincipalFactory, StoredPrincipalFactory>();
 

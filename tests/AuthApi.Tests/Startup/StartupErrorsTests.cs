@@ -23,6 +23,7 @@ internal sealed class StartupErrorsTests
     [TestCase("--Sessions:IdleTimeout=13:00:00", "Sessions:IdleTimeout")]
     [TestCase("--Sessions:CacheSize=0", "Sessions:CacheSize")]
     [TestCase("--Passwords:MinimumLength=3", "Passwords:MinimumLength")]
+    [TestCase("--Passwords:BreachCheckUrl=http://range.example.com", "Passwords:BreachCheckUrl")]
     [TestCase("--Passwords:MaxWait=00:00:00", "Passwords:MaxWait")]
     [TestCase("--Passwords:Hashing:Passes=1", "Passwords:Hashing:Passes")]
     [TestCase("--Passwords:Hashing:MemoryKiB=9000", "Passwords:Hashing:MemoryKiB")]
