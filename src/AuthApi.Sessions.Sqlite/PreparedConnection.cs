@@ -54,6 +54,9 @@ public sealed class PreparedConnection : IAsyncDisposable
         return command;
     }
 
+    /// <summary>Lets nobody have the connection again where a statement on it failed because the store is out of reach.</summary>
+    internal void DiscardIfOutOfReach(Exception exception) => SqliteConnectionPreparation.DiscardIfOutOfReach(_connection, exception);
+
     /// <summary>A statement on a connection of the application's own.</summary>
     internal static SqliteCommand Create(SqliteConnection connection, SqliteTransaction? transaction, string sql, params ReadOnlySpan<object?> values)
     {

@@ -32,6 +32,11 @@ internal sealed class ReadConnectionPool : IAsyncDisposable
             isIdle = !_isDisposed && _idle.Count < MaxIdle;
             return result;
         }
+        catch (Exception exception)
+        {
+            connection.DiscardIfOutOfReach(exception);
+            throw;
+        }
         finally
         {
             // After a failure the next read starts with another.

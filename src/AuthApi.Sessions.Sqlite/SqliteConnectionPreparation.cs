@@ -10,7 +10,7 @@ namespace AuthApi.Sessions.Sqlite;
 /// session somebody ended would live again. The busy limit waits inside SQLite, which looks again within milliseconds,
 /// where the managed retry would sleep 150 ms between looks.
 /// </summary>
-internal sealed class SqliteConnectionPreparation(OpenStoreFiles files) : DbConnectionInterceptor
+internal sealed class SqliteConnectionPreparation(OpenStoreFiles files) : DbConnectionInterceptor, IDbCommandInterceptor
 {
     /// <summary>How long to wait for another process's lock, in seconds, before the answer is 503.</summary>
     public const int BusyTimeoutSeconds = 2;
@@ -46,6 +46,26 @@ internal sealed class SqliteConnectionPreparation(OpenStoreFiles files) : DbConn
     public override ValueTask<InterceptionResult> ConnectionOpeningAsync(
         DbConnection connection, ConnectionEventData eventData, InterceptionResult result, CancellationToken cancellationToken = default) =>
         ValueTask.FromResult(ConnectionOpening(connection, eventData, result));
+
+    public void CommandFailed(DbCommand command, CommandErrorEventData eventData) => DiscardIfOutOfReach(command.Connection, eventData.Exception);
+
+    public Task CommandFailedAsync(DbCommand command, CommandErrorEventData eventData, CancellationToken cancellationToken = default)
+    {
+        CommandFailed(command, eventData);
+        return Task.CompletedTask;
+    }
+
+    /// <summary>
+    /// Lets nobody have this connection again, nor those that wait in its pool: one that could not open the log for want of handles would not open it later
+    /// either, and be handed out first each time.
+    /// </summary>
+    internal static void DiscardIfOutOfReach(DbConnection? connection, Exception exception)
+    {
+        if (connection is SqliteConnection sqlite && StoreFailures.IsOutOfReach(exception))
+        {
+            SqliteConnection.ClearPool(sqlite);
+        }
+    }
 
     public override void ConnectionOpened(DbConnection connection, ConnectionEndEventData eventData) => Prepare(connection, files);
 

@@ -55,6 +55,7 @@ internal sealed class WriteSlotInterceptor(WriteSlot slot, OpenStoreFiles files)
     // EF Core leaves the transaction of a save that was refused without a word, on a connection that may stay open.
     public void SaveChangesFailed(DbContextErrorEventData eventData)
     {
+        SqliteConnectionPreparation.DiscardIfOutOfReach(eventData.Context?.Database.GetDbConnection(), eventData.Exception);
         if (eventData.Context?.Database is { CurrentTransaction: null } database)
         {
             Exit(database.GetDbConnection());

@@ -22,8 +22,8 @@ internal sealed class ConsoleTests
 
         var lines = output.Where(line => line.StartsWith("      ", StringComparison.Ordinal)).Select(line => line.Trim()).ToList();
         Assert.That(lines[0], Is.EqualTo($"Now listening on: {program.ToString().TrimEnd('/')}"));
-        Assert.That(lines.Take(6), Does.Contain($"The store is SQLite: {Path.Combine(_folder.Path, "data", "auth.db")}"));
-        Assert.That(lines.Take(6), Does.Contain($"Swagger UI is at {program}swagger/"));
+        Assert.That(lines.Take(8), Does.Contain($"The store is SQLite: {Path.Combine(_folder.Path, "data", "auth.db")}"));
+        Assert.That(lines.Take(8), Does.Contain($"Swagger UI is at {program}swagger/"));
     }
 
     [Test]
@@ -40,8 +40,8 @@ internal sealed class ConsoleTests
         }
 
         Assert.That(lines[0]["Message"]!.GetValue<string>(), Does.StartWith("Now listening on: http://127.0.0.1:"));
-        Assert.That(lines.Take(6).Select(line => line["Message"]!.GetValue<string>()), Has.Some.StartsWith("Swagger UI is off"));
-        var store = lines.Take(6).Single(line => line["Category"]!.GetValue<string>() == "AuthApi.Sessions.Sqlite.SqliteStart");
+        Assert.That(lines.Take(8).Select(line => line["Message"]!.GetValue<string>()), Has.Some.StartsWith("Swagger UI is off"));
+        var store = lines.Take(8).Single(line => line["Category"]!.GetValue<string>() == "AuthApi.Sessions.Sqlite.SqliteStart");
         Assert.That(store["State"]!["Path"]!.GetValue<string>(), Is.EqualTo(Path.Combine(_folder.Path, "data", "auth.db")));
         var registered = lines.Single(line => line["Message"]!.GetValue<string>() == "User 1 registered.");
         Assert.That(registered["Scopes"]!.ToJsonString(), Does.Match("\"TraceId\":\"[0-9a-f]{32}\""));
