@@ -23,13 +23,15 @@ internal sealed class GroupCommitTests
     public async Task Pending_writes_are_committed_together()
     {
         // The first write holds the writer while the others gather.
-        var (gathered, seen) = (new TaskCompletionSource(), new List<int>());
+        var (began, gathered, seen) = (new TaskCompletionSource(), new TaskCompletionSource(), new List<int>());
         var first = _commits.WriteAsync(async connection =>
         {
+            began.SetResult();
             await gathered.Task;
             return true;
         });
 
+        await began.Task;
         var others = Enumerable.Range(0, 100).Select(index => _commits.WriteAsync(async connection =>
         {
             // Nobody else sees any of them before all of them are there.
