@@ -45,7 +45,7 @@ public class ApplicationSignInManager(
             return result;
         }
 
-        // Identity refuses an address that is not confirmed before it looks at the password; who has the password is told why.
+        // Identity refuses an address that is not confirmed before it looks at the password; a caller with the password learns why.
         if (mayTry && result.IsNotAllowed)
         {
             if (await Users.CheckPasswordAsync(user!, password))

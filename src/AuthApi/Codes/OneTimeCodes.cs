@@ -19,7 +19,7 @@ internal sealed class OneTimeCodes(AuthDbContext context, TimeProvider time)
     public static readonly TimeSpan Quiet = TimeSpan.FromMinutes(5);
 
     /// <summary>
-    /// Makes a code in the place of the last one. It is to be called in the caller's transaction, and is stored with what the context saves next.
+    /// Makes a code in the place of the last one. Call it in the transaction of what it is for: it is stored with what the context saves next.
     /// </summary>
     /// <param name="user">The user.</param>
     /// <param name="purpose">What the code is for.</param>

@@ -8,7 +8,7 @@ using System.Text.Json.Nodes;
 namespace AuthApi.Benchmarks.Runs;
 
 /// <summary>
-/// Keeps nodes that share a store busy, and looks for a session that is accepted after its end was acknowledged, on any of them. The nodes are started by whoever
+/// Keeps nodes that share a store busy, and looks for a session that is accepted after its end was acknowledged, on any of them. The nodes are started by the person who
 /// checks them. The number of violations must be 0.
 /// </summary>
 internal static class NodesCheck

@@ -99,7 +99,7 @@ internal sealed class AuthApiApplication : WebApplicationFactory<Program>
     public async Task<string> NextCodeAsync(string to = "ada@example.com", string subject = "set a new password") =>
         (await NextMailAsync(to, subject)).TextBody!.Split('\n').Select(line => line.Trim()).Single(line => Regex.IsMatch(line, "^[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}$"));
 
-    /// <summary>Waits until whoever asked for a code has been served, and all messages are written.</summary>
+    /// <summary>Waits until everybody who asked for a code has been served, and all messages are written.</summary>
     public async Task MailIsQuietAsync()
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
