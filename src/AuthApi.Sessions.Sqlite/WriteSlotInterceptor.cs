@@ -1,3 +1,4 @@
+using System.Data;
 using System.Data.Common;
 using System.Diagnostics;
 using Microsoft.Data.Sqlite;
@@ -94,6 +95,9 @@ internal sealed class WriteSlotInterceptor(WriteSlot slot, OpenStoreFiles files)
         }
 
         _holder = connection;
+
+        // EF Core says nothing of a connection that it closes after a transaction was cancelled before it began.
+        connection.StateChange += ExitWhenClosed;
         budget.Spend(began);
         try
         {
@@ -117,7 +121,16 @@ internal sealed class WriteSlotInterceptor(WriteSlot slot, OpenStoreFiles files)
     {
         if (connection is not null && Interlocked.CompareExchange(ref _holder, null, connection) == connection)
         {
+            connection.StateChange -= ExitWhenClosed;
             slot.Exit();
+        }
+    }
+
+    private void ExitWhenClosed(object sender, StateChangeEventArgs change)
+    {
+        if (change.CurrentState == ConnectionState.Closed)
+        {
+            Exit((DbConnection)sender);
         }
     }
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Security.Claims;
+using AuthApi.Sessions.Sqlite;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Identity;
@@ -151,6 +152,26 @@ internal sealed class OneRequestTests
             context.Add(new IdentityUserClaim<string> { UserId = await _application.UserIdAsync(), ClaimType = "any" });
             return await context.SaveChangesAsync();
         });
+    }
+
+    [Test]
+    public async Task A_transaction_cancelled_before_it_begins_holds_nothing()
+    {
+        using var browser = await _application.NewLoggedInBrowserAsync();
+        using var cancelled = new CancellationTokenSource();
+        await _application.QueryAsync(async context =>
+        {
+            // The slot is entered, and the token is cancelled before the statement BEGIN.
+            await context.Database.OpenConnectionAsync();
+            await _application.Services.GetRequiredService<WriteSlotInterceptor>().TransactionStartingAsync(context.Database.GetDbConnection(), null!, default, cancelled.Token);
+            await cancelled.CancelAsync();
+            await context.Database.GetDbConnection().CloseAsync();
+            return true;
+        });
+
+        using var logout = await browser.PostAsync("/logout/");
+
+        Assert.That(logout.StatusCode, Is.EqualTo(HttpStatusCode.OK));
     }
 
     private void Map(WebApplication application)
