@@ -11,6 +11,7 @@ internal sealed class ApiTests
 
     private readonly Application _application = new("Api");
     private HttpStatusCode _stockCopy;
+    private string _stockCookies = "";
     private RunningApplication? _running;
 
     [OneTimeSetUp]
@@ -30,6 +31,8 @@ internal sealed class ApiTests
             using var loggedOut = await visitor.PostAsync("/logout", new { });
             Assert.That(loggedOut.StatusCode, Is.EqualTo(HttpStatusCode.OK));
             _stockCopy = await MeAsync(copy);
+            await LogInAsync(visitor, "before@example.com");
+            _stockCookies = visitor.Cookies;
         }
 
         await _application.AddPackageAsync("AuthApi.Sessions.Sqlite", AdoptersMachine.Version);
@@ -38,7 +41,9 @@ internal sealed class ApiTests
         await _application.BuildAsync();
         await _application.AddMigrationAsync("AddServerSideSessions");
         await _application.BuildAsync();
-        _running = await _application.StartAsync();
+
+        // A test goes back; the others use what it goes back from.
+        _running = await _application.CopyTo("Api.Adopted").StartAsync();
     }
 
     [OneTimeTearDown]
@@ -84,6 +89,22 @@ internal sealed class ApiTests
         Assert.That(changed.StatusCode, Is.EqualTo(HttpStatusCode.OK), await changed.Content.ReadAsStringAsync());
         Assert.That(await MeAsync(phone), Is.EqualTo(HttpStatusCode.Unauthorized));
         Assert.That(await MeAsync(laptop), Is.EqualTo(HttpStatusCode.Unauthorized), "MapIdentityApi does not sign in again");
+    }
+
+    [Test]
+    public async Task A_role_counts_in_the_next_request()
+    {
+        using var visitor = new Visitor(_running!.Address);
+        await LogInNewAsync(visitor, "role@example.com");
+
+        var before = await StatusAsync(visitor, "/admin");
+        using var given = await visitor.SendAsync(HttpMethod.Put, "/admins/role@example.com");
+        var with = await StatusAsync(visitor, "/admin");
+        using var taken = await visitor.SendAsync(HttpMethod.Delete, "/admins/role@example.com");
+        var after = await StatusAsync(visitor, "/admin");
+
+        Assert.That((given.StatusCode, taken.StatusCode), Is.EqualTo((HttpStatusCode.OK, HttpStatusCode.OK)), await given.Content.ReadAsStringAsync());
+        Assert.That((before, with, after), Is.EqualTo((HttpStatusCode.Forbidden, HttpStatusCode.OK, HttpStatusCode.Forbidden)));
     }
 
     [Test]
@@ -136,6 +157,42 @@ internal sealed class ApiTests
         Assert.That(await MeAsync(visitor), Is.EqualTo(HttpStatusCode.OK), "another session of the same user");
     }
 
+    [Test]
+    public async Task Going_back_loses_nothing_but_the_sessions()
+    {
+        string session;
+        await using (var adopted = await _application.StartAsync())
+        {
+            using var visitor = new Visitor(adopted.Address);
+            await LogInNewAsync(visitor, "meanwhile@example.com");
+            using var given = await visitor.SendAsync(HttpMethod.Put, "/admins/meanwhile@example.com");
+            session = visitor.Cookies;
+        }
+
+        // What docs/adopt.md says.
+        _application.Revert("header.diff");
+        _application.Revert("adopt.diff");
+        await _application.RemovePackageAsync("AuthApi.Sessions.Sqlite");
+        await _application.BuildAsync();
+        await _application.AddMigrationAsync("RemoveServerSideSessions");
+        await _application.BuildAsync();
+        var stock = File.ReadAllText(Path.Combine(_application.Folder, "Program.cs"));
+        await using var back = await _application.StartAsync();
+
+        Assert.That(stock, Does.Not.Contain("Session"));
+        Assert.That(_application.ReadChanges("RemoveServerSideSessions").Take(3), Is.EqualTo(new[] { "DropTable AuditEntries", "DropTable UserSessions", "CreateTable AuditEntries" }));
+        using var before = new Visitor(back.Address);
+        using var meanwhile = new Visitor(back.Address);
+        using var copyOfSession = new Visitor(back.Address, session);
+        using var fromBefore = new Visitor(back.Address, _stockCookies);
+        await LogInAsync(before, "before@example.com");
+        await LogInAsync(meanwhile, "meanwhile@example.com");
+        Assert.That(meanwhile.CookieNames, Is.EqualTo(new[] { ".AspNetCore.Identity.Application" }));
+        Assert.That(await StatusAsync(meanwhile, "/admin"), Is.EqualTo(HttpStatusCode.OK), "a role from the time of the sessions");
+        Assert.That(await MeAsync(copyOfSession), Is.EqualTo(HttpStatusCode.Unauthorized));
+        Assert.That(await MeAsync(fromBefore), Is.EqualTo(HttpStatusCode.OK), "as docs/adopt.md warns");
+    }
+
     private static async Task LogInNewAsync(Visitor visitor, string email)
     {
         using var registered = await visitor.PostAsync("/register", new { email, password = Password });
@@ -149,9 +206,11 @@ internal sealed class ApiTests
         Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK), await response.Content.ReadAsStringAsync());
     }
 
-    private static async Task<HttpStatusCode> MeAsync(Visitor visitor)
+    private static Task<HttpStatusCode> MeAsync(Visitor visitor) => StatusAsync(visitor, "/me");
+
+    private static async Task<HttpStatusCode> StatusAsync(Visitor visitor, string path)
     {
-        using var response = await visitor.GetAsync("/me");
+        using var response = await visitor.GetAsync(path);
         return response.StatusCode;
     }
 }

@@ -12,6 +12,8 @@ internal sealed class BlazorTests() : IdentityPagesTests("Blazor", "/Account")
     protected override async Task PrepareStockAsync()
     {
         await Application.CreateAsync("blazor", "-au", "Individual", "--all-interactive");
+        Application.Change("own.diff");
+        Application.CopyOwn();
         await Application.BuildAsync();
     }
 

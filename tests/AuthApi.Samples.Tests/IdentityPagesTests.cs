@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json.Nodes;
 
 namespace AuthApi.Samples.Tests;
 
@@ -28,11 +29,6 @@ internal abstract class IdentityPagesTests(string sample, string account)
     /// <summary>Makes and builds the application that has not adopted anything.</summary>
     protected abstract Task PrepareStockAsync();
 
-    /// <summary>Changes, beyond the change itself, that some adopters want.</summary>
-    protected virtual void ChangeMore()
-    {
-    }
-
     /// <summary>What is looked at before the tables are there.</summary>
     protected virtual Task BeforeUpdateAsync() => Task.CompletedTask;
 
@@ -55,7 +51,7 @@ internal abstract class IdentityPagesTests(string sample, string account)
 
         await Application.AddPackageAsync("AuthApi.Sessions.Sqlite", AdoptersMachine.Version);
         Application.Change("adopt.diff");
-        ChangeMore();
+        Application.Change("list.diff");
         await Application.BuildAsync();
         await Application.AddMigrationAsync("AddServerSideSessions");
         await Application.BuildAsync();
@@ -177,6 +173,44 @@ internal abstract class IdentityPagesTests(string sample, string account)
         Assert.That(await IsSignedInAsync(phone), Is.False);
     }
 
+    [Test]
+    public async Task A_role_counts_in_the_next_request()
+    {
+        using var visitor = NewVisitor();
+        await RegisterAsync(visitor, "role@example.com");
+        await LogInAsync(visitor, "role@example.com");
+
+        var before = await AdminAsync(visitor);
+        using var given = await visitor.SendAsync(HttpMethod.Put, "/admins/role@example.com");
+        var with = await AdminAsync(visitor);
+        using var taken = await visitor.SendAsync(HttpMethod.Delete, "/admins/role@example.com");
+        var after = await AdminAsync(visitor);
+
+        Assert.That(given.StatusCode, Is.EqualTo(HttpStatusCode.OK), await given.Content.ReadAsStringAsync());
+        Assert.That(taken.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(new[] { before, with, after }, Is.EqualTo(new[] { $"{account}/AccessDenied", "/admin", $"{account}/AccessDenied" }));
+    }
+
+    [Test]
+    public async Task Sessions_are_listed_and_one_ends_another()
+    {
+        using var laptop = NewVisitor();
+        using var phone = NewVisitor();
+        await RegisterAsync(laptop, "list@example.com");
+        await LogInAsync(laptop, "list@example.com");
+        await LogInAsync(phone, "list@example.com");
+
+        var items = JsonNode.Parse(await laptop.OpenAsync("/sessions/"))!["items"]!.AsArray();
+        var other = items.Single(item => !item!["current"]!.GetValue<bool>())!;
+        using var ended = await laptop.SendAsync(HttpMethod.Delete, $"/sessions/{other["id"]!.GetValue<string>()}/");
+
+        Assert.That(items.Select(item => item!["device"]!.GetValue<string>()), Is.EqualTo(new[] { "Firefox on Linux", "Firefox on Linux" }));
+        Assert.That(ended.StatusCode, Is.EqualTo(HttpStatusCode.NoContent));
+        using var phonesCopy = phone.Copy();
+        Assert.That(await StatusAsync(phonesCopy), Is.EqualTo(HttpStatusCode.Redirect));
+        Assert.That(await laptop.OpenAsync("/me/activity/"), Does.Contain("session_revoked"));
+    }
+
     /// <summary>The cookies of a visitor who was signed in when the stock application was ended.</summary>
     protected string StockCookies => _leftSignedIn.Cookies;
 
@@ -221,5 +255,12 @@ internal abstract class IdentityPagesTests(string sample, string account)
     {
         using var response = await visitor.GetAsync($"{account}/Manage/Email");
         return response.RequestMessage!.RequestUri!.AbsolutePath == $"{account}/Manage/Email" && response.StatusCode == HttpStatusCode.OK;
+    }
+
+    // Where a visitor ends up who asks for the page of administrators.
+    private static async Task<string> AdminAsync(Visitor visitor)
+    {
+        using var response = await visitor.GetAsync("/admin");
+        return response.RequestMessage!.RequestUri!.AbsolutePath;
     }
 }

@@ -7,9 +7,14 @@ namespace AuthApi.Samples.Tests;
 internal static class Diff
 {
     /// <summary>Makes the change in the files of a folder. Each place must be there exactly once.</summary>
-    public static void Apply(string diff, string folder)
+    public static void Apply(string diff, string folder) => Replace(Places(diff), folder);
+
+    /// <summary>Undoes the change.</summary>
+    public static void Revert(string diff, string folder) => Replace(Places(diff).Select(place => (place.File, place.After, place.Before)), folder);
+
+    private static void Replace(IEnumerable<(string File, List<string> Before, List<string> After)> places, string folder)
     {
-        foreach (var (file, before, after) in Places(diff))
+        foreach (var (file, before, after) in places)
         {
             var path = Path.Combine(folder, file);
             var text = File.ReadAllText(path);

@@ -7,7 +7,7 @@ using Microsoft.EntityFrameworkCore;
 var builder = WebApplication.CreateBuilder(args);
 builder.Services.AddDbContext<ShopDb>(options => options.UseSqlite("Data Source=shop.db"));
 builder.Services.AddAuthorization();
-builder.Services.AddIdentityApiEndpoints<Customer>().AddEntityFrameworkStores<ShopDb>();
+builder.Services.AddIdentityApiEndpoints<Customer>().AddRoles<IdentityRole<Guid>>().AddEntityFrameworkStores<ShopDb>();
 
 var app = builder.Build();
 using (var scope = app.Services.CreateScope())
@@ -27,6 +27,7 @@ app.MapPost("/logout", async (SignInManager<Customer> signInManager, [FromBody] 
     return Results.Unauthorized();
 }).RequireAuthorization();
 app.MapGet("/me", (ClaimsPrincipal user) => $"You are {user.Identity!.Name}.").RequireAuthorization();
+app.MapAdministration<Customer, IdentityRole<Guid>>();
 app.Run();
 
 public class Customer : IdentityUser<Guid>

@@ -1,6 +1,5 @@
 using System.Security.Claims;
 using Microsoft.AspNetCore.Identity;
-using Shop.Data;
 
 namespace Microsoft.AspNetCore.Builder;
 
@@ -9,19 +8,23 @@ public static class Administration
 {
     private const string Admin = nameof(Admin);
 
-    public static void MapAdministration(this WebApplication app)
+    public static void MapAdministration<TUser, TRole>(this WebApplication app)
+        where TUser : class
+        where TRole : class, new()
     {
         app.MapGet("/admin", (ClaimsPrincipal user) => $"{user.Identity?.Name} administers.").RequireAuthorization(policy => policy.RequireRole(Admin));
-        app.MapPut("/admins/{name}", async (string name, UserManager<ApplicationUser> users, RoleManager<IdentityRole> roles) =>
+        app.MapPut("/admins/{name}", async (string name, UserManager<TUser> users, RoleManager<TRole> roles) =>
         {
             if (!await roles.RoleExistsAsync(Admin))
             {
-                await roles.CreateAsync(new IdentityRole(Admin));
+                var role = new TRole();
+                await roles.SetRoleNameAsync(role, Admin);
+                await roles.CreateAsync(role);
             }
 
             await users.AddToRoleAsync((await users.FindByNameAsync(name))!, Admin);
         });
-        app.MapDelete("/admins/{name}", async (string name, UserManager<ApplicationUser> users) =>
+        app.MapDelete("/admins/{name}", async (string name, UserManager<TUser> users) =>
             await users.RemoveFromRoleAsync((await users.FindByNameAsync(name))!, Admin));
     }
 }
