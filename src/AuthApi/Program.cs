@@ -2,6 +2,7 @@ using System.Globalization;
 using AuthApi.Accounts;
 using AuthApi.Api;
 using AuthApi.Codes;
+using AuthApi.Identity;
 using AuthApi.Mail;
 using AuthApi.OpenApi;
 using AuthApi.Security;
@@ -26,6 +27,7 @@ return await StartupErrors.RunAsync(args, async () =>
         .AddSessionSettings()
         .AddMail()
         .AddCodes()
+        .AddAccountIdentity()
         .AddAccounts()
         .AddTelemetry(builder.Configuration)
         .AddOpenApi(builder.Configuration, builder.Environment);

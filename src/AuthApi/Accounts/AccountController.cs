@@ -2,6 +2,7 @@ using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Text.Json.Serialization;
 using AuthApi.Api;
+using AuthApi.Identity;
 using AuthApi.Security;
 using AuthApi.Sessions;
 using Microsoft.AspNetCore.Authentication;

@@ -1,4 +1,5 @@
 using AuthApi.Codes;
+using AuthApi.Identity;
 using AuthApi.Mail;
 using AuthApi.Sessions;
 using AuthApi.Storage;

@@ -2,6 +2,7 @@ using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using AuthApi.Api;
 using AuthApi.Codes;
+using AuthApi.Identity;
 using AuthApi.Mail;
 using AuthApi.Security;
 using AuthApi.Sessions;

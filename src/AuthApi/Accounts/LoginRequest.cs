@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using AuthApi.Identity;
 using AuthApi.Sessions;
 
 namespace AuthApi.Accounts;

@@ -1,5 +1,6 @@
 using System.Security.Claims;
 using AuthApi.Api;
+using AuthApi.Identity;
 using AuthApi.Sessions;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Mvc;

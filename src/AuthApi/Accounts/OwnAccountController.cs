@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using AuthApi.Api;
 using AuthApi.Codes;
+using AuthApi.Identity;
 using AuthApi.Mail;
 using AuthApi.Sessions;
 using AuthApi.Storage;

@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 using AuthApi.Api;
+using AuthApi.Identity;
 using AuthApi.Security;
 using AuthApi.Sessions;
 using Microsoft.AspNetCore.Authorization;

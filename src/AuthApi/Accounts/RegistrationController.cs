@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using AuthApi.Api;
+using AuthApi.Identity;
 using AuthApi.Mail;
 using AuthApi.Security;
 using AuthApi.Storage;

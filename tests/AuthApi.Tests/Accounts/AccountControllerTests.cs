@@ -1,5 +1,6 @@
 using System.Security.Claims;
 using AuthApi.Accounts;
+using AuthApi.Identity;
 using AuthApi.Sessions;
 using AuthApi.Storage;
 using Microsoft.AspNetCore.Http;

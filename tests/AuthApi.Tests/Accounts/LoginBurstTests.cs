@@ -1,5 +1,5 @@
 using System.Net;
-using AuthApi.Accounts;
+using AuthApi.Identity;
 using AuthApi.Storage;
 using AuthApi.Tests.Harness;
 using Microsoft.AspNetCore.Identity;

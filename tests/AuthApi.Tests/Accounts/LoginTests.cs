@@ -1,5 +1,5 @@
 using System.Net;
-using AuthApi.Accounts;
+using AuthApi.Identity;
 using AuthApi.Sessions;
 using AuthApi.Storage;
 using AuthApi.Tests.Harness;

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Text.RegularExpressions;
 using AuthApi.Accounts;
+using AuthApi.Identity;
 using AuthApi.Mail;
 using AuthApi.Sessions;
 using AuthApi.Sessions.Sqlite;

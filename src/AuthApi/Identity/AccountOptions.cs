@@ -1,0 +1,12 @@
+using AuthApi.Mail;
+
+namespace AuthApi.Identity;
+
+/// <summary>The configuration section <c>Accounts</c>, beside <see cref="PublicUrlOptions"/>.</summary>
+public sealed class AccountOptions
+{
+    public const string Section = PublicUrlOptions.Section;
+
+    /// <summary>Whether an account can log in only after its address was confirmed. A registration then tells nobody whether the address is known.</summary>
+    public bool RequireConfirmedEmail { get; set; }
+}

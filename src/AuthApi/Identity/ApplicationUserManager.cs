@@ -1,0 +1,239 @@
+using AuthApi.Sessions;
+using AuthApi.Storage;
+using Microsoft.AspNetCore.Identity;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+
+namespace AuthApi.Identity;
+
+/// <summary>
+/// Identity's user manager, with three differences. Passwords are hashed by <see cref="PasswordHashLimiter"/>. A refusal takes the same
+/// time whatever its reason. And failures are counted in one statement, where Identity reads the row, adds one, and writes it back if
+/// nobody else has: of concurrent guesses one would count, and the owner's right password would be refused if it met a stranger's wrong one.
+/// </summary>
+public sealed partial class ApplicationUserManager : UserManager<ApplicationUser>
+{
+    private readonly PasswordHashLimiter _limiter;
+    private readonly IServiceProvider _services;
+    private readonly IHttpContextAccessor _http;
+    private readonly TimeProvider _time;
+
+    // Not the base's, whose category is the framework's and says nothing below Warning.
+    private readonly ILogger _logger;
+
+    public ApplicationUserManager(
+        IUserStore<ApplicationUser> store,
+        IOptions<IdentityOptions> options,
+        IPasswordHasher<ApplicationUser> passwordHasher,
+        IEnumerable<IUserValidator<ApplicationUser>> userValidators,
+        IEnumerable<IPasswordValidator<ApplicationUser>> passwordValidators,
+        ILookupNormalizer keyNormalizer,
+        IdentityErrorDescriber errors,
+        IServiceProvider services,
+        ILogger<UserManager<ApplicationUser>> logger)
+        : base(store, options, passwordHasher, userValidators, passwordValidators, keyNormalizer, errors, services, logger)
+    {
+        _limiter = services.GetRequiredService<PasswordHashLimiter>();
+        _http = services.GetRequiredService<IHttpContextAccessor>();
+        _services = services;
+        _time = services.GetRequiredService<TimeProvider>();
+        _logger = services.GetRequiredService<ILogger<ApplicationUserManager>>();
+    }
+
+    /// <summary>A user who is not in the store. What is done for them finds nothing, in the time in which it would find something.</summary>
+    public static ApplicationUser Nobody { get; } = new();
+
+    /// <summary>Whether the account is locked for ever. The store keeps that time to the millisecond.</summary>
+    public static bool IsDisabled(ApplicationUser user) => user.LockoutEnd > DateTimeOffset.MaxValue.AddYears(-1);
+
+    /// <summary>Whether the account is locked now, whatever was read of it before.</summary>
+    public override async Task<bool> IsLockedOutAsync(ApplicationUser user) => await Context.Users
+        .Where(stored => stored.Id == user.Id && stored.LockoutEnabled)
+        .Select(stored => stored.LockoutEnd)
+        .SingleOrDefaultAsync() >= _time.GetUtcNow();
+
+    /// <summary>
+    /// Whether this is the password, and the account is still not locked: of many guesses that began before the lock, those that end
+    /// after it are refused.
+    /// </summary>
+    public override async Task<bool> CheckPasswordAsync(ApplicationUser user, string password) =>
+        await base.CheckPasswordAsync(user, password) && !await IsLockedOutAsync(user);
+
+    /// <summary>
+    /// Does what <c>SignInManager</c> does to verify a password, where there is no password to compare with: reads a lock and hashes (ASVS 6.3.8).
+    /// </summary>
+    public async Task SpendPasswordCheckAsync(string password)
+    {
+        await IsLockedOutAsync(Nobody);
+        await VerifyAsync(Nobody, password);
+    }
+
+    /// <summary>The user with this address, in any of the forms in which it may be indexed.</summary>
+    public override async Task<ApplicationUser?> FindByEmailAsync(string email)
+    {
+        var forms = EmailAddress.IndexedForms(email);
+        return forms.Count == 1
+            ? await base.FindByEmailAsync(email)
+            : (await Context.Users.Where(user => forms.Contains(user.NormalizedEmail!)).ToListAsync()).MinBy(user => forms.IndexOf(user.NormalizedEmail!));
+    }
+
+    /// <summary>The user with this name, which may be an address.</summary>
+    public override async Task<ApplicationUser?> FindByNameAsync(string userName)
+    {
+        var forms = EmailAddress.IndexedForms(userName);
+        return forms.Count == 1
+            ? await base.FindByNameAsync(userName)
+            : (await Context.Users.Where(user => forms.Contains(user.NormalizedUserName!)).ToListAsync()).MinBy(user => forms.IndexOf(user.NormalizedUserName!));
+    }
+
+    /// <summary>
+    /// Counts a failure, locks the account when there have been too many, and records it, in one transaction. A failure while the account is
+    /// locked is recorded and not counted; a lock that would last longer than a new one, as after a clock that was ahead, is shortened to that.
+    /// </summary>
+    /// <param name="user">Whose password it was; <see cref="Nobody"/>, for whom nothing is counted, takes as long.</param>
+    /// <param name="failure">The entry to record.</param>
+    public async Task CountFailureAsync(ApplicationUser user, AuditEntry failure)
+    {
+        var now = _time.GetUtcNow();
+        var lockoutEnd = now + Options.Lockout.DefaultLockoutTimeSpan;
+        var max = Options.Lockout.MaxFailedAccessAttempts;
+        await using var transaction = await Context.Database.BeginTransactionAsync();
+        await Context.Users.Where(stored => stored.Id == user.Id).ExecuteUpdateAsync(update => update
+            .SetProperty(
+                stored => stored.LockoutEnd,
+                stored => stored.LockoutEnabled && stored.LockoutEnd == DateTimeOffset.MaxValue ? stored.LockoutEnd
+                    : stored.LockoutEnabled && stored.LockoutEnd >= now ? (stored.LockoutEnd < lockoutEnd ? stored.LockoutEnd : lockoutEnd)
+                    : stored.AccessFailedCount + 1 >= max ? lockoutEnd
+                    : stored.LockoutEnd)
+            .SetProperty(
+                stored => stored.AccessFailedCount,
+                stored => stored.LockoutEnabled && stored.LockoutEnd >= now ? stored.AccessFailedCount
+                    : stored.AccessFailedCount + 1 >= max ? 0
+                    : stored.AccessFailedCount + 1));
+        var storedEnd = await Context.Users.Where(stored => stored.Id == user.Id).Select(stored => stored.LockoutEnd).SingleOrDefaultAsync();
+        Context.AddAuditEntry(failure);
+        await Context.SaveChangesAsync();
+        await transaction.CommitAsync();
+        if (storedEnd?.ToUnixTimeMilliseconds() == lockoutEnd.ToUnixTimeMilliseconds())
+        {
+            Log.LockedOut(_logger, user.Id, lockoutEnd);
+        }
+    }
+
+    /// <summary>Resets the failures after a success; no write where there were none.</summary>
+    public override async Task<IdentityResult> ResetAccessFailedCountAsync(ApplicationUser user)
+    {
+        if (user.AccessFailedCount != 0)
+        {
+            await Context.Users.Where(stored => stored.Id == user.Id)
+                .ExecuteUpdateAsync(update => update.SetProperty(stored => stored.AccessFailedCount, 0));
+        }
+
+        return IdentityResult.Success;
+    }
+
+    /// <summary>Creates an account with a password. Identity's own hashes it on the thread of the caller.</summary>
+    public override async Task<IdentityResult> CreateAsync(ApplicationUser user, string password)
+    {
+        var validated = await ValidatePasswordAsync(user, password);
+        if (!validated.Succeeded)
+        {
+            return validated;
+        }
+
+        user.PasswordHash = await _limiter.RunAsync(() => PasswordHasher.HashPassword(user, password), RequestAborted);
+        return await CreateAsync(user);
+    }
+
+    /// <summary>
+    /// Checks a new password by the rules, and sets its hash. Nothing is saved: <see cref="UserManager{TUser}.UpdateSecurityStampAsync"/> does, with a new stamp, which
+    /// ends the user's sessions.
+    /// </summary>
+    public async Task<IdentityResult> HashNewPasswordAsync(ApplicationUser user, string password)
+    {
+        var validated = await ValidatePasswordAsync(user, password);
+        if (validated.Succeeded)
+        {
+            user.PasswordHash = await _limiter.RunAsync(() => PasswordHasher.HashPassword(user, password), RequestAborted);
+        }
+
+        return validated;
+    }
+
+    /// <summary>
+    /// Takes from an account whose address was never confirmed what somebody else could come back with: passkeys, factors and external logins. They are
+    /// deleted in the caller's transaction, and the rest with the caller's next save.
+    /// </summary>
+    public async Task TakeOverAsync(ApplicationUser user)
+    {
+        user.TwoFactorEnabled = false;
+        await Context.UserTokens.Where(token => token.UserId == user.Id).ExecuteDeleteAsync();
+        await Context.UserLogins.Where(login => login.UserId == user.Id).ExecuteDeleteAsync();
+        await Context.UserPasskeys.Where(passkey => passkey.UserId == user.Id).ExecuteDeleteAsync();
+    }
+
+    /// <summary>Creates an account. Where a concurrent registration takes the address or the name, the result says so.</summary>
+    public override async Task<IdentityResult> CreateAsync(ApplicationUser user)
+    {
+        try
+        {
+            return await base.CreateAsync(user);
+        }
+        catch (DbUpdateException exception) when (StoreErrors.IsUniqueViolation(exception))
+        {
+            Context.Entry(user).State = EntityState.Detached;
+            return IdentityResult.Failed(await FindByEmailAsync(user.Email!) is null
+                ? ErrorDescriber.DuplicateUserName(user.UserName!)
+                : ErrorDescriber.DuplicateEmail(user.Email!));
+        }
+    }
+
+    protected override async Task<PasswordVerificationResult> VerifyPasswordAsync(
+        IUserPasswordStore<ApplicationUser> store, ApplicationUser user, string password)
+    {
+        var (result, renewed) = await VerifyAsync(user, password);
+        if (renewed is not null)
+        {
+            await RenewPasswordHashAsync(user.Id, user.PasswordHash!, renewed);
+        }
+
+        // Identity's own renewal also changes the security stamp, and writes the whole user before it answers.
+        return result == PasswordVerificationResult.Failed ? result : PasswordVerificationResult.Success;
+    }
+
+    // An empty hash is verified as any other is: an account without a password is not shown either.
+    private Task<(PasswordVerificationResult Result, string? Renewed)> VerifyAsync(ApplicationUser user, string password) => _limiter.RunAsync(
+        () =>
+        {
+            var result = PasswordHasher.VerifyHashedPassword(user, user.PasswordHash ?? "", password);
+            return (result, result == PasswordVerificationResult.SuccessRehashNeeded ? PasswordHasher.HashPassword(user, password) : null);
+        },
+        RequestAborted);
+
+    // Where the hash has changed meanwhile, the password has, and nothing is written. The login succeeds all the same.
+    private async Task RenewPasswordHashAsync(int userId, string old, string renewed)
+    {
+        try
+        {
+            await Context.Users.Where(stored => stored.Id == userId && stored.PasswordHash == old)
+                .ExecuteUpdateAsync(update => update.SetProperty(stored => stored.PasswordHash, renewed));
+        }
+        catch (Exception exception)
+        {
+            Log.HashNotRenewed(_logger, userId, exception.Message);
+        }
+    }
+
+    private AuthDbContext Context => _services.GetRequiredService<AuthDbContext>();
+
+    private CancellationToken RequestAborted => _http.HttpContext?.RequestAborted ?? CancellationToken.None;
+
+    private static partial class Log
+    {
+        [LoggerMessage(5, LogLevel.Information, "User {UserId} is locked out until {LockoutEnd:u}, after too many wrong passwords. Sessions go on.")]
+        public static partial void LockedOut(ILogger logger, int userId, DateTimeOffset lockoutEnd);
+
+        [LoggerMessage(4, LogLevel.Warning, "The password hash of user {UserId} was not renewed; the next login tries again: {Message}")]
+        public static partial void HashNotRenewed(ILogger logger, int userId, string message);
+    }
+}

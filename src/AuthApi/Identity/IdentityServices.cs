@@ -1,0 +1,63 @@
+using AuthApi.Sessions;
+using AuthApi.Startup;
+using AuthApi.Storage;
+using Microsoft.AspNetCore.Identity;
+using Microsoft.Extensions.Options;
+
+namespace AuthApi.Identity;
+
+/// <summary>Registers Identity: accounts, roles, password hashing, <c>SignInManager</c>. All rooms of accounts use it.</summary>
+public static class IdentityServices
+{
+    public static IServiceCollection AddAccountIdentity(this IServiceCollection services)
+    {
+        services.AddValidatedOptions<AccountPasswordOptions>(AccountPasswordOptions.Section).Validate(
+            _ => "e\u0301".Normalize() == "\u00e9",
+            "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT must not be set: passwords and addresses are compared in Unicode's normal form, which takes the ICU library.");
+        services.AddValidatedOptions<AccountOptions>(AccountOptions.Section);
+        services.AddOptions<IdentityOptions>().Configure<IOptions<AccountOptions>>(
+            (identity, accounts) => identity.SignIn.RequireConfirmedEmail = accounts.Value.RequireConfirmedEmail);
+        services.AddValidatedOptions<PasswordHashingOptions>(PasswordHashingOptions.Section);
+        services.AddSingleton(new KnownKeys(AccountPasswordOptions.Section, ["Hashing"], []));
+
+        services.AddSingleton<PasswordHashLimiter>();
+        services.AddSingleton<PasswordHashMetrics>();
+        services.AddHostedService<AccountsWarmUp>();
+
+        // Before AddIdentityCore, which adds its own where there are none. These hold nothing of a request.
+        services.AddSingleton<ILookupNormalizer, AccountLookupNormalizer>();
+        services.AddSingleton<IPasswordHasher<ApplicationUser>, Argon2PasswordHasher>();
+        services.AddScoped<IPasswordValidator<ApplicationUser>, AccountPasswordValidator>();
+        services.AddScoped<IPasswordValidator<ApplicationUser>, BreachedPasswordValidator>();
+        services.AddSingleton<BreachCheckLog>();
+        services.AddHttpClient(BreachedPasswordValidator.Client, client =>
+        {
+            client.Timeout = BreachedPasswordValidator.Timeout;
+            client.DefaultRequestHeaders.Add("Add-Padding", "true");
+            client.DefaultRequestHeaders.UserAgent.ParseAdd("AuthApi");
+
+            // Its lines would have the digits of the hash beside the time of a registration.
+        }).RemoveAllLoggers();
+
+        services.AddSingleton<ISessionPrincipalFactory, StoredPrincipalFactory>();
+
+        // AddIdentityCore, as AddIdentity would bring the cookie handlers along.
+        services.AddIdentityCore<ApplicationUser>(options =>
+            {
+                options.Stores.SchemaVersion = IdentitySchemaVersions.Version3;
+                options.User.RequireUniqueEmail = true;
+
+                // A name that is given is validated with the request; one that is left out is the address, which may have any characters.
+                options.User.AllowedUserNameCharacters = "";
+            })
+            .AddUserManager<ApplicationUserManager>()
+            .AddRoles<IdentityRole<int>>()
+            .AddEntityFrameworkStores<AuthDbContext>()
+            .AddClaimsPrincipalFactory<ApplicationClaimsPrincipalFactory>()
+            .AddSignInManager<ApplicationSignInManager>()
+
+            // Or Identity would find no valid second factor, and an account that has one would be let in by its password.
+            .AddTokenProvider<AuthenticatorTokenProvider<ApplicationUser>>(TokenOptions.DefaultAuthenticatorProvider);
+        return services;
+    }
+}

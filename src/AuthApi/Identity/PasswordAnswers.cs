@@ -1,0 +1,8 @@
+namespace AuthApi.Identity;
+
+/// <summary>The document's words for answers that all calls with a password have in common.</summary>
+internal static class PasswordAnswers
+{
+    public const string Unavailable =
+        "`server_busy`: too many passwords are waiting to be hashed. `store_unavailable`: the store is out of reach. Try again after `Retry-After` seconds.";
+}
