@@ -139,7 +139,8 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
             entry.Event,
             Text(entry.Reason),
             Text(entry.IpAddress),
-            Text(entry.UserAgent));
+            Text(entry.UserAgent),
+            string.Join(' ', session.AuthenticationMethods));
         return await command.ExecuteScalarAsync() is not null;
     }
 
@@ -605,7 +606,7 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
         public string Renew { get; } =
             $"""
             WITH renewed AS (
-                UPDATE {schema.Sessions} SET "Key" = $4, "TokenHash" = $5, "AuthenticatedAt" = $6
+                UPDATE {schema.Sessions} SET "Key" = $4, "TokenHash" = $5, "AuthenticatedAt" = $6, "AuthenticationMethods" = $12
                 WHERE "Key" = $1 AND "TokenHash" = $2 AND "Id" = $3 RETURNING "UserId", "Id"
             ), logged AS (
                 INSERT INTO {schema.AuditEntries} ({EventColumns}) SELECT $7, $8, "UserId", "Id", NULL, $9, $10, $11 FROM renewed

@@ -131,7 +131,8 @@ internal sealed class SqliteUserSessionStore(ReadConnectionPool readers, GroupCo
                 tokenHash.Prefix,
                 tokenHash.ToArray(),
                 authenticatedAt.ToUnixTimeMilliseconds(),
-                session.Id).ExecuteNonQueryAsync() == 1;
+                session.Id,
+                string.Join(' ', session.AuthenticationMethods)).ExecuteNonQueryAsync() == 1;
             if (renewed)
             {
                 await InsertAsync(connection, entry);
@@ -427,7 +428,7 @@ internal sealed class SqliteUserSessionStore(ReadConnectionPool readers, GroupCo
 
         public string Renew { get; } =
             $"""
-            UPDATE {schema.Sessions} SET "Key" = @p2, "TokenHash" = @p3, "AuthenticatedAt" = @p4
+            UPDATE {schema.Sessions} SET "Key" = @p2, "TokenHash" = @p3, "AuthenticatedAt" = @p4, "AuthenticationMethods" = @p6
             WHERE "Key" = @p0 AND "TokenHash" = @p1 AND "Id" = @p5
             """;
 

@@ -193,14 +193,18 @@ public sealed partial class UserSessionManager
     /// Gives a session a new token, and the time of now as that of its authentication. The old token is dead when this returns.
     /// The session's id and its limits stay.
     /// </summary>
+    /// <param name="current">The session.</param>
+    /// <param name="token">Its new token.</param>
+    /// <param name="client">The client.</param>
+    /// <param name="authenticationMethods">The methods that the session has from now on; <see langword="null"/> for those that it has.</param>
     /// <returns>The session as it is now, or <see langword="null"/> when it has ended or been renewed meanwhile.</returns>
-    internal Task<UserSession?> RenewAsync(LiveSession current, SessionToken token, ClientInfo client)
+    internal Task<UserSession?> RenewAsync(LiveSession current, SessionToken token, ClientInfo client, IEnumerable<string>? authenticationMethods = null)
     {
         return StoreWaitBudget.WaitForCommitAsync(RenewCoreAsync());
 
         async Task<UserSession?> RenewCoreAsync()
         {
-            var session = current.Session;
+            var session = authenticationMethods is null ? current.Session : current.Session with { AuthenticationMethods = [.. authenticationMethods] };
             var (now, tokenHash) = (_time.GetUtcNow(), token.Hash);
             try
             {

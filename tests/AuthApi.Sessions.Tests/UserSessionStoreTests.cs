@@ -570,6 +570,7 @@ public abstract class UserSessionStoreTests
         var session = await StartAsync();
         var renewed = SessionToken.Create().Hash;
 
+        session = session with { AuthenticationMethods = ["pwd", "otp"] };
         Assert.That(await Store.RenewAsync(session, renewed, Now.AddMinutes(1), Renewal(session)), Is.True);
 
         Assert.That(await Store.FindAsync(session.TokenHash), Is.Null);

@@ -40,18 +40,21 @@ public static class HttpContextSession
     /// the client. The old token is dead when this returns.
     /// </summary>
     /// <param name="context">The request.</param>
+    /// <param name="authenticationMethods">
+    /// How the user has proved who they are, in the words of RFC 8176: what <c>amr</c> says from now on. <see langword="null"/> leaves it as it is.
+    /// </param>
     /// <returns>The session, with its token if it travels in the header; <see langword="null"/> if the session has ended meanwhile.</returns>
-    public static async Task<StartedSession?> RenewUserSessionAsync(this HttpContext context)
+    public static async Task<StartedSession?> RenewUserSessionAsync(this HttpContext context, IEnumerable<string>? authenticationMethods = null)
     {
         var current = context.GetUserSession();
         var token = SessionToken.Create();
         var sessions = context.RequestServices.GetRequiredService<UserSessionManager>();
-        if (await sessions.RenewAsync(current, token, ClientInfo.Of(context)) is not { } renewed)
+        if (await sessions.RenewAsync(current, token, ClientInfo.Of(context), authenticationMethods) is not { } renewed)
         {
             return null;
         }
 
-        var response = current.ToResponse();
+        var response = current.ToResponse() with { AuthenticationMethods = renewed.AuthenticationMethods };
         if (renewed.Transport == SessionTransport.Header)
         {
             return new StartedSession(renewed, response, token.Reveal());

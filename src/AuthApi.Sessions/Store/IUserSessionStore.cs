@@ -70,6 +70,10 @@ public interface IUserSessionStore
     Task RaisePrincipalVersionAsync(string? userId);
 
     /// <summary>Gives a session a new token and a new time of authentication, if it still has the token that it was read with.</summary>
+    /// <param name="session">The session as it was read, with the <see cref="UserSession.AuthenticationMethods"/> that it has from now on.</param>
+    /// <param name="tokenHash">The hash of the new token.</param>
+    /// <param name="authenticatedAt">When the user has authenticated.</param>
+    /// <param name="entry">The event.</param>
     /// <returns>Whether it had; if not, it has ended or has been renewed meanwhile.</returns>
     Task<bool> RenewAsync(UserSession session, TokenHash tokenHash, DateTimeOffset authenticatedAt, AuditEntry entry);
 
