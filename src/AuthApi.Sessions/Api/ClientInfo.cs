@@ -11,6 +11,9 @@ public readonly record struct ClientInfo(string? IpAddress, string? UserAgent)
 {
     private const int MaxUserAgent = 512;
 
+    /// <summary>The client in words that a person recognizes, from its <c>User-Agent</c>; <see langword="null"/> where it named none.</summary>
+    public string? Device => DeviceName.Of(UserAgent);
+
     /// <summary>The client of a request.</summary>
     /// <param name="context">The request.</param>
     public static ClientInfo Of(HttpContext context)

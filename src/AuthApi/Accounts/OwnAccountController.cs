@@ -151,6 +151,8 @@ public sealed partial class OwnAccountController(
             [.. (await userManager.GetClaimsAsync(user)).Select(claim => new ExportedClaim(claim.Type, claim.Value))],
             [.. (await userManager.GetLoginsAsync(user)).Select(login => new ExportedLogin(login.LoginProvider, login.ProviderKey))],
             [.. (await userManager.GetPasskeysAsync(user)).Select(passkey => new ExportedPasskey(passkey.Name, passkey.CreatedAt))],
+            await Context.Set<KnownDevice>().Where(device => device.UserId == user.Id).OrderByDescending(device => device.LastUsedAt)
+                .Select(device => new ExportedDevice(device.Device, device.Network, device.LastUsedAt)).ToListAsync(),
             [.. (await sessions.ListAsync(userId)).Select(session => session.ToResponse(session.Session.Id == current))],
             events,
             await Context.Set<OneTimeCode>().Where(code => code.UserId == user.Id)
@@ -181,6 +183,7 @@ public sealed record UpdateMeRequest
 /// <param name="Claims">Its claims.</param>
 /// <param name="Logins">Its accounts elsewhere that can log in.</param>
 /// <param name="Passkeys">Its passkeys.</param>
+/// <param name="Devices">The devices and networks that it was signed in to from.</param>
 /// <param name="Sessions">Its live sessions.</param>
 /// <param name="Events">Its events, the latest first.</param>
 /// <param name="Codes">Codes that were mailed and not used yet.</param>
@@ -191,6 +194,7 @@ public sealed record ExportResponse(
     IReadOnlyList<ExportedClaim> Claims,
     IReadOnlyList<ExportedLogin> Logins,
     IReadOnlyList<ExportedPasskey> Passkeys,
+    IReadOnlyList<ExportedDevice> Devices,
     IReadOnlyList<SessionResponse> Sessions,
     IReadOnlyList<ExportedEvent> Events,
     IReadOnlyList<ExportedCode> Codes,
@@ -209,6 +213,9 @@ public sealed record ExportedLogin(string Provider, string Key);
 
 /// <summary>A passkey.</summary>
 public sealed record ExportedPasskey(string? Name, DateTimeOffset CreatedAt);
+
+/// <summary>A device and network that the account was signed in to from.</summary>
+public sealed record ExportedDevice(string Device, string Network, DateTimeOffset LastUsedAt);
 
 /// <summary>An event.</summary>
 public sealed record ExportedEvent(long Id, DateTimeOffset At, string Event, Guid? SessionId, Guid? BySessionId, string? Reason, string? IpAddress, string? UserAgent)

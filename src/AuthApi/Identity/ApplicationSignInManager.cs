@@ -75,9 +75,16 @@ public class ApplicationSignInManager(
         return result.Succeeded;
     }
 
-    /// <inheritdoc/>
-    public override Task SignInWithClaimsAsync(ApplicationUser user, AuthenticationProperties? authenticationProperties, IEnumerable<Claim> additionalClaims) =>
-        base.SignInWithClaimsAsync(user, _properties ?? authenticationProperties, additionalClaims);
+    /// <summary>Starts a session, however the user has authenticated, and notifies the owner if the device is new to the account.</summary>
+    public override async Task SignInWithClaimsAsync(ApplicationUser user, AuthenticationProperties? authenticationProperties, IEnumerable<Claim> additionalClaims)
+    {
+        var properties = _properties ?? authenticationProperties ?? new AuthenticationProperties();
+        await base.SignInWithClaimsAsync(user, properties, additionalClaims);
+        if (properties.GetStartedSession() is { } started)
+        {
+            await Context.RequestServices.GetRequiredService<KnownDevices>().NoteAsync(user, started.Session);
+        }
+    }
 
     // The lock of a user who is not there is read too, in the time in which one would be found.
     private async Task<bool> MayTryAsync(ApplicationUser? user) => !await Users.IsLockedOutAsync(user ?? ApplicationUserManager.Nobody) && user is not null;

@@ -161,8 +161,8 @@ public sealed partial class ApplicationUserManager : UserManager<ApplicationUser
     }
 
     /// <summary>
-    /// Takes from an account whose address was never confirmed what somebody else could come back with: passkeys, factors and external logins. They are
-    /// deleted in the caller's transaction, and the rest with the caller's next save.
+    /// Takes from an account whose address was never confirmed what somebody else could come back with: passkeys, factors and external logins, and
+    /// the devices that they signed in from. They are deleted in the caller's transaction, and the rest with the caller's next save.
     /// </summary>
     public async Task TakeOverAsync(ApplicationUser user)
     {
@@ -170,6 +170,7 @@ public sealed partial class ApplicationUserManager : UserManager<ApplicationUser
         await Context.UserTokens.Where(token => token.UserId == user.Id).ExecuteDeleteAsync();
         await Context.UserLogins.Where(login => login.UserId == user.Id).ExecuteDeleteAsync();
         await Context.UserPasskeys.Where(passkey => passkey.UserId == user.Id).ExecuteDeleteAsync();
+        await Context.Set<KnownDevice>().Where(device => device.UserId == user.Id).ExecuteDeleteAsync();
     }
 
     /// <summary>Creates an account. Where a concurrent registration takes the address or the name, the result says so.</summary>

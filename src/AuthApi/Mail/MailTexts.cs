@@ -120,6 +120,15 @@ public class MailTexts(IOptions<EmailOptions> options, IOptions<PublicUrlOptions
         "All other sessions have ended.",
         "If it was not you, set a new password at once by \"forgot password\", and look over how you sign in.");
 
+    /// <summary>Notifies the owner of a sign-in from a device and network that is new to the account.</summary>
+    public virtual MailContent NewDevice(string email, DateTimeOffset at, string? ipAddress, string? device) => Notice(
+        "a new device has signed in",
+        $"Somebody signed in to your account {email} at {ProductName} on {Time(at)}{From(ipAddress, device)}. The account was not signed in to from this device and network before.",
+        "If that was you, do nothing.",
+        "If it was not you, set a new password at once by \"forgot password\": that ends all sessions, also this one."
+        + " To end this one alone, look for it by its time and address in the list of your devices, and log it out there"
+        + (publicUrl.Value.Base is { } root ? $": {root}/account/#devices" : "."));
+
     protected static string Time(DateTimeOffset at) => $"{at.UtcDateTime:yyyy-MM-dd HH:mm} UTC";
 
     protected static string From(string? ipAddress, string? device) =>

@@ -23,6 +23,7 @@ internal sealed partial class SqliteFile(SqliteDatabase database, IDbContextFact
         "20261129142904_AddMailQueue",
         "20261129144122_AddOneTimeCodes",
         "20261129144901_AddRegistrationRequests",
+        "20261129155430_AddKnownDevices",
     ];
 
     internal const string DefaultConnectionString = "Data Source=data/auth.db";

@@ -49,6 +49,25 @@ namespace AuthApi.Storage.Migrations.PostgreSql
                     b.ToTable("CodeRequests", (string)null);
                 });
 
+            modelBuilder.Entity("AuthApi.Accounts.KnownDevice", b =>
+                {
+                    b.Property<int>("UserId")
+                        .HasColumnType("integer");
+
+                    b.Property<string>("Device")
+                        .HasColumnType("text");
+
+                    b.Property<string>("Network")
+                        .HasColumnType("text");
+
+                    b.Property<DateTimeOffset>("LastUsedAt")
+                        .HasColumnType("timestamp with time zone");
+
+                    b.HasKey("UserId", "Device", "Network");
+
+                    b.ToTable("KnownDevices", (string)null);
+                });
+
             modelBuilder.Entity("AuthApi.Codes.OneTimeCode", b =>
                 {
                     b.Property<int>("UserId")
@@ -512,6 +531,15 @@ namespace AuthApi.Storage.Migrations.PostgreSql
                     b.ToTable("RateLimits", (string)null);
 
                     NpgsqlEntityTypeBuilderExtensions.IsUnlogged(b, true);
+                });
+
+            modelBuilder.Entity("AuthApi.Accounts.KnownDevice", b =>
+                {
+                    b.HasOne("AuthApi.Storage.ApplicationUser", null)
+                        .WithMany()
+                        .HasForeignKey("UserId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
                 });
 
             modelBuilder.Entity("AuthApi.Codes.OneTimeCode", b =>

@@ -44,6 +44,25 @@ namespace AuthApi.Storage.Migrations.Sqlite
                     b.ToTable("CodeRequests", (string)null);
                 });
 
+            modelBuilder.Entity("AuthApi.Accounts.KnownDevice", b =>
+                {
+                    b.Property<int>("UserId")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Device")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Network")
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("LastUsedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("UserId", "Device", "Network");
+
+                    b.ToTable("KnownDevices", (string)null);
+                });
+
             modelBuilder.Entity("AuthApi.Codes.OneTimeCode", b =>
                 {
                     b.Property<int>("UserId")
@@ -482,6 +501,15 @@ namespace AuthApi.Storage.Migrations.Sqlite
                     b.HasKey("UserId", "LoginProvider", "Name");
 
                     b.ToTable("AspNetUserTokens", (string)null);
+                });
+
+            modelBuilder.Entity("AuthApi.Accounts.KnownDevice", b =>
+                {
+                    b.HasOne("AuthApi.Storage.ApplicationUser", null)
+                        .WithMany()
+                        .HasForeignKey("UserId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
                 });
 
             modelBuilder.Entity("AuthApi.Codes.OneTimeCode", b =>
