@@ -13,7 +13,6 @@ public static partial class AccountsServices
         services.AddSingleton<AddedRows<CodeRequest>>();
         services.ConfigureDbContext<AuthDbContext>((provider, options) => options.AddInterceptors(provider.GetRequiredService<AddedRows<CodeRequest>>()));
         services.AddHostedService<CodeRequestWorker>();
-        services.AddScoped<KnownDevices>();
 
         services.AddGeneratedJson(AccountsJson.Default);
         return services;

@@ -23,6 +23,7 @@ public static class IdentityServices
         services.AddSingleton<PasswordHashLimiter>();
         services.AddSingleton<PasswordHashMetrics>();
         services.AddHostedService<AccountsWarmUp>();
+        services.AddScoped<KnownDevices>();
 
         // Before AddIdentityCore, which adds its own where there are none. These hold nothing of a request.
         services.AddSingleton<ILookupNormalizer, AccountLookupNormalizer>();

@@ -1,6 +1,6 @@
 using System.Net;
 using System.Net.Http.Json;
-using AuthApi.Accounts;
+using AuthApi.Identity;
 using AuthApi.Mail;
 using AuthApi.Tests.Harness;
 using Microsoft.AspNetCore.Builder;

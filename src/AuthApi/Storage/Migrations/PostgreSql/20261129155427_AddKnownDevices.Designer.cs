@@ -52,7 +52,7 @@ namespace AuthApi.Storage.Migrations.PostgreSql
                     b.ToTable("CodeRequests", (string)null);
                 });
 
-            modelBuilder.Entity("AuthApi.Accounts.KnownDevice", b =>
+            modelBuilder.Entity("AuthApi.Identity.KnownDevice", b =>
                 {
                     b.Property<int>("UserId")
                         .HasColumnType("integer");
@@ -536,7 +536,7 @@ namespace AuthApi.Storage.Migrations.PostgreSql
                     NpgsqlEntityTypeBuilderExtensions.IsUnlogged(b, true);
                 });
 
-            modelBuilder.Entity("AuthApi.Accounts.KnownDevice", b =>
+            modelBuilder.Entity("AuthApi.Identity.KnownDevice", b =>
                 {
                     b.HasOne("AuthApi.Storage.ApplicationUser", null)
                         .WithMany()

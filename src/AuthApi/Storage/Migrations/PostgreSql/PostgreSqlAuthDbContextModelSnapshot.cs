@@ -49,7 +49,7 @@ namespace AuthApi.Storage.Migrations.PostgreSql
                     b.ToTable("CodeRequests", (string)null);
                 });
 
-            modelBuilder.Entity("AuthApi.Accounts.KnownDevice", b =>
+            modelBuilder.Entity("AuthApi.Identity.KnownDevice", b =>
                 {
                     b.Property<int>("UserId")
                         .HasColumnType("integer");
@@ -533,7 +533,7 @@ namespace AuthApi.Storage.Migrations.PostgreSql
                     NpgsqlEntityTypeBuilderExtensions.IsUnlogged(b, true);
                 });
 
-            modelBuilder.Entity("AuthApi.Accounts.KnownDevice", b =>
+            modelBuilder.Entity("AuthApi.Identity.KnownDevice", b =>
                 {
                     b.HasOne("AuthApi.Storage.ApplicationUser", null)
                         .WithMany()

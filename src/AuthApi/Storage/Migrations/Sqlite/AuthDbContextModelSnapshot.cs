@@ -44,7 +44,7 @@ namespace AuthApi.Storage.Migrations.Sqlite
                     b.ToTable("CodeRequests", (string)null);
                 });
 
-            modelBuilder.Entity("AuthApi.Accounts.KnownDevice", b =>
+            modelBuilder.Entity("AuthApi.Identity.KnownDevice", b =>
                 {
                     b.Property<int>("UserId")
                         .HasColumnType("INTEGER");
@@ -503,7 +503,7 @@ namespace AuthApi.Storage.Migrations.Sqlite
                     b.ToTable("AspNetUserTokens", (string)null);
                 });
 
-            modelBuilder.Entity("AuthApi.Accounts.KnownDevice", b =>
+            modelBuilder.Entity("AuthApi.Identity.KnownDevice", b =>
                 {
                     b.HasOne("AuthApi.Storage.ApplicationUser", null)
                         .WithMany()

@@ -5,7 +5,7 @@ using AuthApi.Storage;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
-namespace AuthApi.Accounts;
+namespace AuthApi.Identity;
 
 /// <summary>A device and a network from which an account was signed in to.</summary>
 internal sealed class KnownDevice

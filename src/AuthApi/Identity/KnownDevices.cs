@@ -5,7 +5,7 @@ using AuthApi.Storage;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 
-namespace AuthApi.Accounts;
+namespace AuthApi.Identity;
 
 /// <summary>
 /// Notifies the owner of an account of a sign-in from a device and network from which it was not signed in to before (ASVS 6.3.5).
