@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.DataProtection;
+using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.AspNetCore.Mvc.Infrastructure;
 using Microsoft.AspNetCore.TestHost;
@@ -60,6 +61,9 @@ internal sealed record AppSetup
     public bool HasDataProtection { get; init; } = true;
 
     public string Environment { get; init; } = "Development";
+
+    /// <summary>Whether it listens on a port of this machine, over HTTP; else its clients call it in this process.</summary>
+    public bool Listens { get; init; }
 
     /// <summary>The folder of another application, whose database and keys of Data Protection this one serves too.</summary>
     public string? Folder { get; init; }
@@ -174,6 +178,11 @@ internal class StockApplication<TUser, TRole, TContext> : IAsyncDisposable
     /// <summary>A client that knows nothing of this application yet, over HTTPS by default.</summary>
     public Browser NewBrowser(string scheme = "https", SessionTransport transport = SessionTransport.Cookie)
     {
+        if (_setup.Listens)
+        {
+            return new Browser(new HttpClient(new SocketsHttpHandler { UseCookies = false }) { BaseAddress = new Uri(_application.Urls.Single()) }, transport);
+        }
+
         var client = _application.GetTestClient();
         client.BaseAddress = new Uri($"{scheme}://localhost");
         return new Browser(client, transport);
@@ -285,7 +294,15 @@ internal class StockApplication<TUser, TRole, TContext> : IAsyncDisposable
     private WebApplication Build(AppSetup setup)
     {
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = setup.Environment, ContentRootPath = Folder });
-        builder.WebHost.UseTestServer();
+        if (setup.Listens)
+        {
+            builder.WebHost.UseUrls("http://127.0.0.1:0");
+        }
+        else
+        {
+            builder.WebHost.UseTestServer();
+        }
+
         builder.Configuration.Sources.Clear();
         builder.Configuration.AddInMemoryCollection(setup.Settings);
         builder.Logging.ClearProviders().AddProvider(Logs);
