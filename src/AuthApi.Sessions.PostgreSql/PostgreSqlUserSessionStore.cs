@@ -36,6 +36,21 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
         return await row.ReadAsync() ? ReadSession(row) : null;
     });
 
+    public async Task<UserSession?> FindAsync(string userId, Guid sessionId)
+    {
+        if (schema.ToColumn(userId) is not { } key)
+        {
+            return null;
+        }
+
+        return await ReadAsync(async () =>
+        {
+            await using var command = Command(_sql.FindById, key, sessionId);
+            await using var row = await command.ExecuteReaderAsync();
+            return await row.ReadAsync() ? ReadSession(row) : null;
+        });
+    }
+
     public async Task<IReadOnlyList<UserSession>> ListAsync(string userId)
     {
         if (schema.ToColumn(userId) is not { } key)
@@ -566,6 +581,8 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
         private const string EventColumns = """ "At", "Event", "UserId", "SessionId", "BySessionId", "Reason", "IpAddress", "UserAgent" """;
 
         public string Find { get; } = $"""SELECT {Columns} FROM {schema.Sessions} WHERE "Key" = $1 AND "TokenHash" = $2""";
+
+        public string FindById { get; } = $"""SELECT {Columns} FROM {schema.Sessions} WHERE "UserId" = $1 AND "Id" = $2""";
 
         public string List { get; } = $"""SELECT {Columns} FROM {schema.Sessions} WHERE "UserId" = $1""";
 

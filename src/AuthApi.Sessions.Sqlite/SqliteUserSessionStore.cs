@@ -26,6 +26,12 @@ internal sealed class SqliteUserSessionStore(ReadConnectionPool readers, GroupCo
         return await row.ReadAsync() ? ReadSession(row) : null;
     });
 
+    public Task<UserSession?> FindAsync(string userId, Guid sessionId) => readers.ReadAsync(async connection =>
+    {
+        await using var row = await connection.Prepare(_sql.FindById, schema.ToColumn(userId), sessionId).ExecuteReaderAsync();
+        return await row.ReadAsync() ? ReadSession(row) : null;
+    });
+
     public async Task<IReadOnlyList<UserSession>> ListAsync(string userId) =>
         await readers.ReadAsync(connection => ListAsync(connection, schema.ToColumn(userId)));
 
@@ -395,6 +401,8 @@ internal sealed class SqliteUserSessionStore(ReadConnectionPool readers, GroupCo
             """;
 
         public string Find { get; } = $"""SELECT {Columns} FROM {schema.Sessions} WHERE "Key" = @p0 AND "TokenHash" = @p1""";
+
+        public string FindById { get; } = $"""SELECT {Columns} FROM {schema.Sessions} WHERE "UserId" = @p0 AND "Id" = @p1""";
 
         public string List { get; } = $"""SELECT {Columns} FROM {schema.Sessions} WHERE "UserId" = @p0""";
 

@@ -57,7 +57,8 @@ public sealed partial class UserSessionManager
     /// <summary>Whether a session is live. This is no use of it.</summary>
     /// <param name="userId">The user's id.</param>
     /// <param name="sessionId">The session's id, as in the claim <c>sid</c>.</param>
-    public async Task<bool> IsLiveAsync(string userId, Guid sessionId) => (await ListAsync(userId)).Any(session => session.Session.Id == sessionId);
+    public async Task<bool> IsLiveAsync(string userId, Guid sessionId) =>
+        await _store.FindAsync(userId, sessionId) is { } session && session.IdleExpiresAtFrom(_lastSeen.LastUse(session).At) > _time.GetUtcNow();
 
     /// <summary>
     /// Makes the next requests of a user, or of everybody, see what their principal is made of now: after <c>ExecuteUpdate</c>, another program, or a change of

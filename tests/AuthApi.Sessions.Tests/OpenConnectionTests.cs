@@ -18,9 +18,9 @@ internal sealed class OpenConnectionTests
     private StockApplication _application = null!;
     private UserSession _session = null!;
     private ClaimsPrincipal _user = null!;
-    private List<UserSession> _sessions = null!;
     private TaskCompletionSource _aborted = null!;
     private bool _isOutOfReach;
+    private bool _isLive;
 
     [SetUp]
     public async Task SetUp()
@@ -28,11 +28,11 @@ internal sealed class OpenConnectionTests
         _store = new Mock<IUserSessionStore>();
         _application = await StockApplication.StartAsync(new() { Services = services => services.Replace(ServiceDescriptor.Singleton(_store.Object)) });
         _session = SessionExamples.New("1", _application.Time.GetUtcNow());
-        _sessions = [_session, SessionExamples.New("1", _application.Time.GetUtcNow())];
-        _store.Setup(store => store.ListAsync("1")).ReturnsAsync(() =>
+        _isLive = true;
+        _store.Setup(store => store.FindAsync("1", _session.Id)).ReturnsAsync(() =>
         {
             _checks.Release();
-            return _isOutOfReach ? throw new StoreUnavailableException("out of reach") : [.. _sessions];
+            return _isOutOfReach ? throw new StoreUnavailableException("out of reach") : _isLive ? _session : null;
         });
         _user = new ClaimsPrincipal(new ClaimsIdentity([new Claim(ClaimTypes.NameIdentifier, "1"), new Claim("sid", _session.Id.ToString())], "test"));
         _isOutOfReach = false;
@@ -62,7 +62,7 @@ internal sealed class OpenConnectionTests
             Assert.That(_aborted.Task.IsCompleted, Is.False, "the session is live");
         }
 
-        _sessions.Remove(_session);
+        _isLive = false;
         await TickAsync();
 
         await _aborted.Task.WaitAsync(TimeSpan.FromSeconds(10));
@@ -73,20 +73,12 @@ internal sealed class OpenConnectionTests
     public async Task A_hub_connection_stays_while_the_store_is_out_of_reach()
     {
         await ConnectAsync(_user);
-        _store.Setup(store => store.ListAsync("1")).Returns(() =>
-        {
-            _checks.Release();
-            return Task.FromException<IReadOnlyList<UserSession>>(new StoreUnavailableException("away"));
-        });
+        _isOutOfReach = true;
         await TickAsync();
         await TickAsync();
         Assert.That(_aborted.Task.IsCompleted, Is.False);
 
-        _store.Setup(store => store.ListAsync("1")).ReturnsAsync(() =>
-        {
-            _checks.Release();
-            return [];
-        });
+        (_isOutOfReach, _isLive) = (false, false);
         await TickAsync();
 
         await _aborted.Task.WaitAsync(TimeSpan.FromSeconds(10));
@@ -147,7 +139,7 @@ internal sealed class OpenConnectionTests
         await _checks.WaitAsync();
         Assert.That(changed.Task.IsCompleted, Is.False, "the session is live");
         Assert.That((await provider.GetAuthenticationStateAsync()).User, Is.SameAs(_user));
-        _sessions.Remove(_session);
+        _isLive = false;
 
         var state = await changed.Task.WaitAsync(TimeSpan.FromSeconds(20));
         Assert.That(state.User.Identity!.IsAuthenticated, Is.False);

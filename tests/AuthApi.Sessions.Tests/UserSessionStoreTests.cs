@@ -153,6 +153,19 @@ public abstract class UserSessionStoreTests
         var session = await StartAsync(at: Now.AddDays(-1));
 
         Assert.That(await Store.FindAsync(session.TokenHash), Is.Not.Null);
+        Assert.That(await Store.FindAsync(UserId, session.Id), Is.Not.Null);
+    }
+
+    [Test]
+    public async Task A_session_is_found_by_its_id_for_its_user_only()
+    {
+        var (session, other) = (await StartAsync(), await StartAsync());
+
+        Assert.That((await Store.FindAsync(UserId, session.Id))!.TokenHash, Is.EqualTo(session.TokenHash));
+        Assert.That(await Store.FindAsync(_tested.OtherUserId, session.Id), Is.Null);
+        await Store.EndAsync(UserId, session.Id, Revocation, Now);
+        Assert.That(await Store.FindAsync(UserId, session.Id), Is.Null);
+        Assert.That((await Store.FindAsync(UserId, other.Id))!.TokenHash, Is.EqualTo(other.TokenHash));
     }
 
     [Test]
@@ -176,6 +189,7 @@ public abstract class UserSessionStoreTests
         await StartAsync();
 
         Assert.That(await Store.ListAsync(text), Is.Empty);
+        Assert.That(await Store.FindAsync(text, Guid.CreateVersion7()), Is.Null);
         Assert.That(await Store.ListEventsAsync(text, long.MaxValue, 10), Is.Empty);
         Assert.That(await Store.EndAllAsync(text, Revocation, Now, except: null), Is.Empty);
         Assert.That(await Store.EndAsync(text, Guid.CreateVersion7(), Revocation, Now), Is.Null);

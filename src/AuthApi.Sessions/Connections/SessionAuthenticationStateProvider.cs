@@ -18,7 +18,7 @@ public sealed partial class SessionAuthenticationStateProvider(
 {
     private readonly ILogger _logger = loggerFactory.CreateLogger<SessionAuthenticationStateProvider>();
 
-    /// <summary>How often an open circuit is checked. A check reads one user's sessions, and is no use of the session.</summary>
+    /// <summary>How often an open circuit is checked. A check reads the session's row, and is no use of the session.</summary>
     protected override TimeSpan RevalidationInterval => SessionLiveness.Interval;
 
     /// <inheritdoc/>

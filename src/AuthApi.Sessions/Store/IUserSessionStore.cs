@@ -25,6 +25,9 @@ public interface IUserSessionStore
     /// <summary>The session with this token, expired or not; <see langword="null"/> when there is none. One round trip.</summary>
     Task<UserSession?> FindAsync(TokenHash tokenHash);
 
+    /// <summary>The session of a user that has this id, expired or not; <see langword="null"/> when there is none.</summary>
+    Task<UserSession?> FindAsync(string userId, Guid sessionId);
+
     /// <summary>All sessions of a user, with expired ones that are not cleaned up yet.</summary>
     Task<IReadOnlyList<UserSession>> ListAsync(string userId);
 

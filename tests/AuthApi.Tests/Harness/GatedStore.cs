@@ -49,6 +49,8 @@ internal sealed class GatedStore : IUserSessionStore
         return await AfterFind.PassAsync(() => Task.FromResult(found));
     }
 
+    public Task<UserSession?> FindAsync(string userId, Guid sessionId) => _store.FindAsync(userId, sessionId);
+
     public async Task<EndedSession?> EndAsync(string userId, Guid sessionId, SessionEnd cause, DateTimeOffset at, bool onlyExpired = false)
     {
         var ended = await BeforeEnd.PassAsync(() => _store.EndAsync(userId, sessionId, cause, at, onlyExpired));
