@@ -1,5 +1,8 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
+using AuthApi.Sessions;
 using AuthApi.Storage;
 using Microsoft.EntityFrameworkCore;
 
@@ -9,9 +12,12 @@ namespace AuthApi.Codes;
 /// Issues and takes one-time codes (ASVS 6.5.1 to 6.5.3, 6.6.2, 6.6.3). A code is stored as a hash, is good for <see cref="Lifetime"/>, for one user, one
 /// purpose and one security stamp, works once, and is void after <see cref="MaxTries"/> wrong ones.
 /// </summary>
-internal sealed class OneTimeCodes(AuthDbContext context, TimeProvider time)
+internal sealed class OneTimeCodes(AuthDbContext context, IHttpContextAccessor http, TimeProvider time)
 {
     public const int MaxTries = 5;
+
+    /// <summary>The event of a code that was given and is none.</summary>
+    public const string Refused = "CodeRefused";
 
     public static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(60);
 
@@ -50,7 +56,10 @@ internal sealed class OneTimeCodes(AuthDbContext context, TimeProvider time)
         return text;
     }
 
-    /// <summary>Whether this is the code, which stays good. A wrong one is counted before it is known to be wrong, so that guesses at once are each counted.</summary>
+    /// <summary>
+    /// Whether this is the code, which stays good. A wrong one is counted before it is known to be wrong, so that guesses at once are each counted, and is recorded. The statements
+    /// are the same, and something is written, whether or not there are such a user and code: so the time does not show it.
+    /// </summary>
     /// <param name="user">The user; any that is not in the store takes as long.</param>
     /// <param name="purpose">What the code must be for.</param>
     /// <param name="text">What was given as the code.</param>
@@ -62,10 +71,29 @@ internal sealed class OneTimeCodes(AuthDbContext context, TimeProvider time)
         await using var transaction = await context.Database.BeginTransactionAsync();
         var isGood = await Of(user, purpose).Where(code => code.ExpiresAt > now && code.Tries < MaxTries)
             .ExecuteUpdateAsync(update => update.SetProperty(code => code.Tries, code => code.Tries + 1)) == 1;
-        var right = await Of(user, purpose).Where(code => isGood && code.Hash == hash)
-            .ExecuteUpdateAsync(update => update.SetProperty(code => code.Tries, code => code.Tries - 1));
+
+        // A parameter, as EF Core would make another statement of a condition that is never met.
+        var maxTries = isGood ? MaxTries : -1;
+        var isRight = await Of(user, purpose).Where(code => code.Tries <= maxTries && code.Hash == hash)
+            .ExecuteUpdateAsync(update => update.SetProperty(code => code.Tries, code => code.Tries - 1)) == 1;
+        if (!isRight)
+        {
+            var client = ClientInfo.Of(http.HttpContext!);
+            context.AddAuditEntry(new AuditEntry
+            {
+                At = now,
+                Event = Refused,
+                UserId = user.Id == 0 ? null : user.Id.ToString(CultureInfo.InvariantCulture),
+                SessionId = http.HttpContext!.FindUserSession()?.Session.Id,
+                Reason = JsonNamingPolicy.SnakeCaseLower.ConvertName(purpose),
+                IpAddress = client.IpAddress,
+                UserAgent = client.UserAgent,
+            });
+            await context.SaveChangesAsync();
+        }
+
         await transaction.CommitAsync();
-        return right == 1;
+        return isRight;
     }
 
     /// <summary>Uses the code up, in the caller's transaction. Of several uses at once one succeeds.</summary>
@@ -88,6 +116,6 @@ internal sealed class OneTimeCodes(AuthDbContext context, TimeProvider time)
     // With 60 random bits a plain hash is enough: to try them all takes longer than the code lives. With the stamp in it, a change of that voids the code.
     private static byte[]? Hash(ApplicationUser user, string purpose, string text, string? data) => CodeText.Normalize(text) is { } code
         ? SHA256.HashData(Encoding.UTF8.GetBytes(string.Create(
-            System.Globalization.CultureInfo.InvariantCulture, $"{purpose}\n{user.Id}\n{user.SecurityStamp}\n{data}\n{code}")))
+            CultureInfo.InvariantCulture, $"{purpose}\n{user.Id}\n{user.SecurityStamp}\n{data}\n{code}")))
         : null;
 }
