@@ -40,6 +40,10 @@ public sealed class SqliteDatabase : IDisposable
     /// <exception cref="ArgumentException">It cannot be read, or names no file; the message is the end of a sentence that begins with what has the string.</exception>
     public static string Complete(string? connectionString) => Read(connectionString).ConnectionString;
 
+    /// <summary>A file that no context of the application uses: to lock one while it is copied or replaced.</summary>
+    /// <param name="connectionString">A connection string that names it.</param>
+    public static SqliteDatabase ForFile(string connectionString) => new(() => (nameof(SqliteDatabase), connectionString));
+
     /// <summary>Takes the file for this process, if it has not done so before.</summary>
     /// <exception cref="SessionSetupException">Another process serves it, or it was served before and is gone.</exception>
     /// <exception cref="IOException">The lock's file cannot be made.</exception>

@@ -13,10 +13,14 @@ using AuthApi.Telemetry;
 // Numbers, times and messages are the same whatever the language of the machine.
 CultureInfo.DefaultThreadCurrentCulture = CultureInfo.DefaultThreadCurrentUICulture = CultureInfo.InvariantCulture;
 
-return await StartupErrors.RunAsync(args, async () =>
+var commandLine = new CommandLine([.. StorageCommands.All, .. AccountsCommands.All]);
+
+return await commandLine.RunAsync(args, Build, ServeAsync);
+
+static WebApplication Build(string[] settings)
 {
     // appsettings.json lies beside the program, which may be started from anywhere.
-    var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
+    var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = settings, ContentRootPath = AppContext.BaseDirectory });
 
     builder.Services
         .AddStartup()
@@ -32,8 +36,11 @@ return await StartupErrors.RunAsync(args, async () =>
         .AddTelemetry(builder.Configuration)
         .AddOpenApi(builder.Configuration, builder.Environment);
 
-    var app = builder.Build();
+    return builder.Build();
+}
 
+static async Task ServeAsync(WebApplication app)
+{
     app.UseHeaderRelease();
     app.UseSecurityHeaders();
     app.UseKnownProxies();
@@ -60,5 +67,4 @@ return await StartupErrors.RunAsync(args, async () =>
 
     app.ValidateConfiguration();
     await app.PrepareStorageAsync();
-    return app;
-});
+}

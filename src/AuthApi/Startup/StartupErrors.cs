@@ -8,19 +8,12 @@ namespace AuthApi.Startup;
 public static class StartupErrors
 {
     /// <summary>
-    /// Builds the program and runs it until SIGTERM, SIGINT or SIGHUP, unless the command line asks for something else, and returns the exit
-    /// code: 0; 1 when it did not start, with one line on standard error that names the key where there is one; or 2 when the command line is
-    /// not understood.
+    /// Builds the program and runs it until SIGTERM, SIGINT or SIGHUP, and returns the exit code: 0; or 1 when it did not start, with one line on standard error
+    /// that names the key where there is one.
     /// </summary>
-    /// <param name="args">The command line.</param>
     /// <param name="build">Builds the program and prepares what it needs.</param>
-    public static async Task<int> RunAsync(string[] args, Func<Task<WebApplication>> build)
+    public static async Task<int> RunAsync(Func<Task<WebApplication>> build)
     {
-        if (CommandLine.Answer(args) is { } exitCode)
-        {
-            return exitCode;
-        }
-
         using var stop = new CancellationTokenSource();
 
         // From the first moment on: by default SIGHUP, and SIGTERM before the host is there, end the process at once.
@@ -66,10 +59,16 @@ public static class StartupErrors
     /// <summary>Reads every option now, so that a wrong one stops the start before anything is touched.</summary>
     public static void ValidateConfiguration(this WebApplication app)
     {
+        app.CheckKeys();
+        app.Services.GetRequiredService<IStartupValidator>().Validate();
+    }
+
+    /// <summary>Looks for keys that mean nothing. The options themselves are validated where they are read.</summary>
+    internal static void CheckKeys(this WebApplication app)
+    {
         var known = app.Services.GetServices<KnownKeys>().ToList();
         MistypedSections.Check(known, app.Configuration);
         KnownKeys.Check(known, app.Configuration);
-        app.Services.GetRequiredService<IStartupValidator>().Validate();
     }
 
     private static async Task<int> SayAsync(string line)
@@ -78,7 +77,9 @@ public static class StartupErrors
         return 1;
     }
 
-    private static string? Explain(Exception exception) => exception switch
+    /// <summary>The one line that says what is wrong.</summary>
+    /// <returns><see langword="null"/> where it is no error of the configuration.</returns>
+    internal static string? Explain(Exception exception) => exception switch
     {
         ConfigurationException or SessionSetupException => exception.Message,
         OptionsValidationException validation => string.Join(" ", validation.Failures),

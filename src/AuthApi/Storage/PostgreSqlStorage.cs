@@ -23,7 +23,7 @@ internal sealed class PostgreSqlStorage(IConfiguration configuration, IOptions<D
     /// <summary>How long a connection and a statement may take, in seconds. A request waits for the store 2.5 seconds at most, in all.</summary>
     internal const int Timeout = 2;
 
-    private const string Key = "ConnectionStrings:Auth";
+    internal const string Key = "ConnectionStrings:Auth";
 
     // Beside the store's own. A login has one for milliseconds, and none while its password is hashed.
     private const int MaxConnections = 20;
@@ -38,8 +38,8 @@ internal sealed class PostgreSqlStorage(IConfiguration configuration, IOptions<D
     /// <summary>The name of the database.</summary>
     public string Database => _connection.Database!;
 
-    // Without secrets.
-    private string Name => $"{_connection.Host}:{_connection.Port}/{_connection.Database}";
+    /// <summary>Server and database, without secrets.</summary>
+    public string Name => $"{_connection.Host}:{_connection.Port}/{_connection.Database}";
 
     /// <summary>Applies pending migrations.</summary>
     /// <param name="contexts">Makes the context of the migrations.</param>

@@ -28,7 +28,7 @@ internal sealed partial class SqliteFile(SqliteDatabase database, IDbContextFact
 
     internal const string DefaultConnectionString = "Data Source=data/auth.db";
 
-    private const string Key = "ConnectionStrings:Auth";
+    internal const string Key = "ConnectionStrings:Auth";
 
     /// <summary>Reads <c>ConnectionStrings:Auth</c>, and adds what every connection needs.</summary>
     /// <exception cref="ConfigurationException">It cannot be read, or names no file.</exception>
@@ -43,6 +43,9 @@ internal sealed partial class SqliteFile(SqliteDatabase database, IDbContextFact
             throw new ConfigurationException(Key, exception.Message);
         }
     }
+
+    /// <summary>A context of its own on a file, without the store's interceptors: for one that is not served.</summary>
+    public static AuthDbContext NewContext(string connectionString) => new(new DbContextOptionsBuilder<AuthDbContext>().UseSqlite(connectionString).Options);
 
     /// <summary>Makes the folder and the file when missing, takes the file for this process, and applies pending migrations.</summary>
     /// <exception cref="ConfigurationException">The path cannot be used, or another process serves the file.</exception>

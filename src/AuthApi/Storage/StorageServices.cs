@@ -48,14 +48,16 @@ public static class StorageServices
 
     /// <summary>Makes the database ready to be served; no request is taken before.</summary>
     /// <exception cref="ConfigurationException">The configured database cannot be used.</exception>
-    public static Task PrepareStorageAsync(this WebApplication app)
+    public static Task PrepareStorageAsync(this WebApplication app) => app.Services.PrepareStorageAsync(CancellationToken.None);
+
+    /// <inheritdoc cref="PrepareStorageAsync(WebApplication)"/>
+    internal static Task PrepareStorageAsync(this IServiceProvider services, CancellationToken cancellationToken)
     {
-        var services = app.Services;
         return services.GetRequiredService<IOptions<DatabaseOptions>>().Value.Provider == DatabaseOptions.PostgreSql
-            ? services.GetRequiredService<PostgreSqlStorage>().PrepareAsync(services.GetRequiredService<IDbContextFactory<PostgreSqlAuthDbContext>>(), CancellationToken.None)
+            ? services.GetRequiredService<PostgreSqlStorage>().PrepareAsync(services.GetRequiredService<IDbContextFactory<PostgreSqlAuthDbContext>>(), cancellationToken)
             : new SqliteFile(
                 services.GetRequiredService<SqliteDatabase>(),
                 services.GetRequiredService<IDbContextFactory<AuthDbContext>>(),
-                services.GetRequiredService<ILogger<SqliteFile>>()).PrepareAsync(CancellationToken.None);
+                services.GetRequiredService<ILogger<SqliteFile>>()).PrepareAsync(cancellationToken);
     }
 }

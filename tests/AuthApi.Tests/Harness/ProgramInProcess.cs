@@ -24,8 +24,14 @@ internal static class ProgramInProcess
             "--hostBuilder:reloadConfigOnChange=false",
             .. arguments,
         ];
+        return await RunAloneAsync(all);
+    }
+
+    /// <summary>Runs it with these arguments and no others.</summary>
+    public static async Task<(int ExitCode, string Output, string Error)> RunAloneAsync(params string[] arguments)
+    {
         var capture = new CapturedConsole();
-        var exitCode = await Task.Run(() => capture.Run(() => (int)typeof(Program).Assembly.EntryPoint!.Invoke(null, [all])!)).WaitAsync(Patience);
+        var exitCode = await Task.Run(() => capture.Run(() => (int)typeof(Program).Assembly.EntryPoint!.Invoke(null, [arguments])!)).WaitAsync(Patience);
         return (exitCode, capture.Output, capture.Error);
     }
 }

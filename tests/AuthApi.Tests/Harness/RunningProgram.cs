@@ -112,12 +112,17 @@ internal sealed partial class RunningProgram : IAsyncDisposable
     }
 
     /// <summary>Starts the program with these arguments and no others, where it is expected to end by itself.</summary>
-    public static async Task<(int ExitCode, string Output, string Error)> RunAloneAsync(string folder, params string[] arguments)
+    public static Task<(int ExitCode, string Output, string Error)> RunAloneAsync(string folder, params string[] arguments) => RunWithInputAsync(folder, "", arguments);
+
+    /// <summary>The same with this text on its standard input.</summary>
+    public static async Task<(int ExitCode, string Output, string Error)> RunWithInputAsync(string folder, string input, params string[] arguments)
     {
-        using var process = Launch(folder, arguments);
+        using var process = Launch(folder, arguments, withInput: true);
         using var timeout = new CancellationTokenSource(Patience);
         try
         {
+            await process.StandardInput.WriteAsync(input);
+            process.StandardInput.Close();
             var output = process.StandardOutput.ReadToEndAsync(timeout.Token);
             var error = await process.StandardError.ReadToEndAsync(timeout.Token);
             await process.WaitForExitAsync(timeout.Token);
@@ -227,7 +232,7 @@ internal sealed partial class RunningProgram : IAsyncDisposable
         return null;
     }
 
-    private static Process Launch(string folder, string[] arguments, Dictionary<string, string>? environment = null, string? program = null, int? handles = null)
+    private static Process Launch(string folder, string[] arguments, Dictionary<string, string>? environment = null, string? program = null, int? handles = null, bool withInput = false)
     {
         string[] command = ["dotnet", program ?? Built, .. arguments];
         if (handles is { } limit)
@@ -238,6 +243,7 @@ internal sealed partial class RunningProgram : IAsyncDisposable
         var start = new ProcessStartInfo(command[0], command[1..])
         {
             WorkingDirectory = folder,
+            RedirectStandardInput = withInput,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };

@@ -43,4 +43,31 @@ internal sealed class CommandLineTests
         Assert.That(output, Is.Empty);
         Assert.That(error.TrimEnd(), Is.EqualTo("AuthApi does not know the command 'frobnicate'; see AuthApi --help."));
     }
+
+    [TestCase("AuthApi does not know the command 'migarte'; did you mean migrate? See AuthApi --help.", "migarte")]
+    [TestCase("AuthApi migrate does not understand this: Unrecognized command or argument '--chekc'; did you mean --check? See AuthApi migrate --help.", "migrate", "--chekc")]
+    [TestCase("AuthApi create-admin does not understand this: Required argument missing for command: 'create-admin'; see AuthApi create-admin --help.", "create-admin")]
+    [TestCase("AuthApi create-admin does not understand this: Unrecognized command or argument 'correct horse'; see AuthApi create-admin --help.", "create-admin", "ada@example.com", "correct horse")]
+    public async Task A_typo_is_answered_with_the_right_word(string expected, params string[] arguments)
+    {
+        var (exitCode, output, error) = await ProgramInProcess.RunAloneAsync(arguments);
+
+        Assert.That((exitCode, output, error.TrimEnd()), Is.EqualTo((2, "", expected)));
+    }
+
+    [Test]
+    public async Task Every_command_has_help_with_an_example_and_exit_codes()
+    {
+        var (_, usage, _) = await ProgramInProcess.RunAloneAsync("--help");
+        var commands = usage.Split('\n').SkipWhile(line => line != "Commands:").Skip(1).TakeWhile(line => line.Length > 0).Select(line => line.Trim().Split(' ')[0]).ToList();
+        Assert.That(commands, Does.Contain("migrate").And.Contain("create-admin").And.Contain("copy-to-postgresql"));
+
+        foreach (var command in commands)
+        {
+            var (exitCode, output, error) = await ProgramInProcess.RunAloneAsync(command, "--help");
+
+            Assert.That((exitCode, error), Is.EqualTo((0, "")));
+            Assert.That(output, Does.Contain("Usage:").And.Match($"Example:\n  AuthApi {command}|Commands:").And.Match("Exit codes:|Commands:"), command);
+        }
+    }
 }

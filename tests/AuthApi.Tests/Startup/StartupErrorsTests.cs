@@ -277,7 +277,7 @@ internal sealed class StartupErrorsTests
     }
 
     // A program of one service that ends as soon as it has started.
-    private static Task<int> RunAsync(IHostedService service) => StartupErrors.RunAsync([], () =>
+    private static Task<int> RunAsync(IHostedService service) => StartupErrors.RunAsync(() =>
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();

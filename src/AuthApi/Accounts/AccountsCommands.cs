@@ -1,0 +1,99 @@
+using System.CommandLine;
+using System.Globalization;
+using AuthApi.Sessions;
+using AuthApi.Startup;
+using AuthApi.Storage;
+using Microsoft.AspNetCore.Identity;
+
+namespace AuthApi.Accounts;
+
+/// <summary>The command that makes the first administrator.</summary>
+internal static class AccountsCommands
+{
+    private static readonly Argument<string> Email = new("EMAIL") { Description = "The address of the account." };
+
+    public static IEnumerable<Command> All => [CreateAdmin()];
+
+    private static ProgramCommand CreateAdmin() => new("create-admin", "Create an administrator. Asks for the password, or reads it from standard input.", CreateAdminAsync)
+    {
+        Example = "create-admin ada@example.com < password-file",
+        Arguments = { Email },
+        IsForServer = true,
+    };
+
+    private static async Task<int> CreateAdminAsync(CommandCall call)
+    {
+        var email = call.Arguments.GetRequiredValue(Email).Trim();
+        if (EmailAddress.FindError(email) is { } error)
+        {
+            throw new CommandException($"'{email}' is no address: {error}");
+        }
+
+        await call.Services.PrepareStorageAsync(call.Cancelled);
+        await using var scope = call.Services.CreateAsyncScope();
+        var users = scope.ServiceProvider.GetRequiredService<ApplicationUserManager>();
+        if (await users.FindByEmailAsync(email) is { } known)
+        {
+            throw new CommandException(string.Create(CultureInfo.InvariantCulture, $"there is an account with the address {email} already, user {known.Id}."));
+        }
+
+        var password = await AskPasswordAsync(call);
+        var user = new ApplicationUser
+        {
+            Email = email,
+            UserName = email,
+            EmailConfirmed = true, // who has the command line vouches for it
+            CreatedAt = scope.ServiceProvider.GetRequiredService<TimeProvider>().GetUtcNow(),
+        };
+        await CreateAsync(scope.ServiceProvider, users, user, password, call.Cancelled);
+        await call.PrintAsync(new { user.Id, user.Email, Roles = new[] { AccountRoles.Admin } }, string.Create(CultureInfo.InvariantCulture, $"User {user.Id}, {email}, is an administrator."));
+        return CommandExit.Done;
+    }
+
+    private static async Task CreateAsync(IServiceProvider services, ApplicationUserManager users, ApplicationUser user, string password, CancellationToken cancellationToken)
+    {
+        var context = services.GetRequiredService<AuthDbContext>();
+        await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
+        Ensure(await users.CreateAsync(user, password));
+        var roles = services.GetRequiredService<RoleManager<IdentityRole<int>>>();
+        if (!await roles.RoleExistsAsync(AccountRoles.Admin))
+        {
+            Ensure(await roles.CreateAsync(new IdentityRole<int>(AccountRoles.Admin)));
+        }
+
+        context.AddAuditEntry(new AuditEntry
+        {
+            At = user.CreatedAt,
+            Event = AccountEvent.RoleGranted,
+            UserId = user.Id.ToString(CultureInfo.InvariantCulture),
+            SessionId = null,
+            Reason = AccountRoles.Admin,
+        });
+        Ensure(await users.AddToRoleAsync(user, AccountRoles.Admin));
+        await transaction.CommitAsync(cancellationToken);
+    }
+
+    private static async Task<string> AskPasswordAsync(CommandCall call)
+    {
+        var password = await call.Console.AskAsync("Password: ", isSecret: true);
+        if (password is null or "")
+        {
+            throw new CommandException("no password was given. Nothing was changed.");
+        }
+
+        if (call.Console.IsInteractive && await call.Console.AskAsync("The same again: ", isSecret: true) != password)
+        {
+            throw new CommandException("the two passwords differ. Nothing was changed.");
+        }
+
+        return password;
+    }
+
+    private static void Ensure(IdentityResult result)
+    {
+        if (!result.Succeeded)
+        {
+            throw new CommandException($"{string.Join(" ", result.Errors.Select(error => error.Description))} Nothing was changed.");
+        }
+    }
+}

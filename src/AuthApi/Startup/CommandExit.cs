@@ -1,0 +1,17 @@
+namespace AuthApi.Startup;
+
+/// <summary>The exit codes that all commands have.</summary>
+internal static class CommandExit
+{
+    /// <summary>It was done.</summary>
+    public const int Done = 0;
+
+    /// <summary>It was not done, and nothing was changed; standard error says why.</summary>
+    public const int Failed = 1;
+
+    /// <summary>The command line is not understood.</summary>
+    public const int NotUnderstood = 2;
+}
+
+/// <summary>A command that is not done, for this reason: one line.</summary>
+internal sealed class CommandException(string reason) : Exception(reason);

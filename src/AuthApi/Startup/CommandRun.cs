@@ -1,0 +1,72 @@
+using System.CommandLine;
+using System.Runtime.InteropServices;
+
+namespace AuthApi.Startup;
+
+/// <summary>Runs one command: in the running server where that has the database for itself, else in this process, which then builds the program and does not start it.</summary>
+internal sealed class CommandRun(ProgramCommand command, ParseResult parsed, string[] words)
+{
+    /// <summary>Runs it with settings of the command line.</summary>
+    /// <returns>The exit code.</returns>
+    public async Task<int> RunAsync(string[] settings, Func<string[], WebApplication> build)
+    {
+        using var stop = new CancellationTokenSource();
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+        var console = new TerminalConsole();
+        try
+        {
+            // Standard output has the result alone.
+            await using var app = build([.. settings, "--Logging:Console:LogToStandardErrorThreshold=Trace", "--Logging:LogLevel:Default=Warning"]);
+            app.CheckKeys();
+            if (command.IsForServer && app.Services.GetService<IServerCommands>() is { } server && await server.TryRunAsync(words, console, stop.Token) is { } exitCode)
+            {
+                return exitCode;
+            }
+
+            return await RunAsync(new CommandCall(parsed, app.Services, console, stop.Token));
+        }
+        catch (Exception exception) when (exception is CommandException || StartupErrors.Explain(exception) is not null)
+        {
+            await console.WriteErrorAsync(Line(StartupErrors.Explain(exception) ?? exception.Message));
+            return CommandExit.Failed;
+        }
+
+        void Stop(PosixSignalContext context)
+        {
+            context.Cancel = true;
+            stop.Cancel();
+        }
+    }
+
+    /// <summary>Runs it with these services.</summary>
+    /// <returns>The exit code.</returns>
+    public async Task<int> RunAsync(CommandCall call)
+    {
+        try
+        {
+            return await command.Run(call);
+        }
+        catch (OperationCanceledException) when (call.Cancelled.IsCancellationRequested)
+        {
+            await call.Console.WriteErrorAsync(Line("stopped before it was done. Nothing was changed."));
+            return CommandExit.Failed;
+        }
+        catch (CommandException exception)
+        {
+            await call.Console.WriteErrorAsync(Line(exception.Message));
+            return CommandExit.Failed;
+        }
+    }
+
+    private string Line(string reason) => $"AuthApi {string.Join(' ', parsed.CommandResult.Command.Parents.OfType<Command>().Where(parent => parent is not RootCommand).Select(parent => parent.Name).Append(command.Name))}: {reason.ReplaceLineEndings(" ")}";
+}
+
+/// <summary>Runs commands in a server that has the database for itself.</summary>
+internal interface IServerCommands
+{
+    /// <summary>Runs a command in the running server.</summary>
+    /// <returns>Its exit code; <see langword="null"/> where no server runs.</returns>
+    /// <exception cref="CommandException">A server runs and does not do it.</exception>
+    Task<int?> TryRunAsync(string[] words, CommandConsole console, CancellationToken cancellationToken);
+}

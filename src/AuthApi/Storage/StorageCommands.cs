@@ -1,0 +1,72 @@
+using System.CommandLine;
+using System.Globalization;
+using AuthApi.Startup;
+using Microsoft.Extensions.Options;
+
+namespace AuthApi.Storage;
+
+/// <summary>The commands of the database.</summary>
+internal static class StorageCommands
+{
+    private const int StopFirst = 3;
+    private const int NewerVersion = 4;
+
+    private static readonly Option<bool> Check = new("--check") { Description = "Change nothing. Say whether nodes of this version may be started beside running ones." };
+
+    private static readonly Option<bool> WithSessions = new("--with-sessions") { Description = "Copy live sessions too, so that everybody stays signed in." };
+
+    private static readonly Argument<FileInfo> SqliteSource = new("FILE") { Description = "The SQLite file." };
+
+    public static IEnumerable<Command> All => [Migrate(), CopyToPostgreSql()];
+
+    private static ProgramCommand Migrate() => new("migrate", "Bring the schema of the database up to date, or check it.", MigrateAsync)
+    {
+        Example = "migrate --check --json --Database:Provider=PostgreSql",
+        ExitCodes = "0 up to date, or with --check: you may roll; 1 not done, standard error says why; 2 the command line is not understood; with --check also 3 stop all nodes first, 4 the database is of a newer version",
+        Options = { Check },
+    };
+
+    private static ProgramCommand CopyToPostgreSql() => new("copy-to-postgresql", "Copy an SQLite file with its accounts and events into the configured PostgreSQL database.", CopyAsync)
+    {
+        Example = "copy-to-postgresql data/auth.db --with-sessions --Database:Provider=PostgreSql",
+        Arguments = { SqliteSource },
+        Options = { WithSessions },
+    };
+
+    private static async Task<int> MigrateAsync(CommandCall call)
+    {
+        if (call.Arguments.GetValue(Check))
+        {
+            var state = await SchemaState.ReadAsync(call.Services, call.Cancelled);
+            var pending = state.Pending.Select(migration => $"  {migration.Id}{(migration.KeepsServing ? "" : " (stop the nodes first)")}");
+            await call.PrintAsync(
+                state,
+                string.Join(Environment.NewLine, [$"{state.Provider} {state.Database}: {state.Applied} migrations applied, {state.Pending.Count} pending.", .. pending, state.Advice]));
+            return state.Newer.Count > 0 ? NewerVersion : state.MayRoll ? CommandExit.Done : StopFirst;
+        }
+
+        var before = await SchemaState.ReadAsync(call.Services, call.Cancelled);
+        await call.Services.PrepareStorageAsync(call.Cancelled);
+        var applied = before.Pending.Select(migration => migration.Id).ToList();
+        await call.PrintAsync(
+            new { before.Provider, before.Database, Applied = applied },
+            applied.Count == 0 ? $"{before.Provider} {before.Database}: nothing was pending." : $"{before.Provider} {before.Database}: applied {string.Join(", ", applied)}.");
+        return CommandExit.Done;
+    }
+
+    private static async Task<int> CopyAsync(CommandCall call)
+    {
+        if (call.Services.GetRequiredService<IOptions<DatabaseOptions>>().Value.Provider != DatabaseOptions.PostgreSql)
+        {
+            throw new ConfigurationException($"{DatabaseOptions.Section}:{nameof(DatabaseOptions.Provider)}", "must be PostgreSql, and ConnectionStrings:Auth name the database to copy to");
+        }
+
+        var copy = new PostgreSqlCopy(call.Services, call.Arguments.GetRequiredValue(SqliteSource).FullName, call.Arguments.GetValue(WithSessions));
+        var result = await copy.RunAsync(call.Cancelled);
+        var lines = result.Tables.Select(table => string.Create(CultureInfo.InvariantCulture, $"  {table.Key,-24}{table.Value}"));
+        await call.PrintAsync(
+            result,
+            string.Join(Environment.NewLine, [$"Copied {result.From} to {result.To}:", .. lines, result.SessionsLeft == 0 ? "" : $"{result.SessionsLeft} sessions were left behind: everybody signs in again. (--with-sessions copies them.)"]).TrimEnd());
+        return CommandExit.Done;
+    }
+}

@@ -1,0 +1,223 @@
+using System.Net;
+using System.Text.Json.Nodes;
+using AuthApi.Storage;
+using AuthApi.Tests.Harness;
+using Microsoft.Data.Sqlite;
+
+namespace AuthApi.Tests.Storage;
+
+/// <summary>The commands of the database, run as an operator runs them.</summary>
+internal sealed class StorageCommandsTests
+{
+    private TemporaryFolder _folder = null!;
+
+    private string DatabaseFile => Path.Combine(_folder.Path, "data", "auth.db");
+
+    [SetUp]
+    public void SetUp() => _folder = new TemporaryFolder();
+
+    [TearDown]
+    public void TearDown() => _folder.Dispose();
+
+    [TestCase(TestedStore.Sqlite)]
+    [TestCase(TestedStore.PostgreSql)]
+    public async Task Migrate_says_what_is_pending_and_does_it_once(TestedStore store)
+    {
+        var settings = await SettingsAsync(store);
+        var migrations = store == TestedStore.Sqlite ? SqliteFile.Migrations : PostgreSqlStorage.Migrations;
+
+        var empty = await RunJsonAsync(0, ["migrate", "--check", "--json", .. settings]);
+        Assert.That(empty["pending"]!.AsArray().Select(migration => (string?)migration!["id"]), Is.EqualTo(migrations));
+        Assert.That(File.Exists(DatabaseFile), Is.False, "it only looked");
+
+        var migrated = await RunJsonAsync(0, ["migrate", "--json", .. settings]);
+        Assert.That(migrated["applied"]!.AsArray().Select(migration => (string?)migration), Is.EqualTo(migrations));
+
+        var (exitCode, output, error) = await RunningProgram.RunAloneAsync(_folder.Path, ["migrate", "--check", .. settings]);
+        Assert.That((exitCode, error), Is.EqualTo((0, "")));
+        Assert.That(output, Does.Contain($"{migrations.Length} migrations applied, 0 pending.").And.Contain("Nothing is pending."));
+    }
+
+    [TestCase(TestedStore.Sqlite, "One process at a time")]
+    [TestCase(TestedStore.PostgreSql, null)]
+    public async Task Create_admin_reads_the_password_from_standard_input(TestedStore store, string? whileItIsServed)
+    {
+        var settings = await SettingsAsync(store);
+
+        var created = await RunningProgram.RunWithInputAsync(_folder.Path, Browser.Password + "\n", ["create-admin", "ada@example.com", "--json", .. settings]);
+        Assert.That(created.ExitCode, Is.Zero, created.Error);
+        Assert.That((string?)JsonNode.Parse(created.Output)!["email"], Is.EqualTo("ada@example.com"));
+        Assert.That(created.Output + created.Error, Does.Not.Contain("horse"));
+
+        foreach (var (address, password, reason) in new[]
+        {
+            ("ada@example.com", Browser.Password, "there is an account with the address ada@example.com already, user 1"),
+            ("eve@example.com", "short", "at least 15 characters"),
+            ("eve", Browser.Password, "'eve' is no address"),
+        })
+        {
+            var refused = await RunningProgram.RunWithInputAsync(_folder.Path, password, ["create-admin", address, .. settings]);
+            Assert.That((refused.ExitCode, refused.Output), Is.EqualTo((1, "")), reason);
+            Assert.That(refused.Error, Does.StartWith("AuthApi create-admin: ").And.Contain(reason));
+        }
+
+        await using var program = await RunningProgram.StartAsync(_folder.Path, settings);
+        using var browser = program.NewBrowser();
+        await browser.LogInAsync();
+        using var me = await browser.GetAsync("/me/");
+        Assert.That((string?)(await me.JsonAsync())["roles"]![0], Is.EqualTo("Admin"));
+
+        var served = await RunningProgram.RunWithInputAsync(_folder.Path, Browser.Password, ["create-admin", "bob@example.com", .. settings]);
+        Assert.That(served.ExitCode, Is.EqualTo(whileItIsServed is null ? 0 : 1), served.Error);
+        Assert.That(served.Error, Does.Contain(whileItIsServed ?? ""));
+    }
+
+    [Test]
+    public async Task A_file_of_a_newer_version_is_named_and_left_alone()
+    {
+        MigratedDatabase.CopyTo(DatabaseFile);
+        await ExecuteAsync("""INSERT INTO "__EFMigrationsHistory" VALUES ('29990101000000_FromTheFuture', '99.0')""");
+        var settings = await SettingsAsync(TestedStore.Sqlite);
+
+        var check = await RunJsonAsync(4, ["migrate", "--check", "--json", .. settings]);
+        Assert.That((string?)check["newer"]![0], Is.EqualTo("29990101000000_FromTheFuture"));
+        Assert.That((bool?)check["mayRoll"], Is.False);
+
+        foreach (var command in new[] { new[] { "migrate" }, ["create-admin", "ada@example.com"] })
+        {
+            var (exitCode, output, error) = await RunningProgram.RunWithInputAsync(_folder.Path, Browser.Password, [.. command, .. settings]);
+            Assert.That((exitCode, output), Is.EqualTo((1, "")));
+            Assert.That(error, Does.Contain("29990101000000_FromTheFuture"));
+        }
+    }
+
+    [Test]
+    public async Task A_schema_of_the_version_before_may_or_may_not_be_rolled()
+    {
+        var server = await PostgreSqlServer.SharedAsync();
+        var settings = await SettingsAsync(TestedStore.PostgreSql);
+        var database = settings[1].Split("Database=")[1].Split(';')[0];
+        await RunJsonAsync(0, ["migrate", "--json", .. settings]);
+        await server.ExecuteAsync(database, $"""DELETE FROM "__EFMigrationsHistory" WHERE "MigrationId" = '{PostgreSqlStorage.Migrations[^1]}'""");
+
+        // The last one adds; the first one has a unique index on what there is.
+        Assert.That((bool?)(await RunJsonAsync(0, ["migrate", "--check", "--json", .. settings]))["mayRoll"], Is.True);
+        await server.ExecuteAsync(database, $"""DELETE FROM "__EFMigrationsHistory" WHERE "MigrationId" = '{PostgreSqlStorage.Migrations[0]}'""");
+
+        var check = await RunJsonAsync(3, ["migrate", "--check", "--json", .. settings]);
+        Assert.That((string?)check["advice"], Does.StartWith("Stop all nodes"));
+    }
+
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task A_file_is_copied_as_a_whole(bool withSessions)
+    {
+        // A file with an account that has a role, a passkey, sessions and events.
+        var target = await SettingsAsync(TestedStore.PostgreSql);
+        var tokens = new Dictionary<string, string>();
+        await using (var program = await RunningProgram.StartAsync(_folder.Path))
+        {
+            using var browser = program.NewBrowser();
+            await browser.RegisterAsync("eve@example.com");
+            await browser.RegisterAsync();
+            await browser.LogInAsync();
+            tokens = browser.Cookies;
+            using var other = program.NewBrowser();
+            await other.LogInAsync("eve@example.com");
+            using var left = await other.LogOutAsync();
+            Assert.That((await RunCopyAsync(target)).Error, Does.Contain("another process serves"));
+            await program.TerminateAsync();
+            await program.Ended;
+        }
+
+        await ExecuteAsync(
+            """
+            INSERT INTO "AspNetRoles" ("Id", "Name", "NormalizedName") VALUES (7, 'Admin', 'ADMIN');
+            INSERT INTO "AspNetUserRoles" ("UserId", "RoleId") VALUES (2, 7);
+            INSERT INTO "AspNetUserPasskeys" ("CredentialId", "UserId", "Data") VALUES (x'0102', 2, '{"AttestationObject":"AQ==","ClientDataJson":"AQ==","CreatedAt":1767225600000,"IsBackedUp":true,"IsBackupEligible":true,"IsUserVerified":true,"Name":"phone","PublicKey":"AQ==","SignCount":3,"Transports":["internal"]}')
+            """);
+        var events = await ScalarAsync("""SELECT count(*) FROM "AuditEntries" """);
+
+        var (exitCode, output, error) = await RunCopyAsync(target, withSessions ? "--with-sessions" : "--json");
+
+        Assert.That(exitCode, Is.Zero, error);
+        if (withSessions)
+        {
+            Assert.That(output, Does.Contain("AspNetUsers             2").And.Contain("UserSessions            1"));
+        }
+        else
+        {
+            var result = JsonNode.Parse(output)!;
+            Assert.That((long?)result["sessionsLeft"], Is.EqualTo(1));
+            Assert.That((long?)result["tables"]!["AuditEntries"], Is.EqualTo(events));
+        }
+
+        // It is served with everything in it, and new rows have new ids.
+        await using (var node = await RunningProgram.StartAsync(_folder.Path, target))
+        {
+            using var onNode = node.NewBrowser();
+            onNode.Cookies.Add(tokens.Keys.Single(), tokens.Values.Single());
+            Assert.That(await onNode.MeAsync(), Is.EqualTo(withSessions ? HttpStatusCode.OK : HttpStatusCode.Unauthorized));
+            await onNode.LogInAsync();
+            using var me = await onNode.GetAsync("/me/");
+            Assert.That(((int?)(await me.JsonAsync())["id"], (string?)(await me.JsonAsync())["roles"]![0]), Is.EqualTo((2, "Admin")));
+            using var export = await onNode.GetAsync("/me/export/");
+            Assert.That((string?)(await export.JsonAsync())["passkeys"]![0]!["createdAt"], Is.EqualTo("2026-01-01T00:00:00.000Z"));
+            Assert.That(await onNode.RegisterAsync("bob@example.com"), Is.EqualTo(3));
+        }
+
+        // Not twice.
+        var again = await RunCopyAsync(target);
+        Assert.That((again.ExitCode, again.Output), Is.EqualTo((1, "")));
+        Assert.That(again.Error, Does.Contain("is not empty"));
+    }
+
+    [Test]
+    public async Task A_copy_that_fails_leaves_nothing_behind()
+    {
+        MigratedDatabase.CopyTo(DatabaseFile);
+        await ExecuteAsync("""INSERT INTO "AspNetRoles" ("Id", "Name", "NormalizedName") VALUES (7, 'Admin', 'ADMIN'), (8, 'Nul' || char(0), 'NUL')""");
+        var target = await SettingsAsync(TestedStore.PostgreSql);
+
+        var failed = await RunCopyAsync(target);
+        Assert.That((failed.ExitCode, failed.Output), Is.EqualTo((1, "")));
+        Assert.That(failed.Error, Does.Contain("NUL in AspNetRoles.Name"));
+
+        await ExecuteAsync("""DELETE FROM "AspNetRoles" WHERE "Id" = 8""");
+        Assert.That((await RunCopyAsync(target)).ExitCode, Is.Zero);
+        Assert.That((await RunCopyAsync([])).Error, Does.Contain("Database:Provider must be PostgreSql"));
+    }
+
+    private static async Task<string[]> SettingsAsync(TestedStore store)
+    {
+        if (store == TestedStore.Sqlite)
+        {
+            return [];
+        }
+
+        store.Require();
+        var server = await PostgreSqlServer.SharedAsync();
+        return ["--Database:Provider=PostgreSql", $"--ConnectionStrings:Auth={server.ConnectionString(await server.CreateDatabaseAsync())}"];
+    }
+
+    private Task<(int ExitCode, string Output, string Error)> RunCopyAsync(string[] settings, params string[] options) =>
+        RunningProgram.RunAloneAsync(_folder.Path, ["copy-to-postgresql", "data/auth.db", .. options, .. settings]);
+
+    private async Task<JsonNode> RunJsonAsync(int expected, string[] arguments)
+    {
+        var (exitCode, output, error) = await RunningProgram.RunAloneAsync(_folder.Path, arguments);
+        Assert.That((exitCode, error), Is.EqualTo((expected, "")));
+        return JsonNode.Parse(output)!;
+    }
+
+    private async Task ExecuteAsync(string sql) => await ScalarAsync(sql);
+
+    private async Task<long?> ScalarAsync(string sql)
+    {
+        await using var connection = new SqliteConnection($"Data Source={DatabaseFile};Pooling=False");
+        await connection.OpenAsync();
+        await using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        return (long?)await command.ExecuteScalarAsync();
+    }
+}
