@@ -17,6 +17,9 @@ internal sealed partial class CodeRequestWorker(
     private static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan Retry = TimeSpan.FromSeconds(5);
 
+    // The commit wakes this worker before its request is answered; what it does for a known address would be in the time of the answer.
+    private static readonly TimeSpan AfterAnswer = TimeSpan.FromMilliseconds(50);
+
     private readonly LogThrottle _failed = new(time);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -37,6 +40,7 @@ internal sealed partial class CodeRequestWorker(
             }
 
             await added.WaitAsync(wait, stoppingToken);
+            await Task.Delay(AfterAnswer, time, stoppingToken);
         }
     }
 

@@ -28,6 +28,14 @@ internal sealed class SubjectFactory(string authApi, string? otherAuthApi) : IDi
     /// <summary>Starts AuthApi once more, under another title.</summary>
     public Task<Subject> StartAuthApiAsync(string title, int sessions) => StartAuthApiAsync(title, authApi, _data.Add($"authapi-{sessions}"), sessions, []);
 
+    /// <summary>Starts AuthApi with settings of its own.</summary>
+    /// <param name="title">Its title, and the name of its folder.</param>
+    /// <param name="sessions">How many sessions it has.</param>
+    /// <param name="prepare">Changes the database in its folder before the server starts.</param>
+    /// <param name="settings">More arguments of its command line.</param>
+    public Task<Subject> StartAuthApiAsync(string title, int sessions, Action<string>? prepare, params string[] settings) =>
+        StartAuthApiAsync(title, authApi, _data.Add(title), sessions, settings, prepare);
+
     public async Task<Subject> StartStockAsync(int sessions)
     {
         var folder = _data.Add("stock");
@@ -56,9 +64,10 @@ internal sealed class SubjectFactory(string authApi, string? otherAuthApi) : IDi
         _data.Dispose();
     }
 
-    private async Task<Subject> StartAuthApiAsync(string title, string program, string folder, int sessions, string[] settings)
+    private async Task<Subject> StartAuthApiAsync(string title, string program, string folder, int sessions, string[] settings, Action<string>? prepare = null)
     {
         await ThisProgram.RunAsync("seed", folder, $"{sessions}", program);
+        prepare?.Invoke(folder);
         var server = await ServerProcess.StartAsync([.. ServerArguments.ForAuthApi(program, folder), .. settings]);
         return Add(new Subject(title, server, folder, ReadCookies(folder)) { IsAuthApi = true });
     }

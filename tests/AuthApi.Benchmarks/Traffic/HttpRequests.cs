@@ -14,12 +14,15 @@ internal static class HttpRequests
 
     public static byte[] Logout(IPEndPoint server, string cookie) => Encode("POST /logout/", server, cookie, "Content-Length: 0\r\n");
 
-    public static byte[] Login(IPEndPoint server, string email, string password)
+    public static byte[] Login(IPEndPoint server, string email, string password) => Post(server, "/login/", new { email, password });
+
+    /// <summary>A call with a body and without a session.</summary>
+    public static byte[] Post(IPEndPoint server, string path, object body, string? userAgent = null)
     {
-        var body = JsonSerializer.Serialize(new { email, password });
+        var json = JsonSerializer.Serialize(body, JsonSerializerOptions.Web);
         return Encoding.ASCII.GetBytes(
-            $"POST /login/ HTTP/1.1\r\nHost: {server}\r\nUser-Agent: {UserAgent}\r\nAccept: application/json\r\n"
-            + $"Content-Type: application/json\r\nContent-Length: {body.Length}\r\n\r\n{body}");
+            $"POST {path} HTTP/1.1\r\nHost: {server}\r\nUser-Agent: {userAgent ?? UserAgent}\r\nAccept: application/json\r\n"
+            + $"Content-Type: application/json\r\nContent-Length: {json.Length}\r\n\r\n{json}");
     }
 
     public static string SessionCookieOf(string token) => $"{SessionCookie.PlainName}={token}";

@@ -22,6 +22,12 @@ internal static class HttpResponseReader
         var head = received[..headEnd];
         var bodyStart = headEnd + 4;
         status = ReadStatus(head);
+        if (status == 204)
+        {
+            length = bodyStart;
+            return true;
+        }
+
         if (IsChunked(head))
         {
             if (!TryMeasureChunks(received[bodyStart..], out var chunks))
