@@ -6,6 +6,7 @@ namespace AuthApi.Samples.Tests;
 /// <summary>What a package says of itself and brings with it.</summary>
 [TestFixture("AuthApi.Sessions")]
 [TestFixture("AuthApi.Sessions.Sqlite")]
+[TestFixture("AuthApi.Sessions.PostgreSql")]
 internal sealed class PackageTests(string package)
 {
     [Test]

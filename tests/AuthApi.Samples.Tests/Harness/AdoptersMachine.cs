@@ -1,4 +1,3 @@
-using System.Reflection;
 using System.Security;
 using AuthApi.Tests.Harness;
 using AuthApi.Tests.House;
@@ -17,6 +16,8 @@ internal sealed class AdoptersMachine
 {
     /// <summary>What a person sets who wants no telemetry, and what a process of its own needs to leave none behind.</summary>
     private static readonly Dictionary<string, string> Environment = new(StringComparer.Ordinal);
+
+    private static readonly Dictionary<string, string> Release = new(StringComparer.Ordinal) { ["CI"] = "true" };
 
     private static DirectoryInfo _folder = null!;
 
@@ -41,11 +42,7 @@ internal sealed class AdoptersMachine
     public async Task SetUpAsync()
     {
         _folder = Directory.CreateTempSubdirectory("adopter-");
-        foreach (var project in new[] { "AuthApi.Sessions", "AuthApi.Sessions.Sqlite" })
-        {
-            await Tool.RunAsync(Path.Combine(Repository.Root, "src", project), "dotnet", "pack", "--no-build", "--configuration", Configuration, "--output", Feed);
-        }
-
+        await PackAsync(Path.Combine(_folder.FullName, "source"), Feed);
         await File.WriteAllTextAsync(Path.Combine(_folder.FullName, "nuget.config"), $"""
             <configuration>
               <packageSources>
@@ -64,8 +61,27 @@ internal sealed class AdoptersMachine
         await RunAsync(_folder.FullName, "dotnet", "tool", "install", "dotnet-ef", "--version", "10.0.12", "--tool-path", "tools");
     }
 
+    /// <summary>Packs the libraries as a release does, from a copy of their sources.</summary>
+    /// <param name="source">Where the copy is made.</param>
+    /// <param name="packages">Where the packages go.</param>
+    public static async Task PackAsync(string source, string packages)
+    {
+        var libraries = Directory.GetDirectories(Path.Combine(Repository.Root, "src"), "AuthApi.Sessions*");
+        var files = new[] { Repository.Root, Path.Combine(Repository.Root, "src") }.SelectMany(Directory.GetFiles)
+            .Concat(libraries.SelectMany(library => Directory.GetFiles(library, "*", SearchOption.AllDirectories)));
+        foreach (var file in files.Select(file => Path.GetRelativePath(Repository.Root, file)).Where(file => !file.Split('/', '\\').Any(part => part is "bin" or "obj")))
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(source, file))!);
+            File.Copy(Path.Combine(Repository.Root, file), Path.Combine(source, file));
+        }
+
+        var projects = libraries.Select(library => $"""<Project Path="src/{Path.GetFileName(library)}/{Path.GetFileName(library)}.csproj" />""");
+        await File.WriteAllTextAsync(Path.Combine(source, "Libraries.slnx"), $"<Solution>{string.Concat(projects)}</Solution>");
+
+        // Analyzers say nothing that the build of the repository has not said.
+        await Tool.RunAsync(source, Release, "dotnet", "pack", "Libraries.slnx", "--output", packages, "--property:RunAnalyzers=false");
+    }
+
     [OneTimeTearDown]
     public void TearDown() => _folder.Delete(recursive: true);
-
-    private static string Configuration => typeof(AdoptersMachine).Assembly.GetCustomAttribute<AssemblyConfigurationAttribute>()!.Configuration;
 }
