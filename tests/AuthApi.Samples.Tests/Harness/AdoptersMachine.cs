@@ -42,6 +42,11 @@ internal sealed class AdoptersMachine
     public async Task SetUpAsync()
     {
         _folder = Directory.CreateTempSubdirectory("adopter-");
+        for (var above = _folder; above is not null; above = above.Parent)
+        {
+            Assert.That(above.GetFiles("Directory.*"), Is.Empty, "nothing of this repository is in effect here");
+        }
+
         await PackAsync(Path.Combine(_folder.FullName, "source"), Feed);
         await File.WriteAllTextAsync(Path.Combine(_folder.FullName, "nuget.config"), $"""
             <configuration>
