@@ -14,6 +14,7 @@ internal sealed partial class MailSender(
     IDbContextFactory<AuthDbContext> contexts,
     MailDelivery delivery,
     AddedRows<MailMessage> added,
+    MailMetrics metrics,
     IOptions<EmailOptions> email,
     IOptions<SmtpOptions> smtp,
     IHostApplicationLifetime lifetime,
@@ -30,7 +31,10 @@ internal sealed partial class MailSender(
     private static readonly TimeSpan MinBackOff = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan MaxBackOff = TimeSpan.FromMinutes(30);
 
+    private static readonly TimeSpan BetweenCounts = TimeSpan.FromSeconds(10);
+
     private readonly LogThrottle _notSent = new(time);
+    private DateTimeOffset _countedAt;
     private DateTimeOffset _pausedUntil;
     private int _failures;
 
@@ -74,6 +78,8 @@ internal sealed partial class MailSender(
     /// <summary>Sends what is due, and returns how long to wait for more.</summary>
     private async Task<TimeSpan> SendDueAsync(IMailTransport transport, CancellationToken stoppingToken)
     {
+        await using var context = await contexts.CreateDbContextAsync(stoppingToken);
+        await CountAsync(context, stoppingToken);
         if (time.GetUtcNow() < _pausedUntil)
         {
             return Until(_pausedUntil);
@@ -82,9 +88,9 @@ internal sealed partial class MailSender(
         var sent = false;
         try
         {
-            await using var context = await contexts.CreateDbContextAsync(stoppingToken);
             while (true)
             {
+                await CountAsync(context, stoppingToken);
                 var now = time.GetUtcNow();
                 var due = await context.Set<MailMessage>().AsNoTracking()
                     .Where(message => message.NextAttemptAt <= now).OrderBy(message => message.NextAttemptAt).Take(Batch).ToListAsync(stoppingToken);
@@ -117,6 +123,18 @@ internal sealed partial class MailSender(
         }
     }
 
+    private async Task CountAsync(AuthDbContext context, CancellationToken stoppingToken)
+    {
+        if (!metrics.IsQueueWatched || time.GetUtcNow() - _countedAt < BetweenCounts)
+        {
+            return;
+        }
+
+        _countedAt = time.GetUtcNow();
+        var messages = context.Set<MailMessage>();
+        metrics.Counted(await messages.CountAsync(stoppingToken), await messages.MinAsync(message => (DateTimeOffset?)message.CreatedAt, stoppingToken));
+    }
+
     // Returns whether the next one may be tried.
     private async Task<bool> SendAsync(AuthDbContext context, IMailTransport transport, MailMessage message)
     {
@@ -124,6 +142,7 @@ internal sealed partial class MailSender(
         if (message.ExpiresAt <= now)
         {
             await DeleteAsync(context, message);
+            metrics.Tried("expired");
             Log.Expired(logger, message.Id, message.Attempts);
             return true;
         }
@@ -143,12 +162,14 @@ internal sealed partial class MailSender(
         catch (Exception exception) when (exception is MailRefusedException or ParseException)
         {
             await DeleteAsync(context, message);
+            metrics.Tried("refused");
             Log.Refused(logger, message.Id, message.UserId, exception is MailRefusedException ? exception.Message : "the address is none");
             return true;
         }
         catch (Exception exception)
         {
             // That is the server or the way to it: all others would fail too.
+            metrics.Tried("unreachable");
             _pausedUntil = now + BackOff(_failures++);
             await MoveAsync(context, message, now + Lease, time.GetUtcNow() + BackOff(message.Attempts), message.Attempts + 1);
             if (_notSent.IsDue())
@@ -160,6 +181,7 @@ internal sealed partial class MailSender(
         }
 
         _failures = 0;
+        metrics.Tried("sent");
         await DeleteAsync(context, message);
         return true;
     }

@@ -19,6 +19,7 @@ public static class MailServices
 
         services.AddSingleton<MailTexts>();
         services.AddSingleton<MailDelivery>();
+        services.AddSingleton<MailMetrics>();
         services.AddScoped<MailQueue>();
         services.AddScoped<IEmailSender<ApplicationUser>, IdentityEmailSender>();
 

@@ -330,6 +330,32 @@ internal sealed class PasswordTests(TestedStore database)
     }
 
     [Test]
+    public async Task A_change_that_a_reset_overtakes_changes_nothing()
+    {
+        // An intruder's request was authenticated before the reset, and goes on after it.
+        const string intruders = "a password that an intruder sets";
+        var gate = new Gate();
+        await using var application = new AuthApiApplication(
+            services => services.AddSingleton<IPasswordValidator<ApplicationUser>>(new HeldPassword(gate, intruders)), store: database);
+        using var intruder = await application.NewLoggedInBrowserAsync();
+        using var owner = application.NewBrowser();
+        using var forgot = await owner.PostAsync("/password/forgot/", new { email = Ada });
+        var code = await application.NextCodeAsync();
+        gate.Close();
+        var change = intruder.PostAsync("/password/change/", new { currentPassword = Browser.Password, newPassword = intruders });
+        await gate.Reached;
+
+        using var reset = await owner.PostAsync("/password/reset/", new { email = Ada, code, newPassword = Other });
+        Assert.That(reset.StatusCode, Is.EqualTo(HttpStatusCode.NoContent), await reset.Content.ReadAsStringAsync());
+        gate.Open();
+
+        await (await change).ShouldBeNotAuthenticatedAsync();
+        Assert.That(await intruder.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
+        Assert.That(await application.StoredSessionsAsync(), Is.Empty);
+        await owner.LogInAsync(password: Other);
+    }
+
+    [Test]
     public async Task Without_mail_the_call_names_the_setting_and_others_work()
     {
         await using var application = new AuthApiApplication(environment: "Production", settings: new() { ["Email:PickupDirectory"] = "" }, store: database);
@@ -382,5 +408,13 @@ internal sealed class PasswordTests(TestedStore database)
         using var browser = _application.NewBrowser();
         using var response = await browser.PostAsync("/login/", new { email = Ada, password });
         return response.StatusCode;
+    }
+
+    // Holds the call that sets this password, before it is hashed.
+    private sealed class HeldPassword(Gate gate, string held) : IPasswordValidator<ApplicationUser>
+    {
+        public Task<IdentityResult> ValidateAsync(UserManager<ApplicationUser> manager, ApplicationUser user, string? password) => password == held
+            ? gate.PassAsync(() => Task.FromResult(IdentityResult.Success))
+            : Task.FromResult(IdentityResult.Success);
     }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -69,13 +70,19 @@ internal sealed class MailTests(TestedStore database)
         await using var application = Start(port);
 
         await AddAsync(application, "ada@example.com", Content);
+        using var numbers = new Numbers(application.Services.GetRequiredService<IMeterFactory>());
         await UntilAsync(application, queue => HasFailed(application, queue.Single()));
         await using var server = new MailServer(port);
         Assert.That(server.Offered, Is.Empty);
+        using var browser = application.NewBrowser();
+        using var ready = await browser.GetAsync("/health/ready");
+        Assert.That(ready.StatusCode, Is.EqualTo(HttpStatusCode.OK), "all else goes on");
 
         var message = await AdvanceUntilTakenAsync(application, server);
         Assert.That(message.To.ToString(), Is.EqualTo("ada@example.com"));
         await EmptyAsync(application);
+        Assert.That(numbers["authapi.mail.attempts{result=unreachable}"], Is.GreaterThan(0));
+        Assert.That(numbers["authapi.mail.attempts{result=sent}"], Is.EqualTo(1));
     }
 
     [Test]

@@ -84,6 +84,7 @@ internal sealed partial class TelemetryTests
         await using var application = new AuthApiApplication(settings: new() { ["Metrics:Enabled"] = "true", ["RateLimiting:Enabled"] = "true" }, kestrel: true);
         var secrets = await UseEveryCallAsync(() => application.NewBrowser("http"), transport => application.NewBrowser("http", transport));
         using var prometheus = application.NewBrowser("http");
+        await application.MailIsQuietAsync();
 
         using var response = await prometheus.GetAsync("/metrics");
         var text = await response.Content.ReadAsStringAsync();
@@ -210,6 +211,7 @@ internal sealed partial class TelemetryTests
         using var query = await laptop.GetAsync($"/me/activity/?limit=5&token={tokens[0]}&email={Address}");
         using var wrong = await phone.PostAsync("/reauthenticate/", new { password = "a wrong password" });
         using var guess = await laptop.PostAsync("/login/", new { email = Address, password = "another wrong one" });
+        using var forgot = await laptop.PostAsync("/password/forgot/", new { email = Address });
         using var others = await phone.LogOutAsync("others");
         using var logout = await phone.LogOutAsync();
         using var dead = await phone.LogOutAsync();
