@@ -29,7 +29,7 @@ internal abstract partial class Lane<TCall, TAnswer>(PostgreSqlDatabase database
     {
         var waiting = new Waiting(call);
         return _waiting.Writer.TryWrite(waiting)
-            ? waiting.Answer.Task
+            ? waiting.Task
             : Task.FromException<TAnswer>(new StoreUnavailableException("The program is ending and takes no more calls."));
     }
 
@@ -77,7 +77,7 @@ internal abstract partial class Lane<TCall, TAnswer>(PostgreSqlDatabase database
             var answers = await ExecuteAsync(batch.ConvertAll(waiting => waiting.Call));
             for (var i = 0; i < batch.Count; i++)
             {
-                batch[i].Answer.TrySetResult(answers[i]);
+                batch[i].TrySetResult(answers[i]);
             }
         }
         catch (PostgresException exception) when (PostgreSqlFailures.IsConflict(exception) || !PostgreSqlFailures.IsOutOfReach(exception))
@@ -85,7 +85,7 @@ internal abstract partial class Lane<TCall, TAnswer>(PostgreSqlDatabase database
             // Rolled back as a whole: it may be repeated, each call for itself, so that one that is refused does not take the others with it.
             if (batch.Count == 1)
             {
-                batch[0].Answer.TrySetException(exception);
+                batch[0].TrySetException(exception);
                 return;
             }
 
@@ -104,13 +104,13 @@ internal abstract partial class Lane<TCall, TAnswer>(PostgreSqlDatabase database
 
             foreach (var waiting in batch)
             {
-                waiting.Answer.TrySetException(exception);
+                waiting.TrySetException(exception);
             }
 
             // What arrived while this one waited for the server has waited long enough.
             while (_waiting.Reader.TryRead(out var waiting))
             {
-                waiting.Answer.TrySetException(exception);
+                waiting.TrySetException(exception);
             }
         }
     }
@@ -153,9 +153,9 @@ internal abstract partial class Lane<TCall, TAnswer>(PostgreSqlDatabase database
     }
 
     // Continuations run elsewhere: the lane must not be held up by what its callers do next.
-    private sealed record Waiting(TCall Call)
+    private sealed class Waiting(TCall call) : TaskCompletionSource<TAnswer>(TaskCreationOptions.RunContinuationsAsynchronously)
     {
-        public TaskCompletionSource<TAnswer> Answer { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        public TCall Call => call;
     }
 
     private static partial class Log

@@ -24,10 +24,12 @@ public static class PostgreSqlSessions
             provider, sessions.ReadContext(provider, static context => new ApplicationConnection(context.GetType().Name, Connection(context)))));
         services.AddSingleton(provider => new PostgreSqlConnections(provider.GetRequiredService<PostgreSqlDatabase>()));
         services.AddSingleton<SharedRead>();
+        services.AddSingleton<SharedFind>();
         services.AddSingleton<SharedEnd>();
         services.AddSingleton<IUserSessionStore, PostgreSqlUserSessionStore>();
         services.AddHostedService<PostgreSqlStart>();
         services.AddHostedService(provider => provider.GetRequiredService<SharedEnd>());
+        services.AddHostedService(provider => provider.GetRequiredService<SharedFind>());
         services.AddHostedService(provider => provider.GetRequiredService<SharedRead>());
         return sessions;
     }

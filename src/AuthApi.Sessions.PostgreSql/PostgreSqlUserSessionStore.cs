@@ -9,12 +9,8 @@ namespace AuthApi.Sessions.PostgreSql;
 /// renewal updates a row that is there or does nothing, and an end deletes the row, in the transaction of its event. Where a statement writes several rows it
 /// locks them in the order of their keys.
 /// </summary>
-internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, SessionSchema schema, SharedRead reads, SharedEnd ends) : IUserSessionStore
+internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, SessionSchema schema, SharedRead reads, SharedFind finds, SharedEnd ends) : IUserSessionStore
 {
-    // As they are stored, whatever the names in the code.
-    private const string Cookie = "Cookie";
-    private const string Header = "Header";
-
     // How many rows a look for expired ones reads at a time.
     private const int PageSize = 10_000;
 
@@ -22,6 +18,7 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
     private const int MaintenanceTimeout = 60;
 
     private readonly Statements _sql = new(schema);
+    private readonly SessionRow _row = new(schema);
     private readonly SemaphoreSlim[] _turns = [.. Enumerable.Range(0, 256).Select(_ => new SemaphoreSlim(1))];
 
     public bool IsShared => true;
@@ -29,12 +26,7 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
     public Task<int?> ConfirmAsync(TokenHash tokenHash) => reads.CallAsync(tokenHash);
 
     // Look-ups are not cancelled when a client hangs up: its logout would be lost with them.
-    public Task<UserSession?> FindAsync(TokenHash tokenHash) => ReadAsync(async () =>
-    {
-        await using var command = Command(_sql.Find, tokenHash.Prefix, tokenHash.ToArray());
-        await using var row = await command.ExecuteReaderAsync();
-        return await row.ReadAsync() ? ReadSession(row) : null;
-    });
+    public Task<UserSession?> FindAsync(TokenHash tokenHash) => finds.CallAsync(tokenHash);
 
     public async Task<UserSession?> FindAsync(string userId, Guid sessionId)
     {
@@ -47,7 +39,7 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
         {
             await using var command = Command(_sql.FindById, key, sessionId);
             await using var row = await command.ExecuteReaderAsync();
-            return await row.ReadAsync() ? ReadSession(row) : null;
+            return await row.ReadAsync() ? _row.Read(row) : null;
         });
     }
 
@@ -340,7 +332,7 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
             session.AbsoluteExpiresAt.ToUniversalTime(),
             session.AuthenticatedAt.ToUniversalTime(),
             string.Join(' ', session.AuthenticationMethods),
-            session.Transport == SessionTransport.Header ? Header : Cookie,
+            session.Transport == SessionTransport.Header ? SessionRow.Header : SessionRow.Cookie,
             session.RememberMe,
             Text(session.IpAddress),
             Text(session.UserAgent)))
@@ -477,7 +469,7 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
         await using var rows = await command.ExecuteReaderAsync();
         while (await rows.ReadAsync())
         {
-            sessions.Add(ReadSession(rows));
+            sessions.Add(_row.Read(rows));
         }
 
         return sessions;
@@ -542,26 +534,6 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
     // A null has no type by itself.
     private static NpgsqlParameter Text(string? text) => new() { NpgsqlDbType = NpgsqlDbType.Text, Value = text is null ? DBNull.Value : text };
 
-    private UserSession ReadSession(NpgsqlDataReader row) => new()
-    {
-        Id = row.GetGuid(0),
-        UserId = schema.FromColumn(row, 1),
-        TokenHash = new TokenHash((byte[])row[2]),
-        CreatedAt = Time(row, 3),
-        LastSeenAt = Time(row, 4),
-        IdleExpiresAt = Time(row, 5),
-        AbsoluteExpiresAt = Time(row, 6),
-        AuthenticatedAt = Time(row, 7),
-        AuthenticationMethods = row.GetString(8).Split(' ', StringSplitOptions.RemoveEmptyEntries),
-        Transport = row.GetString(9) == Header ? SessionTransport.Header : SessionTransport.Cookie,
-        RememberMe = row.GetBoolean(10),
-        IpAddress = ReadText(row, 11),
-        UserAgent = ReadText(row, 12),
-        LastIpAddress = ReadText(row, 13),
-        LastUserAgent = ReadText(row, 14),
-        PrincipalVersion = row.GetInt32(15),
-    };
-
     private static string? ReadText(NpgsqlDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);
 
     private static DateTimeOffset Time(NpgsqlDataReader row, int column) => row.GetFieldValue<DateTimeOffset>(column);
@@ -569,22 +541,14 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
     // Made once, from the names in the application's model.
     private sealed class Statements(SessionSchema schema)
     {
-        private const string Columns =
-            """
-            "Id", "UserId", "TokenHash", "CreatedAt", "LastSeenAt", "IdleExpiresAt", "AbsoluteExpiresAt", "AuthenticatedAt",
-            "AuthenticationMethods", "Transport", "RememberMe", "IpAddress", "UserAgent", "LastIpAddress", "LastUserAgent", "PrincipalVersion"
-            """;
-
         // Of advisory locks, which are numbers of the database: the first eight bytes of "authapi:".
         private const long StartsLock = 0x617574686170693A;
 
         private const string EventColumns = """ "At", "Event", "UserId", "SessionId", "BySessionId", "Reason", "IpAddress", "UserAgent" """;
 
-        public string Find { get; } = $"""SELECT {Columns} FROM {schema.Sessions} WHERE "Key" = $1 AND "TokenHash" = $2""";
+        public string FindById { get; } = $"""SELECT {SessionRow.Columns} FROM {schema.Sessions} AS s WHERE "UserId" = $1 AND "Id" = $2""";
 
-        public string FindById { get; } = $"""SELECT {Columns} FROM {schema.Sessions} WHERE "UserId" = $1 AND "Id" = $2""";
-
-        public string List { get; } = $"""SELECT {Columns} FROM {schema.Sessions} WHERE "UserId" = $1""";
+        public string List { get; } = $"""SELECT {SessionRow.Columns} FROM {schema.Sessions} AS s WHERE "UserId" = $1""";
 
         // Starts go together, and not beside a change of all versions: a session that is being started would keep the version of before.
         public string JoinStarts { get; } = $"SELECT pg_advisory_xact_lock_shared({StartsLock})";

@@ -75,6 +75,12 @@ public record UserSession
     /// </summary>
     public int PrincipalVersion { get; init; }
 
+    /// <summary>
+    /// What a store has read of the user with the session, for the application's <see cref="ISessionPrincipalFactory"/>; <see langword="null"/> where
+    /// it has read nothing. It is no part of the row.
+    /// </summary>
+    public object? User { get; init; }
+
     /// <summary>When the session ends if this was its last use: as long after it as the row's idle expiry is after the row's last use.</summary>
     /// <param name="lastSeenAt">The last use.</param>
     public DateTimeOffset IdleExpiresAtFrom(DateTimeOffset lastSeenAt)

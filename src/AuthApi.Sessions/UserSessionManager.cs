@@ -342,7 +342,9 @@ public sealed partial class UserSessionManager
             return null;
         }
 
-        var live = new LiveSession(session, LastSeenTracker.LastUse(session, pending), principal, readAt);
+        // The cache keeps what was made of it.
+        var row = session.User is null ? session : session with { User = null };
+        var live = new LiveSession(row, LastSeenTracker.LastUse(row, pending), principal, readAt);
 
         // If it was evicted while it was being read, this request came before the end was acknowledged, and may pass;
         // the next one reads the row again.

@@ -11,6 +11,9 @@ try
         ["serve", "tickets", var folder, .. var more] => await Servers.RunTicketsAsync(folder, more),
         ["serve", "bare", var folder, "--urls", var url] => await Servers.RunBareAsync(new BareLog(), folder, url),
         ["serve", "bare-group-commit", var folder, "--urls", var url] => await Servers.RunBareAsync(new BareGroupCommit(), folder, url),
+        ["serve", "per-request", var connectionString, "--urls", var url] => await Servers.RunPerRequestAsync(connectionString, url),
+        ["serve", "delay", var port, var target, var microseconds] => Servers.RunDelay(
+            int.Parse(port, CultureInfo.InvariantCulture), int.Parse(target, CultureInfo.InvariantCulture), double.Parse(microseconds, CultureInfo.InvariantCulture)),
         ["seed", "stock", var folder, var count] => await StockSeeding.RunAsync(folder, int.Parse(count, CultureInfo.InvariantCulture)),
         ["seed", "tickets", var folder, var count] => await TicketsApplication.SeedAsync(folder, int.Parse(count, CultureInfo.InvariantCulture)),
         ["seed", var folder, var count, .. var program] => await Seeding.RunAsync(folder, int.Parse(count, CultureInfo.InvariantCulture), program is [var path] ? path : RunOptions.BuiltAuthApi),
@@ -23,6 +26,9 @@ try
         ["flood", .. var more] => await RunAsync(more, FloodRun.RunAsync),
         ["sustained", .. var more] => await RunAsync(more, SustainedRun.RunAsync),
         ["flat", .. var more] => await RunAsync(more, FlatRun.RunAsync),
+        ["shared", .. var more] => await RunAsync(more, SharedRun.RunAsync),
+        ["flat-shared", .. var more] => await RunAsync(more, FlatRun.RunOnPostgreSqlAsync),
+        ["delay", .. var more] => await RunAsync(more, DelayRun.RunAsync),
         ["start", .. var more] => await RunAsync(more, StartRun.RunAsync),
         ["soak", .. var more] => await RunAsync(more, SoakRun.RunAsync),
         ["memory", .. var more] => await RunAsync(more, MemoryRun.RunAsync),
@@ -70,6 +76,9 @@ static int Usage()
             flood [CONNECTIONS]        GET /me/ and POST /logout/ while so many connections (64) flood POST /login/
             sustained [SECONDS]        logouts without a pause, for so long (30) a round
             flat [SESSIONS]            a store with so many sessions (1,000,000) beside one with few
+            shared                     one node on PostgreSQL beside SQLite, the stateless cookie, and one statement a request
+            flat-shared [SESSIONS]     PostgreSQL with so many sessions (5,000,000 of 1,000,000 users) beside one with few
+            delay                      one node whose PostgreSQL is 0.2, 0.5 and 1 ms away
             start                      from the start of the published program to its first response, and its memory when it is idle
             soak [MINUTES]             full load for so long (10): whether memory, handles and the write-ahead log level off
             memory [SESSIONS]          the memory of so many sessions (100,000), each used once

@@ -58,6 +58,7 @@ public static class SessionMapping
         builder.HasKey(session => session.Key);
         builder.Property(session => session.Key).HasColumnName("Key").ValueGeneratedNever();
         builder.Ignore(session => session.UserId);
+        builder.Ignore(session => session.User);
         builder.Property(keyType, UserKey).HasColumnName("UserId").IsRequired();
         builder.Property(session => session.Id).HasColumnName("Id");
         builder.HasIndex(UserKey, nameof(UserSession.Id)).IsUnique().HasDatabaseName("IX_UserSessions_UserId_Id");

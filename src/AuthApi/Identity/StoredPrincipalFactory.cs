@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Security.Claims;
 using AuthApi.Sessions;
 using AuthApi.Storage;
@@ -15,7 +14,7 @@ internal sealed class StoredPrincipalFactory(AccountReader accounts, IOptions<Id
 {
     public async Task<ClaimsPrincipal?> CreateAsync(UserSession session)
     {
-        if (await accounts.FindAsync(int.Parse(session.UserId, CultureInfo.InvariantCulture)) is not { } account)
+        if (await accounts.FindAsync(session) is not { } account)
         {
             return null;
         }

@@ -1,4 +1,5 @@
 using AuthApi.Sessions;
+using AuthApi.Sessions.PostgreSql;
 using AuthApi.Sessions.Sqlite;
 using AuthApi.Startup;
 using Microsoft.EntityFrameworkCore;
@@ -40,7 +41,9 @@ public static class StorageServices
             return sessions.UseSqlite();
         }
 
-        sessions.Services.AddSingleton<AccountReader, PostgreSqlAccountReader>();
+        sessions.Services.AddSingleton<PostgreSqlAccountReader>();
+        sessions.Services.AddSingleton<AccountReader>(provider => provider.GetRequiredService<PostgreSqlAccountReader>());
+        sessions.Services.AddSingleton<ISessionUserReader>(provider => provider.GetRequiredService<PostgreSqlAccountReader>());
         sessions.Services.AddSingleton<PostgreSqlStorage>();
         sessions.Services.AddDbContextFactory<PostgreSqlAuthDbContext>((provider, options) => options.UseNpgsql(provider.GetRequiredService<PostgreSqlStorage>().ConnectionString));
         return sessions.UsePostgreSql(options => options.AllowPlaintext = database.AllowPlaintext);

@@ -12,15 +12,17 @@ namespace AuthApi.Benchmarks.Subjects;
 /// </summary>
 internal sealed class BareApplication(BareLog log, IEnumerable<string> tokens)
 {
-    private const int TokenBytes = 32;
-    private const string Cookie = $"{SessionCookie.PlainName}=";
-
-    private static readonly byte[] Me =
+    /// <summary>The answer to <c>GET /me/</c>.</summary>
+    public static readonly byte[] Me =
         """
         {"id":10000,"email":"0123456789ab@example.com","emailConfirmed":false,"userName":"0123456789ab@example.com","roles":[],"twoFactorEnabled":false,"session":{"id":"01890a5d-ac96-774b-bcce-b302099a8057","current":true,"createdAt":"2026-01-02T03:04:05.678+00:00","lastSeenAt":"2026-01-02T03:04:05.678+00:00","expiresAt":"2026-01-02T03:34:05.678+00:00","ipAddress":"127.0.0.1","userAgent":"AuthApi.Benchmarks/1.0","device":null,"transport":"cookie","authenticationMethods":["pwd"]}}
         """u8.ToArray();
 
-    private static readonly byte[] LoggedOut = """{"message":"Logout successful. User id: 10000"}"""u8.ToArray();
+    /// <summary>The answer to <c>POST /logout/</c>.</summary>
+    public static readonly byte[] LoggedOut = """{"message":"Logout successful. User id: 10000"}"""u8.ToArray();
+
+    private const int TokenBytes = 32;
+    private const string Cookie = $"{SessionCookie.PlainName}=";
 
     private readonly ConcurrentDictionary<TokenHash, byte[]> _sessions = new(
         tokens.Select(text => TokenHash.Of(Base64Url.DecodeFromChars(text))).Select(hash => KeyValuePair.Create(hash, Me)));
@@ -34,6 +36,29 @@ internal sealed class BareApplication(BareLog log, IEnumerable<string> tokens)
         log.Open(DataFolder.BareDatabase(folder, log.GetType().Name), application._sessions.Keys);
         app.Run(application.AnswerAsync);
         await app.RunAsync();
+    }
+
+    public static async Task WriteAsync(HttpContext context, byte[] answer)
+    {
+        context.Response.ContentType = "application/json; charset=utf-8";
+        context.Response.ContentLength = answer.Length;
+        await context.Response.BodyWriter.WriteAsync(answer);
+    }
+
+    public static bool TryReadToken(StringValues cookies, out TokenHash hash)
+    {
+        Span<byte> token = stackalloc byte[TokenBytes];
+        if (cookies is [{ } cookie]
+            && cookie.StartsWith(Cookie, StringComparison.Ordinal)
+            && Base64Url.TryDecodeFromChars(cookie.AsSpan(Cookie.Length), token, out var length)
+            && length == TokenBytes)
+        {
+            hash = TokenHash.Of(token);
+            return true;
+        }
+
+        hash = default;
+        return false;
     }
 
     private Task AnswerAsync(HttpContext context)
@@ -52,28 +77,5 @@ internal sealed class BareApplication(BareLog log, IEnumerable<string> tokens)
         await log.EndAsync(hash);
         _sessions.TryRemove(hash, out _);
         await WriteAsync(context, LoggedOut);
-    }
-
-    private static async Task WriteAsync(HttpContext context, byte[] answer)
-    {
-        context.Response.ContentType = "application/json; charset=utf-8";
-        context.Response.ContentLength = answer.Length;
-        await context.Response.BodyWriter.WriteAsync(answer);
-    }
-
-    private static bool TryReadToken(StringValues cookies, out TokenHash hash)
-    {
-        Span<byte> token = stackalloc byte[TokenBytes];
-        if (cookies is [{ } cookie]
-            && cookie.StartsWith(Cookie, StringComparison.Ordinal)
-            && Base64Url.TryDecodeFromChars(cookie.AsSpan(Cookie.Length), token, out var length)
-            && length == TokenBytes)
-        {
-            hash = TokenHash.Of(token);
-            return true;
-        }
-
-        hash = default;
-        return false;
     }
 }

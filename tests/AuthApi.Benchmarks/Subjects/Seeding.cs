@@ -38,6 +38,40 @@ internal static class Seeding
         return 0;
     }
 
+    /// <summary>A user as registration makes one, without a password.</summary>
+    internal static ApplicationUser NewUser(int id, DateTimeOffset now)
+    {
+        var email = $"{RandomNumberGenerator.GetHexString(12, lowercase: true)}@example.com";
+        return new ApplicationUser
+        {
+            Id = id,
+            Email = email,
+            NormalizedEmail = email.ToUpperInvariant(),
+            UserName = email,
+            NormalizedUserName = email.ToUpperInvariant(),
+            SecurityStamp = RandomNumberGenerator.GetHexString(32),
+            CreatedAt = now,
+        };
+    }
+
+    /// <summary>A session as a login starts one.</summary>
+    internal static UserSession NewSession(int userId, SessionToken token, DateTimeOffset now, UserSessionOptions limits) => new()
+    {
+        Id = Guid.CreateVersion7(now),
+        UserId = userId.ToString(CultureInfo.InvariantCulture),
+        TokenHash = token.Hash,
+        CreatedAt = now,
+        LastSeenAt = now,
+        IdleExpiresAt = now + limits.IdleTimeout,
+        AbsoluteExpiresAt = now + limits.AbsoluteTimeout,
+        AuthenticatedAt = now,
+        AuthenticationMethods = ["pwd"],
+        Transport = SessionTransport.Cookie,
+        RememberMe = false,
+        IpAddress = "127.0.0.1",
+        UserAgent = HttpRequests.UserAgent,
+    };
+
     private static async Task SeedAsync(string connectionString, StreamWriter tokens, int count)
     {
         var now = TimeProvider.System.GetUtcNow();
@@ -71,38 +105,6 @@ internal static class Seeding
         // The next process begins with an empty log, as after a checkpoint of its own.
         await context.Database.ExecuteSqlRawAsync("PRAGMA wal_checkpoint(TRUNCATE);");
     }
-
-    private static ApplicationUser NewUser(int id, DateTimeOffset now)
-    {
-        var email = $"{RandomNumberGenerator.GetHexString(12, lowercase: true)}@example.com";
-        return new ApplicationUser
-        {
-            Id = id,
-            Email = email,
-            NormalizedEmail = email.ToUpperInvariant(),
-            UserName = email,
-            NormalizedUserName = email.ToUpperInvariant(),
-            SecurityStamp = RandomNumberGenerator.GetHexString(32),
-            CreatedAt = now,
-        };
-    }
-
-    private static UserSession NewSession(int userId, SessionToken token, DateTimeOffset now, UserSessionOptions limits) => new()
-    {
-        Id = Guid.CreateVersion7(now),
-        UserId = userId.ToString(CultureInfo.InvariantCulture),
-        TokenHash = token.Hash,
-        CreatedAt = now,
-        LastSeenAt = now,
-        IdleExpiresAt = now + limits.IdleTimeout,
-        AbsoluteExpiresAt = now + limits.AbsoluteTimeout,
-        AuthenticatedAt = now,
-        AuthenticationMethods = ["pwd"],
-        Transport = SessionTransport.Cookie,
-        RememberMe = false,
-        IpAddress = "127.0.0.1",
-        UserAgent = HttpRequests.UserAgent,
-    };
 
     private static AuditEntry SignedIn(UserSession session) => new()
     {

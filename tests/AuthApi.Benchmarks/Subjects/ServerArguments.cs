@@ -16,6 +16,12 @@ internal static class ServerArguments
     /// <param name="folder">Where its database lies.</param>
     public static string[] ForAuthApi(string program, string folder) => [program, .. For(DataFolder.AuthApiDatabase(folder)), .. Unlimited];
 
+    /// <summary>The same on PostgreSQL.</summary>
+    /// <param name="program">The <c>AuthApi.dll</c> to run.</param>
+    /// <param name="connectionString">Its database.</param>
+    public static string[] ForAuthApiOnPostgreSql(string program, string connectionString) =>
+        [program, "--environment", "Development", "--Database:Provider", "PostgreSql", "--ConnectionStrings:Auth", connectionString, .. Unlimited];
+
     /// <summary>Development, as only there does AuthApi serve plain HTTP; for all, as the environment changes what the framework does.</summary>
     public static string[] For(string database) => ["--environment", "Development", "--ConnectionStrings:Auth", $"Data Source={database}"];
 }

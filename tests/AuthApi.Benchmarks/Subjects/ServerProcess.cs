@@ -34,8 +34,13 @@ internal sealed class ServerProcess : IDisposable
 
     public Process Process => _process;
 
-    /// <summary>What all the process's threads have used so far.</summary>
-    public TimeSpan CpuTime => _process.TotalProcessorTime;
+    /// <summary>The server of its database, if that is another process.</summary>
+    public PostgreSqlCluster? Database { get; set; }
+
+    /// <summary>What all the process's threads have used so far, and its database's.</summary>
+    public TimeSpan CpuTime => OwnCpuTime + (Database?.CpuTime ?? TimeSpan.Zero);
+
+    private TimeSpan OwnCpuTime => _process.TotalProcessorTime;
 
     /// <summary>What the process holds in memory now, in bytes.</summary>
     public long ResidentMemory
@@ -55,6 +60,14 @@ internal sealed class ServerProcess : IDisposable
             _process.Refresh();
             return _process.HandleCount;
         }
+    }
+
+    /// <summary>A free port of this machine.</summary>
+    public static IPEndPoint FindFreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return (IPEndPoint)listener.LocalEndpoint;
     }
 
     /// <summary>Starts a server and completes when it has sent its first response.</summary>
@@ -91,11 +104,11 @@ internal sealed class ServerProcess : IDisposable
     public (TimeSpan Cpu, TimeSpan Busy) WaitUntilIdle(TimeSpan idle)
     {
         var (startedAt, before) = (Stopwatch.GetTimestamp(), CpuTime);
-        var (busy, counted) = (TimeSpan.Zero, before);
+        var (busy, counted) = (TimeSpan.Zero, OwnCpuTime);
         while (Stopwatch.GetElapsedTime(startedAt) is var elapsed && elapsed < busy + idle && elapsed < MaxBusy)
         {
             Task.Delay(BetweenLooks).GetAwaiter().GetResult();
-            if (CpuTime is var now && now > counted + Noise)
+            if (OwnCpuTime is var now && now > counted + Noise)
             {
                 (busy, counted) = (Stopwatch.GetElapsedTime(startedAt), now);
             }
@@ -114,13 +127,6 @@ internal sealed class ServerProcess : IDisposable
         }
 
         _process.Dispose();
-    }
-
-    private static IPEndPoint FindFreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return (IPEndPoint)listener.LocalEndpoint;
     }
 
     private async Task<KeepAliveConnection> ConnectAsync()

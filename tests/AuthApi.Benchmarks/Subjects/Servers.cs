@@ -16,6 +16,20 @@ internal static class Servers
         return 0;
     }
 
+    public static async Task<int> RunPerRequestAsync(string connectionString, string url)
+    {
+        EndWithParent();
+        await PerRequestApplication.RunAsync(connectionString, new Uri(url));
+        return 0;
+    }
+
+    public static int RunDelay(int port, int target, double oneWay)
+    {
+        EndWithParent();
+        DelayingProxy.Run(port, target, TimeSpan.FromMicroseconds(oneWay));
+        return 0;
+    }
+
     private static async Task<int> RunAsync(Func<string[], string, Task> application, string database, string folder, string[] arguments)
     {
         EndWithParent();

@@ -25,6 +25,9 @@ internal sealed class Subject(string title, ServerProcess server, string folder,
     /// <summary>Where its database lies.</summary>
     public string Folder => folder;
 
+    /// <summary>Its database, where that is on PostgreSQL.</summary>
+    public string? ConnectionString { get; init; }
+
     /// <summary>Whether a logout ends the session, so that no other request can use it.</summary>
     public bool EndsSessions { get; init; } = true;
 

@@ -1,4 +1,8 @@
+using System.Diagnostics;
+using System.Globalization;
+using AuthApi.Benchmarks.Runs;
 using AuthApi.Benchmarks.Traffic;
+using Npgsql;
 
 namespace AuthApi.Benchmarks.Subjects;
 
@@ -12,6 +16,9 @@ internal sealed class SubjectFactory(string authApi, string? otherAuthApi) : IDi
 
     private readonly DataFolder _data = new();
     private readonly List<Subject> _started = [];
+    private readonly List<Process> _proxies = [];
+    private PostgreSqlCluster? _cluster;
+    private int _databases;
 
     /// <summary>Starts AuthApi, and the other build of it if there is one.</summary>
     public async Task<List<Subject>> StartAuthApiAsync(int sessions, params string[] settings)
@@ -35,6 +42,42 @@ internal sealed class SubjectFactory(string authApi, string? otherAuthApi) : IDi
     /// <param name="settings">More arguments of its command line.</param>
     public Task<Subject> StartAuthApiAsync(string title, int sessions, Action<string>? prepare, params string[] settings) =>
         StartAuthApiAsync(title, authApi, _data.Add(title), sessions, settings, prepare);
+
+    /// <summary>Starts AuthApi on PostgreSQL, in a database of its own on the one server of the run.</summary>
+    /// <param name="title">The subject's title.</param>
+    /// <param name="sessions">How many sessions it has.</param>
+    /// <param name="perUser">How many of each user.</param>
+    /// <param name="known">How many of them can be used; all by default.</param>
+    public async Task<Subject> StartAuthApiOnPostgreSqlAsync(string title, int sessions, int perUser = 10, int? known = null)
+    {
+        var (folder, connectionString) = await SeedPostgreSqlAsync(sessions, perUser, known ?? sessions);
+        var server = await ServerProcess.StartAsync(ServerArguments.ForAuthApiOnPostgreSql(authApi, connectionString));
+        server.Database = _cluster;
+        Progress.Write($"{title}: {await PostgreSqlSeeding.DescribeSizesAsync(connectionString)}");
+        return Add(new Subject(title, server, folder, ReadCookies(folder)) { IsAuthApi = true, ConnectionString = connectionString });
+    }
+
+    /// <summary>Starts AuthApi on PostgreSQL as if that were so far away.</summary>
+    public async Task<Subject> StartDelayedAsync(string title, int sessions, TimeSpan roundTrip)
+    {
+        var (folder, connectionString) = await SeedPostgreSqlAsync(sessions, perUser: 10, sessions);
+        var port = ServerProcess.FindFreePort().Port;
+        _proxies.Add(ThisProgram.Start(
+            "serve", "delay", port.ToString(CultureInfo.InvariantCulture), _cluster!.Port.ToString(CultureInfo.InvariantCulture), (roundTrip / 2).TotalMicroseconds.ToString(CultureInfo.InvariantCulture)));
+        await Task.Delay(TimeSpan.FromSeconds(1));
+        var through = new NpgsqlConnectionStringBuilder(connectionString) { Port = port }.ConnectionString;
+        var server = await ServerProcess.StartAsync(ServerArguments.ForAuthApiOnPostgreSql(authApi, through));
+        return Add(new Subject(title, server, folder, ReadCookies(folder)) { IsAuthApi = true });
+    }
+
+    /// <summary>Starts bare Kestrel that asks PostgreSQL in each request.</summary>
+    public async Task<Subject> StartPerRequestAsync(int sessions)
+    {
+        var (folder, connectionString) = await SeedPostgreSqlAsync(sessions, perUser: 10, sessions);
+        var server = await ServerProcess.StartAsync([ThisProgram.Path, "serve", "per-request", connectionString]);
+        server.Database = _cluster;
+        return Add(new Subject("bare Kestrel, one statement a request", server, folder, ReadCookies(folder)));
+    }
 
     public async Task<Subject> StartStockAsync(int sessions)
     {
@@ -61,6 +104,13 @@ internal sealed class SubjectFactory(string authApi, string? otherAuthApi) : IDi
     public void Dispose()
     {
         _started.ForEach(subject => subject.Dispose());
+        foreach (var proxy in _proxies)
+        {
+            proxy.Kill();
+            proxy.Dispose();
+        }
+
+        _cluster?.Dispose();
         _data.Dispose();
     }
 
@@ -70,6 +120,19 @@ internal sealed class SubjectFactory(string authApi, string? otherAuthApi) : IDi
         prepare?.Invoke(folder);
         var server = await ServerProcess.StartAsync([.. ServerArguments.ForAuthApi(program, folder), .. settings]);
         return Add(new Subject(title, server, folder, ReadCookies(folder)) { IsAuthApi = true });
+    }
+
+    private async Task<(string Folder, string ConnectionString)> SeedPostgreSqlAsync(int sessions, int perUser, int known)
+    {
+        _cluster ??= await PostgreSqlCluster.StartAsync(_data.Path);
+        var name = $"authapi{++_databases}";
+        var (folder, connectionString) = (_data.Add(name), await _cluster.CreateDatabaseAsync(name));
+        using (await ServerProcess.StartAsync(ServerArguments.ForAuthApiOnPostgreSql(authApi, connectionString)))
+        {
+        }
+
+        await PostgreSqlSeeding.RunAsync(connectionString, folder, sessions, perUser, known);
+        return (folder, connectionString);
     }
 
     private async Task<Subject> StartBareAsync(string title, string name, Subject authApi)

@@ -7,6 +7,9 @@ internal static class ThisProgram
 {
     public static string Path => typeof(ThisProgram).Assembly.Location;
 
+    /// <summary>Starts a command that ends with its standard input.</summary>
+    public static Process Start(params string[] command) => Process.Start(new ProcessStartInfo("dotnet", [Path, .. command]) { RedirectStandardInput = true })!;
+
     /// <exception cref="InvalidOperationException">It failed.</exception>
     public static async Task RunAsync(params string[] command)
     {

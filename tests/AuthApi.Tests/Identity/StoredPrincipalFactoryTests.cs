@@ -39,13 +39,18 @@ internal sealed class StoredPrincipalFactoryTests(TestedStore database)
                 await users.AddClaimAsync(user, new Claim("likes", "tea"));
             }
 
-            var session = (await application.StoredSessionsAsync()).Single();
-
-            var stored = (await services.GetRequiredService<ISessionPrincipalFactory>().CreateAsync(session))!;
-
+            var row = (await application.StoredSessionsAsync()).Single();
+            var found = (await services.GetRequiredService<IUserSessionStore>().FindAsync(row.TokenHash))!;
             var identitys = await services.GetRequiredService<IUserClaimsPrincipalFactory<ApplicationUser>>().CreateAsync(user);
-            Assert.That(stored.Claims.Select(Text), Is.EquivalentTo(identitys.Claims.Where(claim => claim.Type != "AspNet.Identity.SecurityStamp").Select(Text)));
-            Assert.That(stored.IsInRole("Admin"), Is.EqualTo(hasRole));
+            foreach (var session in new[] { row, found })
+            {
+                var stored = (await services.GetRequiredService<ISessionPrincipalFactory>().CreateAsync(session))!;
+
+                Assert.That(stored.Claims.Select(Text), Is.EquivalentTo(identitys.Claims.Where(claim => claim.Type != "AspNet.Identity.SecurityStamp").Select(Text)));
+                Assert.That(stored.IsInRole("Admin"), Is.EqualTo(hasRole));
+            }
+
+            Assert.That(found.User is null, Is.EqualTo(database == TestedStore.Sqlite), "PostgreSQL reads the account with the session");
         });
 
         static string Text(Claim claim) => $"{claim.Type}={claim.Value} ({claim.ValueType})";
