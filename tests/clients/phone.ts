@@ -5,7 +5,7 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import * as SecureStore from 'expo-secure-store';
 import type { components } from './generated/api';
-import { api, call, logIn, logOut, reauthenticate, Refused, register } from './generated/session';
+import { api, call, changePassword, logIn, logOut, reauthenticate, Refused, register } from './generated/session';
 
 const key = 'session-token';
 const email = `${randomUUID()}@example.com`;
@@ -28,8 +28,13 @@ async function againstTheServer() {
   await assert.rejects(reauthenticate('not the right password'), refusal(403, 'invalid_credentials'));
   assert.equal(await kept(), first, 'a 403 leaves the token');
   await reauthenticate(password);
+  const renewed = await kept();
+  assert(renewed && renewed !== first);
+
+  await assert.rejects(changePassword('not the right password', 'staple battery horse correct'), refusal(403, 'invalid_credentials'));
+  await changePassword(password, 'staple battery horse correct');
   const second = await kept();
-  assert(second && second !== first);
+  assert(second && second !== renewed);
 
   const me = await call<components['schemas']['MeResponse']>('GET', '/me/');
   assert.equal(me.email, email);

@@ -98,10 +98,50 @@ async function tell() {
   ok(await phone.api.POST('/logout/', { params: { query: { scope: 'others' } } }));
   refused(await tablet.api.GET('/me/'), 401, 'not_authenticated');
 
+  await changeAccount(phone, email, password);
+
   const { message } = ok(await phone.api.POST('/logout/'));
   assert.equal(message, `Logout successful. User id: ${user.id}`);
   refused(await phone.api.GET('/me/'), 401, 'not_authenticated');
   refused(await phone.api.POST('/logout/'), 401, 'not_authenticated');
+
+  await tablet.logIn(email, newPassword);
+  const deleted = await tablet.api.DELETE('/me/');
+  assert.equal(deleted.response.status, 204);
+  refused(await tablet.api.GET('/me/'), 401, 'not_authenticated');
+}
+
+const newPassword = 'staple battery horse correct';
+
+async function changeAccount(device: Device, email: string, password: string) {
+  const { api } = device;
+  const code = '7K3M-9QXW-2DTA';
+  const newEmail = `${randomUUID()}@example.com`;
+  const userName = `user-${randomUUID()}`;
+
+  const renamed = ok(await api.PATCH('/me/', { body: { userName } }));
+  assert.equal(renamed.userName, userName);
+
+  for (const sent of [
+    await api.POST('/password/forgot/', { body: { email } }),
+    await api.POST('/email/confirm/resend/', { body: { email } }),
+    await api.POST('/email/change/', { body: { newEmail } }),
+  ]) {
+    assert.equal(sent.response.status, 202);
+    assert(ok(sent).message);
+  }
+
+  refused(await api.POST('/password/reset/', { body: { email, code, newPassword } }), 400, 'invalid_code');
+  refused(await api.POST('/email/confirm/', { body: { email, code } }), 400, 'invalid_code');
+  refused(await api.POST('/email/change/confirm/', { body: { newEmail, code } }), 400, 'invalid_code');
+
+  const all = ok(await api.GET('/me/export/'));
+  assert.deepEqual([all.account.email, all.account.userName], [email, userName]);
+
+  refused(await api.POST('/password/change/', { body: { currentPassword: 'not the right password', newPassword } }), 403, 'invalid_credentials');
+  const changed = ok(await api.POST('/password/change/', { body: { currentPassword: password, newPassword } }));
+  assert(changed.sessionToken);
+  device.token = changed.sessionToken;
 }
 
 // Not run, only compiled: what the document does not allow is an error before anything is sent.
