@@ -51,6 +51,18 @@ internal sealed class EmailAddressTests
         Assert.That(EmailAddress.FindError(address), Is.EqualTo(error));
     }
 
+    [Test]
+    public void An_address_has_at_most_254_characters()
+    {
+        var domain = string.Join('.', Enumerable.Repeat(new string('a', 59), 4));
+        var maximal = $"{new string('b', 254 - 1 - domain.Length)}@{domain}";
+
+        Assert.That(maximal, Has.Length.EqualTo(254));
+        Assert.That(EmailAddress.FindError(maximal), Is.Null);
+        Assert.That(EmailAddress.FindError($" {maximal} "), Is.Null, "without the spaces around it");
+        Assert.That(EmailAddress.FindError($"b{maximal}"), Is.EqualTo("This is not an e-mail address."));
+    }
+
     [TestCase("ada@example.com", "ADA@EXAMPLE.COM")]
     [TestCase("anna@bücher.example", "ANNA@XN--BCHER-KVA.EXAMPLE", "ANNA@BÜCHER.EXAMPLE")]
     [TestCase("anna@xn--bcher-kva.example", "ANNA@XN--BCHER-KVA.EXAMPLE", "ANNA@BÜCHER.EXAMPLE")]
