@@ -152,7 +152,7 @@ internal sealed class PostgreSqlOutOfReachTests
     public async Task What_was_acknowledged_survives_a_server_killed_under_load([Values] bool isKilled)
     {
         await using var other = await StartNodeAsync();
-        var ledger = new Ledger(_application, other);
+        var ledger = new Ledger(() => _application.NewBrowser(), () => other.NewBrowser());
         await ledger.SignUpAsync();
         for (var round = 0; round < 5; round++)
         {

@@ -1,0 +1,230 @@
+using System.Diagnostics;
+using System.Net;
+using AuthApi.Tests.Harness;
+using AuthApi.Tests.House;
+
+namespace AuthApi.Tests.Storage;
+
+/// <summary>
+/// Two nodes of the program, as processes, on one PostgreSQL server: what one has acknowledged holds on the other, whatever becomes of either. A ledger of each
+/// acknowledged login and logout is checked on both after each fault.
+/// </summary>
+[NonParallelizable]
+internal sealed class NodesTests
+{
+    private const int Sessions = 60;
+
+    private static readonly TimeSpan Stop = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(3);
+
+    private readonly TemporaryFolder _folder = new();
+    private PostgreSqlServer _server = null!;
+    private CutProxy _way = null!;
+    private string _database = null!;
+    private RunningProgram _a = null!;
+    private RunningProgram _b = null!;
+
+    [OneTimeSetUp]
+    public async Task StartNodesAsync()
+    {
+        _server = await PostgreSqlServer.StartAsync();
+        _database = await _server.CreateDatabaseAsync();
+        _way = new CutProxy(_server.Port);
+        _a = await StartAsync(_server.Port);
+        _b = await StartAsync(_way.Port);
+    }
+
+    [OneTimeTearDown]
+    public async Task EndNodesAsync()
+    {
+        foreach (var node in new[] { _a, _b })
+        {
+            if (node is not null)
+            {
+                await node.DisposeAsync();
+            }
+        }
+
+        _way?.Dispose();
+        if (_server is not null)
+        {
+            await _server.DisposeAsync();
+        }
+
+        _folder.Dispose();
+    }
+
+    [Test]
+    public async Task Behind_nginx_a_logout_on_one_node_is_final_on_the_other()
+    {
+        var block = await File.ReadAllTextAsync(Path.Combine(Repository.Root, "deploy", "nginx-nodes.conf"));
+        await using var nginx = await Proxy.StartNginxAsync(_folder.Path, block, _a.Address, _b.Address);
+        using var clients = new NginxClients(nginx.Origin);
+        var ledger = new Ledger(clients.NewBrowser, () => ProxiedTo(_a), () => ProxiedTo(_b)) { NodesFail = true };
+        await ledger.SignUpAsync();
+
+        for (var round = 0; round < 50; round++)
+        {
+            // nginx gives each request to the node whose turn it is: all three take part on both sides.
+            using var browser = clients.NewBrowser();
+            await browser.LogInAsync("user0@example.com");
+            var onNodes = new[] { _a, _b }.Select(node => Same(browser, ProxiedTo(node))).ToArray();
+            Assert.That(await Task.WhenAll(onNodes.Select(node => node.MeAsync())), Is.All.EqualTo(HttpStatusCode.OK));
+
+            using var copy = Same(browser, clients.NewBrowser());
+            using var logout = await browser.LogOutAsync();
+
+            Assert.That(logout.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+            Assert.That(await Task.WhenAll(onNodes.Append(copy).Select(node => node.MeAsync())), Is.All.EqualTo(HttpStatusCode.Unauthorized));
+            foreach (var node in onNodes)
+            {
+                node.Dispose();
+            }
+        }
+
+        await ledger.RunAsync(Sessions, _b.KillAsync);
+        Assert.That(ledger.AcknowledgedLogouts, Is.Positive);
+        using (var survivor = clients.NewBrowser())
+        {
+            await survivor.LogInAsync("user0@example.com");
+            Assert.That(await survivor.MeAsync(), Is.EqualTo(HttpStatusCode.OK), "by the node that is left");
+        }
+
+        await _b.DisposeAsync();
+        _b = await StartAsync(_way.Port);
+        await ledger.CheckAsync();
+    }
+
+    [Test]
+    public async Task A_node_that_is_stopped_for_a_while_accepts_nothing_that_ended()
+    {
+        var ledger = await NewLedgerAsync("stopped");
+        var ended = await LogInAsync(count: 20);
+        Assert.That(await StatusesAsync(ended, _a), Is.All.EqualTo(HttpStatusCode.OK), "it has cached them");
+
+        Task<HttpStatusCode[]> asked = null!;
+        await ledger.RunAsync(Sessions, async () =>
+        {
+            await _a.SignalAsync("STOP");
+            var began = Stopwatch.GetTimestamp();
+            Assert.That(await LogOutAsync(ended, _b), Is.All.EqualTo(HttpStatusCode.OK));
+            asked = StatusesAsync(ended, _a);
+            await Task.Delay(Stop - Stopwatch.GetElapsedTime(began) is { Ticks: > 0 } left ? left : TimeSpan.Zero);
+            Assert.That(asked.IsCompleted, Is.False);
+            await _a.SignalAsync("CONT");
+        });
+
+        Assert.That(await asked, Is.All.EqualTo(HttpStatusCode.Unauthorized));
+        await ledger.CheckAsync();
+        Assert.That(ledger.AcknowledgedLogouts, Is.Positive);
+    }
+
+    [Test]
+    public async Task A_node_cut_off_from_the_database_answers_503_while_the_other_works()
+    {
+        var ledger = await NewLedgerAsync("cut");
+        var (ended, live) = (await LogInAsync(count: 10), await LogInAsync(count: 3));
+        Assert.That(await StatusesAsync([.. ended, .. live], _b), Is.All.EqualTo(HttpStatusCode.OK), "it has cached them");
+
+        await ledger.RunAsync(Sessions, async () =>
+        {
+            _way.Cut();
+            Assert.That(await LogOutAsync(ended, _a), Is.All.EqualTo(HttpStatusCode.OK));
+            Assert.That(await StatusesAsync(live, _a), Is.All.EqualTo(HttpStatusCode.OK));
+            var began = Stopwatch.GetTimestamp();
+            Assert.That(await StatusesAsync([.. ended, .. live], _b), Is.All.EqualTo(HttpStatusCode.ServiceUnavailable));
+            Assert.That(Stopwatch.GetElapsedTime(began), Is.LessThan(MaxWait));
+            _way.Mend();
+        });
+
+        Assert.That(() => StatusesAsync(live, _b).Result, Is.All.EqualTo(HttpStatusCode.OK).After(10_000, 50));
+        Assert.That(await StatusesAsync(ended, _b), Is.All.EqualTo(HttpStatusCode.Unauthorized));
+        await ledger.CheckAsync();
+        Assert.That(ledger.AcknowledgedLogouts, Is.Positive);
+    }
+
+    private async Task<Ledger> NewLedgerAsync(string name)
+    {
+        var ledger = new Ledger(() => ProxiedTo(_a), () => ProxiedTo(_b)) { NodesFail = true, Name = name };
+        await ledger.SignUpAsync();
+        return ledger;
+    }
+
+    private async Task<List<string>> LogInAsync(int count)
+    {
+        var tokens = new List<string>();
+        for (var i = 0; i < count; i++)
+        {
+            using var browser = ProxiedTo(_a);
+            if (i == 0)
+            {
+                using var registration = await browser.PostAsync("/register/", new { email = "ada@example.com", password = Browser.Password });
+            }
+
+            await browser.LogInAsync();
+            tokens.Add(browser.Token);
+        }
+
+        return tokens;
+    }
+
+    private static Task<HttpStatusCode[]> StatusesAsync(List<string> tokens, RunningProgram node) => Task.WhenAll(tokens.Select(async token =>
+    {
+        using var browser = With(token, node);
+        return await browser.MeAsync();
+    }));
+
+    private static Task<HttpStatusCode[]> LogOutAsync(List<string> tokens, RunningProgram node) => Task.WhenAll(tokens.Select(async token =>
+    {
+        using var browser = With(token, node);
+        using var response = await browser.LogOutAsync();
+        return response.StatusCode;
+    }));
+
+    private static Browser With(string token, RunningProgram node)
+    {
+        var browser = ProxiedTo(node);
+        browser.Cookies["__Host-session"] = token;
+        return browser;
+    }
+
+    private static Browser Same(Browser browser, Browser other)
+    {
+        other.Cookies["__Host-session"] = browser.Cookies["__Host-session"];
+        return other;
+    }
+
+    // As through a proxy that does the TLS.
+    private static Browser ProxiedTo(RunningProgram node)
+    {
+        var client = new HttpClient(new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false }) { BaseAddress = node.Address };
+        client.DefaultRequestHeaders.Add("X-Forwarded-Proto", "https");
+        return new Browser(client);
+    }
+
+    private Task<RunningProgram> StartAsync(int port) => RunningProgram.StartAsync(
+        _folder.Path,
+        new Dictionary<string, string> { ["ASPNETCORE_ENVIRONMENT"] = "Production" },
+        "--Database:Provider=PostgreSql",
+        $"--ConnectionStrings:Auth={_server.ConnectionString(_database).Replace($"Port={_server.Port}", $"Port={port}", StringComparison.Ordinal)}",
+        "--ForwardedHeaders:KnownProxies=127.0.0.1",
+        "--Sessions:MaxPerUser=1000",
+        "--AllowedHosts=*");
+
+    /// <summary>Clients of nginx, which trust its certificate.</summary>
+    private sealed class NginxClients(string origin) : IDisposable
+    {
+        // CA5400: the certificate is the test's own.
+#pragma warning disable CA5400, CA5359
+        private readonly SocketsHttpHandler _handler = new()
+        {
+            UseCookies = false,
+            SslOptions = { RemoteCertificateValidationCallback = static (_, _, _, _) => true },
+        };
+#pragma warning restore CA5400, CA5359
+
+        public Browser NewBrowser() => new(new HttpClient(_handler, disposeHandler: false) { BaseAddress = new Uri(origin) });
+
+        public void Dispose() => _handler.Dispose();
+    }
+}
