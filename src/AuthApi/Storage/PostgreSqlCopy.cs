@@ -166,7 +166,7 @@ internal sealed class PostgreSqlCopy(IServiceProvider services, string file, boo
         "timestamp with time zone" => writer.WriteAsync(DateTimeOffset.FromUnixTimeMilliseconds(rows.GetInt64(column)), NpgsqlDbType.TimestampTz, cancellationToken),
         "uuid" => writer.WriteAsync(rows.GetGuid(column), NpgsqlDbType.Uuid, cancellationToken),
         "bytea" => writer.WriteAsync((byte[])rows.GetValue(column), NpgsqlDbType.Bytea, cancellationToken),
-        "text" => WriteTextAsync(writer, rows.GetString(column), target, table, cancellationToken),
+        var text when text == "text" || text.StartsWith("character varying", StringComparison.Ordinal) => WriteTextAsync(writer, rows.GetString(column), target, table, cancellationToken),
         var other => throw new NotSupportedException($"{table.Name}.{target.Name} is {other}."),
     };
 
