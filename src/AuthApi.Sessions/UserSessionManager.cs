@@ -90,6 +90,9 @@ public sealed partial class UserSessionManager
         }
     }
 
+    /// <summary>Writes the last uses that this process knows and the store does not, so that a query of the rows finds them.</summary>
+    public Task WriteLastUsesAsync() => _lastSeen.FlushAsync();
+
     /// <summary>Ends the session of a user that has this id, durably. From then on its token is rejected.</summary>
     /// <param name="userId">The user's id.</param>
     /// <param name="sessionId">The session's id.</param>

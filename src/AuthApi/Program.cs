@@ -1,5 +1,6 @@
 using System.Globalization;
 using AuthApi.Accounts;
+using AuthApi.Administration;
 using AuthApi.Api;
 using AuthApi.Codes;
 using AuthApi.Identity;
@@ -13,7 +14,7 @@ using AuthApi.Telemetry;
 // Numbers, times and messages are the same whatever the language of the machine.
 CultureInfo.DefaultThreadCurrentCulture = CultureInfo.DefaultThreadCurrentUICulture = CultureInfo.InvariantCulture;
 
-var commandLine = new CommandLine([.. StorageCommands.All, .. AccountsCommands.All]);
+var commandLine = new CommandLine([.. StorageCommands.All, .. AdministrationCommands.All]);
 
 return await commandLine.RunAsync(args, Build, ServeAsync);
 
@@ -33,6 +34,7 @@ static WebApplication Build(string[] settings)
         .AddCodes()
         .AddAccountIdentity()
         .AddAccounts()
+        .AddAdministration()
         .AddTelemetry(builder.Configuration)
         .AddOpenApi(builder.Configuration, builder.Environment);
 

@@ -90,7 +90,7 @@ public sealed partial class AccountController(
     [CountedAs(RateLimit.Logins)]
     [ProducesResponseType<LoginResponse>(StatusCodes.Status200OK)]
     [ProducesProblem(StatusCodes.Status401Unauthorized, "`invalid_credentials`: the address or user name, or the password, is wrong. `two_factor_required`: the password is right, and the account has a second factor, which no call takes yet. `ambiguous_session`: the request carries two session cookies with different values, and a third would not help.")]
-    [ProducesProblem(StatusCodes.Status403Forbidden, "`email_not_confirmed`: the password is right, and the address must be confirmed first (`Accounts:RequireConfirmedEmail`).")]
+    [ProducesProblem(StatusCodes.Status403Forbidden, "`email_not_confirmed`: the password is right, and the address must be confirmed first (`Accounts:RequireConfirmedEmail`). `password_change_required`: the password is right, and another one must be set first, by `POST /password/forgot/` and `POST /password/reset/`.")]
     [ProducesProblem(StatusCodes.Status503ServiceUnavailable, PasswordAnswers.Unavailable)]
     public async Task<ActionResult<LoginResponse>> Login(LoginRequest request)
     {
@@ -110,7 +110,7 @@ public sealed partial class AccountController(
             // No session was started where the password was changed after it was checked.
             return new ProblemResult(
                 result.RequiresTwoFactor ? ApiProblem.TwoFactorRequired
-                : result.IsNotAllowed ? ApiProblem.EmailNotConfirmed
+                : result.IsNotAllowed ? (user!.MustChangePassword ? ApiProblem.PasswordChangeRequired : ApiProblem.EmailNotConfirmed)
                 : ApiProblem.InvalidCredentials);
         }
 

@@ -80,6 +80,7 @@ public sealed partial class OwnAccountController(
     [RequireRecentAuthentication]
     [ProducesResponseType(StatusCodes.Status204NoContent)]
     [ProducesProblem(StatusCodes.Status403Forbidden, "`reauthentication_required`: this needs a recent authentication.")]
+    [ProducesProblem(StatusCodes.Status409Conflict, "`last_administrator`: nobody could administer any more.")]
     public async Task<ActionResult> Delete()
     {
         if (await userManager.GetUserAsync(User) is not { } user)
@@ -89,7 +90,11 @@ public sealed partial class OwnAccountController(
 
         var (id, email) = (user.Id, user.Email!);
         await using var transaction = await Context.Database.BeginTransactionAsync();
-        await Context.Set<MailMessage>().Where(message => message.UserId == id).ExecuteDeleteAsync();
+        if (await services.GetRequiredService<Administrators>().IsLastAsync(id))
+        {
+            return new ProblemResult(ApiProblem.LastAdministrator);
+        }
+
         Context.AddAuditEntry(new AuditEntry
         {
             At = time.GetUtcNow(),
@@ -104,10 +109,6 @@ public sealed partial class OwnAccountController(
             return new ProblemResult(ApiProblem.ServiceUnavailable); // another change of the account has overtaken it; the client may try again
         }
 
-        // With those of the sessions that have just ended.
-        await Context.Set<AuditEntry>().Where(entry => EF.Property<int?>(entry, "UserKey") == id).ExecuteUpdateAsync(update => update
-            .SetProperty(entry => entry.IpAddress, (string?)null)
-            .SetProperty(entry => entry.UserAgent, (string?)null));
         await transaction.CommitAsync();
         Log.Deleted(logger, id);
         return NoContent();

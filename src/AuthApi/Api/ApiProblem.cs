@@ -28,12 +28,14 @@ public sealed record ApiProblem(int Status, string Code, string Title, int? Retr
     public static readonly ApiProblem TwoFactorRequired = new(401, "two_factor_required", "A second factor is needed to log in.");
     public static readonly ApiProblem Forbidden = Of(SessionProblem.Forbidden);
     public static readonly ApiProblem EmailNotConfirmed = new(403, "email_not_confirmed", "The e-mail address is not confirmed yet. Use the code that was mailed to it.");
+    public static readonly ApiProblem PasswordChangeRequired = new(403, "password_change_required", "Another password must be set first. Ask for a code by \"forgot password\".");
     public static readonly ApiProblem CrossSiteRequest = new(403, "cross_site_request", "A page of another origin may not make this call.");
     public static readonly ApiProblem ReauthenticationRequired = Of(SessionProblem.ReauthenticationRequired);
     public static readonly ApiProblem NotFound = Of(SessionProblem.NotFound);
     public static readonly ApiProblem MethodNotAllowed = new(405, "method_not_allowed", "This address does not take that method.");
     public static readonly ApiProblem EmailTaken = new(409, "email_taken", "There is an account with this e-mail address already.");
     public static readonly ApiProblem UserNameTaken = new(409, "user_name_taken", "There is an account with this user name already.");
+    public static readonly ApiProblem LastAdministrator = new(409, "last_administrator", "This is the only administrator. Make another one first.");
     public static readonly ApiProblem PayloadTooLarge = new(413, "payload_too_large", "The body is larger than 16 KB.");
     public static readonly ApiProblem UnsupportedMediaType = new(415, "unsupported_media_type", "The body must be application/json.");
     public static readonly ApiProblem TooManyRequests = new(429, "too_many_requests", "Too many requests. Try again later.");

@@ -1,7 +1,7 @@
 namespace AuthApi.Api;
 
 /// <summary>Says in the OpenAPI document that a call can answer with a problem of its own, beside those that any call can.</summary>
-[AttributeUsage(AttributeTargets.Method, AllowMultiple = true)]
+[AttributeUsage(AttributeTargets.Class | AttributeTargets.Method, AllowMultiple = true)]
 public sealed class ProducesProblemAttribute(int statusCode, string description) : Attribute
 {
     public int StatusCode => statusCode;

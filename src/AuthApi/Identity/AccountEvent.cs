@@ -17,7 +17,4 @@ internal static class AccountEvent
 
     /// <summary>A new password was set with a code that was mailed.</summary>
     public const string PasswordReset = "PasswordReset";
-
-    /// <summary>A role was granted; the reason is its name.</summary>
-    public const string RoleGranted = "RoleGranted";
 }

@@ -29,7 +29,7 @@ public class ApplicationSignInManager(
     private ApplicationUserManager Users => (ApplicationUserManager)UserManager;
 
     /// <summary>Signs in with a password and starts a session. A failure is recorded and counted, and may lock the account.</summary>
-    /// <returns>Not allowed where the password is right and the address not confirmed.</returns>
+    /// <returns>Not allowed where the password is right, and the address not confirmed or another password required.</returns>
     /// <param name="user">The user; <see langword="null"/> if there is none with the given name.</param>
     /// <param name="password">The password to check.</param>
     /// <param name="properties">How to start the session; they return the session that was started.</param>
@@ -73,6 +73,13 @@ public class ApplicationSignInManager(
         }
 
         return result.Succeeded;
+    }
+
+    /// <summary>Whether the user may sign in: the address is confirmed where it must be, and no other password is required.</summary>
+    public override async Task<bool> CanSignInAsync(ApplicationUser user)
+    {
+        ArgumentNullException.ThrowIfNull(user);
+        return await base.CanSignInAsync(user) && !user.MustChangePassword;
     }
 
     /// <summary>Starts a session, however the user has authenticated, and notifies the owner if the device is new to the account.</summary>

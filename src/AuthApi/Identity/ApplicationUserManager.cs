@@ -1,3 +1,4 @@
+using AuthApi.Mail;
 using AuthApi.Sessions;
 using AuthApi.Storage;
 using Microsoft.AspNetCore.Identity;
@@ -43,14 +44,14 @@ public sealed partial class ApplicationUserManager : UserManager<ApplicationUser
     /// <summary>A user who is not in the store. What is done for them finds nothing, in the time in which it would find something.</summary>
     public static ApplicationUser Nobody { get; } = new();
 
-    /// <summary>Whether the account is locked for ever. The store keeps that time to the millisecond.</summary>
-    public static bool IsDisabled(ApplicationUser user) => user.LockoutEnd > DateTimeOffset.MaxValue.AddYears(-1);
+    /// <summary>Whether the account is disabled, or locked for ever. The store keeps that time to the millisecond.</summary>
+    public static bool IsDisabled(ApplicationUser user) => user.DisabledAt is not null || user.LockoutEnd > DateTimeOffset.MaxValue.AddYears(-1);
 
-    /// <summary>Whether the account is locked now, whatever was read of it before.</summary>
+    /// <summary>Whether the account is disabled, or locked now, whatever was read of it before.</summary>
     public override async Task<bool> IsLockedOutAsync(ApplicationUser user) => await Context.Users
-        .Where(stored => stored.Id == user.Id && stored.LockoutEnabled)
-        .Select(stored => stored.LockoutEnd)
-        .SingleOrDefaultAsync() >= _time.GetUtcNow();
+        .Where(stored => stored.Id == user.Id)
+        .Select(stored => new { stored.DisabledAt, LockoutEnd = stored.LockoutEnabled ? stored.LockoutEnd : null })
+        .SingleOrDefaultAsync() is { } found && (found.DisabledAt is not null || found.LockoutEnd >= _time.GetUtcNow());
 
     /// <summary>
     /// Whether this is the password, and the account is still not locked: of many guesses that began before the lock, those that end
@@ -152,12 +153,43 @@ public sealed partial class ApplicationUserManager : UserManager<ApplicationUser
     public async Task<IdentityResult> HashNewPasswordAsync(ApplicationUser user, string password)
     {
         var validated = await ValidatePasswordAsync(user, password);
-        if (validated.Succeeded)
+        if (!validated.Succeeded)
         {
-            user.PasswordHash = await _limiter.RunAsync(() => PasswordHasher.HashPassword(user, password), RequestAborted);
+            return validated;
         }
 
-        return validated;
+        if (user is { MustChangePassword: true, PasswordHash: { } old }
+            && await _limiter.RunAsync(() => PasswordHasher.VerifyHashedPassword(user, old, password), RequestAborted) != PasswordVerificationResult.Failed)
+        {
+            return IdentityResult.Failed(new IdentityError { Code = "PasswordNotChanged", Description = "This must be another password than before." });
+        }
+
+        user.PasswordHash = await _limiter.RunAsync(() => PasswordHasher.HashPassword(user, password), RequestAborted);
+        user.MustChangePassword = false;
+        return IdentityResult.Success;
+    }
+
+    /// <summary>Deletes an account and the messages that wait to be mailed to it. Of its events, addresses and devices of clients are deleted.</summary>
+    public override async Task<IdentityResult> DeleteAsync(ApplicationUser user)
+    {
+        await using var transaction = Context.Database.CurrentTransaction is null ? await Context.Database.BeginTransactionAsync() : null;
+        await Context.Set<MailMessage>().Where(message => message.UserId == user.Id).ExecuteDeleteAsync();
+        var result = await base.DeleteAsync(user);
+        if (!result.Succeeded)
+        {
+            return result;
+        }
+
+        // With those of the sessions that have just ended.
+        await Context.Set<AuditEntry>().Where(entry => EF.Property<int?>(entry, "UserKey") == user.Id).ExecuteUpdateAsync(update => update
+            .SetProperty(entry => entry.IpAddress, (string?)null)
+            .SetProperty(entry => entry.UserAgent, (string?)null));
+        if (transaction is not null)
+        {
+            await transaction.CommitAsync();
+        }
+
+        return result;
     }
 
     /// <summary>

@@ -129,6 +129,42 @@ public class MailTexts(IOptions<EmailOptions> options, IOptions<PublicUrlOptions
         + " To end this one alone, look for it by its time and address in the list of your devices, and log it out there"
         + (publicUrl.Value.Base is { } root ? $": {root}/account/#devices" : "."));
 
+    /// <summary>Notifies the owner that an administrator has disabled the account.</summary>
+    public virtual MailContent AccountDisabled(string email) => Notice(
+        "your account has been disabled",
+        $"Those who run {ProductName} have disabled your account {email}. All its sessions have ended, and nobody can sign in to it.",
+        $"If you do not know why, write to those who run {ProductName}.");
+
+    /// <summary>Notifies the owner that an administrator has enabled the account again.</summary>
+    public virtual MailContent AccountEnabled(string email) => Notice(
+        "your account has been enabled",
+        $"Those who run {ProductName} have enabled your account {email} again. You can sign in as before.");
+
+    /// <summary>Notifies the owner that an administrator has removed passkeys and the second factor.</summary>
+    public virtual MailContent FactorsReset(string email) => Notice(
+        "your second factor has been removed",
+        $"Those who run {ProductName} have removed the passkeys, the second factor and the recovery codes of your account {email}. All its sessions have ended.",
+        "Sign in with your password, and set them up again.",
+        $"If you have not asked for this, set a new password at once by \"forgot password\", and write to those who run {ProductName}.");
+
+    /// <summary>Notifies the owner that another password is needed.</summary>
+    public virtual MailContent PasswordChangeRequired(string email) => Notice(
+        "you need a new password",
+        $"Those who run {ProductName} ask you to set another password for your account {email}. All its sessions have ended.",
+        "Set it by \"forgot password\". The one that you have had is not accepted again.");
+
+    /// <summary>Notifies the owner that the account has a role.</summary>
+    public virtual MailContent RoleGranted(string email, string role) => Notice(
+        "your account has a new role",
+        $"Those who run {ProductName} have given your account {email} the role {role}.",
+        $"If you have not expected this, write to those who run {ProductName}.");
+
+    /// <summary>The last message of an account that an administrator has deleted.</summary>
+    public virtual MailContent AccountDeletedByAdministrator(string email) => Notice(
+        "your account has been deleted",
+        $"Those who run {ProductName} have deleted your account {email}. All its sessions have ended.",
+        $"If you do not know why, write to those who run {ProductName}.");
+
     protected static string Time(DateTimeOffset at) => $"{at.UtcDateTime:yyyy-MM-dd HH:mm} UTC";
 
     protected static string From(string? ipAddress, string? device) =>

@@ -21,6 +21,9 @@ internal static class ApiDocument
     /// <summary>The order of the rooms on the page; one that is not named here comes after them.</summary>
     private static readonly string[] Rooms = ["Accounts", "Sessions"];
 
+    /// <summary>The last one, which most readers have no use for.</summary>
+    private const string LastRoom = "Administration";
+
     /// <summary>The order of the calls that a reader needs first; the others of the room come after them, as they stand in the source.</summary>
     private static readonly string[] FirstCalls = ["register", "login", "me", "logout"];
 
@@ -100,7 +103,8 @@ internal static class ApiDocument
 
     private static string PlaceOf(ApiDescription call)
     {
-        var room = Array.IndexOf(Rooms, call.ActionDescriptor.EndpointMetadata.OfType<ITagsMetadata>().Single().Tags[0]);
+        var tag = call.ActionDescriptor.EndpointMetadata.OfType<ITagsMetadata>().Single().Tags[0];
+        var room = tag == LastRoom ? Rooms.Length + 1 : Array.IndexOf(Rooms, tag);
         var first = Array.IndexOf(FirstCalls, call.RelativePath);
         return $"{(room < 0 ? Rooms.Length : room)} {(first < 0 ? FirstCalls.Length : first)}";
     }

@@ -6,4 +6,10 @@ namespace AuthApi.Storage;
 public class ApplicationUser : IdentityUser<int>
 {
     public DateTimeOffset CreatedAt { get; init; }
+
+    /// <summary>When an administrator disabled the account; <see langword="null"/> where it is not disabled.</summary>
+    public DateTimeOffset? DisabledAt { get; set; }
+
+    /// <summary>Whether another password must be set before the account can sign in.</summary>
+    public bool MustChangePassword { get; set; }
 }

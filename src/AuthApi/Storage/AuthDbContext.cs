@@ -1,3 +1,4 @@
+using AuthApi.Sessions;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.AspNetCore.Identity.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore;
@@ -10,6 +11,9 @@ namespace AuthApi.Storage;
 /// </summary>
 public class AuthDbContext : IdentityDbContext<ApplicationUser, IdentityRole<int>, int>
 {
+    /// <summary>The property of an event that has the id of the administrator who caused it.</summary>
+    internal const string ByUserId = "ByUserId";
+
     public AuthDbContext(DbContextOptions<AuthDbContext> options) : base(options)
     {
     }
@@ -42,7 +46,18 @@ public class AuthDbContext : IdentityDbContext<ApplicationUser, IdentityRole<int
         // Two registrations at once both find the address free; only the index can refuse the second.
         builder.Entity<ApplicationUser>().HasIndex(user => user.NormalizedEmail).HasDatabaseName("EmailIndex").IsUnique();
 
+        // Lists of accounts look for the beginning of a name. A name that nobody has chosen is the address, which has an index.
+        builder.Entity<ApplicationUser>().HasIndex(user => user.NormalizedUserName, "IX_AspNetUsers_ChosenName").HasFilter("\"NormalizedUserName\" <> \"NormalizedEmail\"");
+        builder.Entity<ApplicationUser>().Property(user => user.MustChangePassword).HasDefaultValue(false);
+        if (Database.IsNpgsql())
+        {
+            // In the order of their characters, in which what begins alike stands together, whatever the language of the database.
+            builder.Entity<ApplicationUser>().Property(user => user.NormalizedEmail).UseCollation("C");
+            builder.Entity<ApplicationUser>().Property(user => user.NormalizedUserName).UseCollation("C");
+        }
+
         builder.AddServerSideSessions<ApplicationUser>();
+        builder.Entity<AuditEntry>().Property<int?>(ByUserId);
         builder.ApplyConfigurationsFromAssembly(typeof(AuthDbContext).Assembly);
     }
 }

@@ -48,7 +48,7 @@ internal sealed class PostgreSqlCopy(IServiceProvider services, string file, boo
 
         try
         {
-            await using var from = SqliteFile.NewContext(new SqliteConnectionStringBuilder(source.ConnectionString) { Pooling = false }.ConnectionString);
+            await using var from = SqliteFile.NewContext(new SqliteConnectionStringBuilder(source.ConnectionString) { Pooling = false }.ConnectionString, services);
             await CheckSourceAsync(from, cancellationToken);
             await storage.PrepareAsync(services.GetRequiredService<IDbContextFactory<PostgreSqlAuthDbContext>>(), cancellationToken);
             return await CopyAsync(from, storage, cancellationToken);
@@ -81,7 +81,7 @@ internal sealed class PostgreSqlCopy(IServiceProvider services, string file, boo
         // No statement of it is a request's: it may take as long as it takes.
         await using var data = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(storage.ConnectionString) { CommandTimeout = 0, Pooling = false });
         await using var connection = await data.OpenConnectionAsync(cancellationToken);
-        await using var to = new AuthDbContext(new DbContextOptionsBuilder<AuthDbContext>().UseNpgsql(connection).Options);
+        await using var to = new AuthDbContext(new DbContextOptionsBuilder<AuthDbContext>().UseNpgsql(connection).UseApplicationServiceProvider(services).Options);
         await using var transaction = await to.Database.BeginTransactionAsync(cancellationToken);
         var tables = TablesInOrder(to.Model.GetRelationalModel());
         await ExecuteAsync(connection, $"SET LOCAL idle_in_transaction_session_timeout = 0; LOCK TABLE {string.Join(", ", tables.Select(Quote))} IN SHARE ROW EXCLUSIVE MODE NOWAIT", cancellationToken);

@@ -48,7 +48,7 @@ internal sealed record SchemaState(string Provider, string Database, int Applied
         }
 
         var connection = new SqliteConnectionStringBuilder(SqliteFile.ConnectionString(services.GetRequiredService<IConfiguration>())) { Mode = SqliteOpenMode.ReadOnly, Pooling = false };
-        await using var file = SqliteFile.NewContext(File.Exists(connection.DataSource) ? connection.ConnectionString : "Data Source=:memory:");
+        await using var file = SqliteFile.NewContext(File.Exists(connection.DataSource) ? connection.ConnectionString : "Data Source=:memory:", services);
         try
         {
             return await ReadAsync(file, DatabaseOptions.Sqlite, connection.DataSource, cancellationToken);

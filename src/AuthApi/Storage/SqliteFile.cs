@@ -24,6 +24,7 @@ internal sealed partial class SqliteFile(SqliteDatabase database, IDbContextFact
         "20261129144122_AddOneTimeCodes",
         "20261129144901_AddRegistrationRequests",
         "20261129155430_AddKnownDevices",
+        "20261129162212_AddAdministration",
     ];
 
     internal const string DefaultConnectionString = "Data Source=data/auth.db";
@@ -45,7 +46,8 @@ internal sealed partial class SqliteFile(SqliteDatabase database, IDbContextFact
     }
 
     /// <summary>A context of its own on a file, without the store's interceptors: for one that is not served.</summary>
-    public static AuthDbContext NewContext(string connectionString) => new(new DbContextOptionsBuilder<AuthDbContext>().UseSqlite(connectionString).Options);
+    public static AuthDbContext NewContext(string connectionString, IServiceProvider services) =>
+        new(new DbContextOptionsBuilder<AuthDbContext>().UseSqlite(connectionString).UseApplicationServiceProvider(services).Options);
 
     /// <summary>Makes the folder and the file when missing, takes the file for this process, and applies pending migrations.</summary>
     /// <exception cref="ConfigurationException">The path cannot be used, or another process serves the file.</exception>

@@ -11,6 +11,7 @@ internal sealed partial class RoomTests
     private static readonly Dictionary<string, string[]> MayUse = new(StringComparer.Ordinal)
     {
         ["Accounts"] = ["Identity", "Codes", "Mail", "Security", "Storage", "Api", "Startup"],
+        ["Administration"] = ["Identity", "Codes", "Mail", "Security", "Storage", "Api", "Startup"],
         ["Identity"] = ["Codes", "Mail", "Storage", "Api", "Startup"],
         ["Codes"] = ["Storage", "Api", "Startup"],
         ["Mail"] = ["Storage", "Api", "Startup"],

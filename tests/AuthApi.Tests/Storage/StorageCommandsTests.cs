@@ -134,7 +134,7 @@ internal sealed class StorageCommandsTests
             """
             INSERT INTO "AspNetRoles" ("Id", "Name", "NormalizedName") VALUES (7, 'Admin', 'ADMIN');
             INSERT INTO "AspNetUserRoles" ("UserId", "RoleId") VALUES (2, 7);
-            INSERT INTO "AspNetUserPasskeys" ("CredentialId", "UserId", "Data") VALUES (x'0102', 2, '{"AttestationObject":"AQ==","ClientDataJson":"AQ==","CreatedAt":1767225600000,"IsBackedUp":true,"IsBackupEligible":true,"IsUserVerified":true,"Name":"phone","PublicKey":"AQ==","SignCount":3,"Transports":["internal"]}')
+            INSERT INTO "AspNetUserPasskeys" ("CredentialId", "UserId", "Data") VALUES (x'0102', 2, '{"AttestationObject":"01","ClientDataJson":"01","CreatedAt":1767225600000,"IsBackedUp":true,"IsBackupEligible":true,"IsUserVerified":true,"Name":"phone","PublicKey":"01","SignCount":3,"Transports":["internal"]}')
             """);
         var events = await ScalarAsync("""SELECT count(*) FROM "AuditEntries" """);
 

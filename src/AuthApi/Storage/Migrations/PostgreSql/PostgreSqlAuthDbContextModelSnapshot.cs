@@ -49,25 +49,6 @@ namespace AuthApi.Storage.Migrations.PostgreSql
                     b.ToTable("CodeRequests", (string)null);
                 });
 
-            modelBuilder.Entity("AuthApi.Identity.KnownDevice", b =>
-                {
-                    b.Property<int>("UserId")
-                        .HasColumnType("integer");
-
-                    b.Property<string>("Device")
-                        .HasColumnType("text");
-
-                    b.Property<string>("Network")
-                        .HasColumnType("text");
-
-                    b.Property<DateTimeOffset>("LastUsedAt")
-                        .HasColumnType("timestamp with time zone");
-
-                    b.HasKey("UserId", "Device", "Network");
-
-                    b.ToTable("KnownDevices", (string)null);
-                });
-
             modelBuilder.Entity("AuthApi.Codes.OneTimeCode", b =>
                 {
                     b.Property<int>("UserId")
@@ -97,6 +78,25 @@ namespace AuthApi.Storage.Migrations.PostgreSql
                     b.HasIndex("ExpiresAt");
 
                     b.ToTable("OneTimeCodes", (string)null);
+                });
+
+            modelBuilder.Entity("AuthApi.Identity.KnownDevice", b =>
+                {
+                    b.Property<int>("UserId")
+                        .HasColumnType("integer");
+
+                    b.Property<string>("Device")
+                        .HasColumnType("text");
+
+                    b.Property<string>("Network")
+                        .HasColumnType("text");
+
+                    b.Property<DateTimeOffset>("LastUsedAt")
+                        .HasColumnType("timestamp with time zone");
+
+                    b.HasKey("UserId", "Device", "Network");
+
+                    b.ToTable("KnownDevices", (string)null);
                 });
 
             modelBuilder.Entity("AuthApi.Mail.MailMessage", b =>
@@ -162,6 +162,9 @@ namespace AuthApi.Storage.Migrations.PostgreSql
                     b.Property<Guid?>("BySessionId")
                         .HasColumnType("uuid")
                         .HasColumnName("BySessionId");
+
+                    b.Property<int?>("ByUserId")
+                        .HasColumnType("integer");
 
                     b.Property<string>("Event")
                         .IsRequired()
@@ -312,6 +315,9 @@ namespace AuthApi.Storage.Migrations.PostgreSql
                     b.Property<DateTimeOffset>("CreatedAt")
                         .HasColumnType("timestamp with time zone");
 
+                    b.Property<DateTimeOffset?>("DisabledAt")
+                        .HasColumnType("timestamp with time zone");
+
                     b.Property<string>("Email")
                         .HasMaxLength(256)
                         .HasColumnType("text");
@@ -325,13 +331,20 @@ namespace AuthApi.Storage.Migrations.PostgreSql
                     b.Property<DateTimeOffset?>("LockoutEnd")
                         .HasColumnType("timestamp with time zone");
 
+                    b.Property<bool>("MustChangePassword")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("boolean")
+                        .HasDefaultValue(false);
+
                     b.Property<string>("NormalizedEmail")
                         .HasMaxLength(256)
-                        .HasColumnType("text");
+                        .HasColumnType("text")
+                        .UseCollation("C");
 
                     b.Property<string>("NormalizedUserName")
                         .HasMaxLength(256)
-                        .HasColumnType("text");
+                        .HasColumnType("text")
+                        .UseCollation("C");
 
                     b.Property<string>("PasswordHash")
                         .HasColumnType("text");
@@ -362,6 +375,9 @@ namespace AuthApi.Storage.Migrations.PostgreSql
                     b.HasIndex("NormalizedUserName")
                         .IsUnique()
                         .HasDatabaseName("UserNameIndex");
+
+                    b.HasIndex(new[] { "NormalizedUserName" }, "IX_AspNetUsers_ChosenName")
+                        .HasFilter("\"NormalizedUserName\" <> \"NormalizedEmail\"");
 
                     b.ToTable("AspNetUsers", (string)null);
                 });
@@ -533,7 +549,7 @@ namespace AuthApi.Storage.Migrations.PostgreSql
                     NpgsqlEntityTypeBuilderExtensions.IsUnlogged(b, true);
                 });
 
-            modelBuilder.Entity("AuthApi.Identity.KnownDevice", b =>
+            modelBuilder.Entity("AuthApi.Codes.OneTimeCode", b =>
                 {
                     b.HasOne("AuthApi.Storage.ApplicationUser", null)
                         .WithMany()
@@ -542,7 +558,7 @@ namespace AuthApi.Storage.Migrations.PostgreSql
                         .IsRequired();
                 });
 
-            modelBuilder.Entity("AuthApi.Codes.OneTimeCode", b =>
+            modelBuilder.Entity("AuthApi.Identity.KnownDevice", b =>
                 {
                     b.HasOne("AuthApi.Storage.ApplicationUser", null)
                         .WithMany()

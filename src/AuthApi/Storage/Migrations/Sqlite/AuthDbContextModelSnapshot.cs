@@ -44,25 +44,6 @@ namespace AuthApi.Storage.Migrations.Sqlite
                     b.ToTable("CodeRequests", (string)null);
                 });
 
-            modelBuilder.Entity("AuthApi.Identity.KnownDevice", b =>
-                {
-                    b.Property<int>("UserId")
-                        .HasColumnType("INTEGER");
-
-                    b.Property<string>("Device")
-                        .HasColumnType("TEXT");
-
-                    b.Property<string>("Network")
-                        .HasColumnType("TEXT");
-
-                    b.Property<long>("LastUsedAt")
-                        .HasColumnType("INTEGER");
-
-                    b.HasKey("UserId", "Device", "Network");
-
-                    b.ToTable("KnownDevices", (string)null);
-                });
-
             modelBuilder.Entity("AuthApi.Codes.OneTimeCode", b =>
                 {
                     b.Property<int>("UserId")
@@ -92,6 +73,25 @@ namespace AuthApi.Storage.Migrations.Sqlite
                     b.HasIndex("ExpiresAt");
 
                     b.ToTable("OneTimeCodes", (string)null);
+                });
+
+            modelBuilder.Entity("AuthApi.Identity.KnownDevice", b =>
+                {
+                    b.Property<int>("UserId")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Device")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Network")
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("LastUsedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("UserId", "Device", "Network");
+
+                    b.ToTable("KnownDevices", (string)null);
                 });
 
             modelBuilder.Entity("AuthApi.Mail.MailMessage", b =>
@@ -155,6 +155,9 @@ namespace AuthApi.Storage.Migrations.Sqlite
                     b.Property<Guid?>("BySessionId")
                         .HasColumnType("TEXT")
                         .HasColumnName("BySessionId");
+
+                    b.Property<int?>("ByUserId")
+                        .HasColumnType("INTEGER");
 
                     b.Property<string>("Event")
                         .IsRequired()
@@ -303,6 +306,9 @@ namespace AuthApi.Storage.Migrations.Sqlite
                     b.Property<long>("CreatedAt")
                         .HasColumnType("INTEGER");
 
+                    b.Property<long?>("DisabledAt")
+                        .HasColumnType("INTEGER");
+
                     b.Property<string>("Email")
                         .HasMaxLength(256)
                         .HasColumnType("TEXT");
@@ -315,6 +321,11 @@ namespace AuthApi.Storage.Migrations.Sqlite
 
                     b.Property<long?>("LockoutEnd")
                         .HasColumnType("INTEGER");
+
+                    b.Property<bool>("MustChangePassword")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER")
+                        .HasDefaultValue(false);
 
                     b.Property<string>("NormalizedEmail")
                         .HasMaxLength(256)
@@ -353,6 +364,9 @@ namespace AuthApi.Storage.Migrations.Sqlite
                     b.HasIndex("NormalizedUserName")
                         .IsUnique()
                         .HasDatabaseName("UserNameIndex");
+
+                    b.HasIndex(new[] { "NormalizedUserName" }, "IX_AspNetUsers_ChosenName")
+                        .HasFilter("\"NormalizedUserName\" <> \"NormalizedEmail\"");
 
                     b.ToTable("AspNetUsers", (string)null);
                 });
@@ -503,7 +517,7 @@ namespace AuthApi.Storage.Migrations.Sqlite
                     b.ToTable("AspNetUserTokens", (string)null);
                 });
 
-            modelBuilder.Entity("AuthApi.Identity.KnownDevice", b =>
+            modelBuilder.Entity("AuthApi.Codes.OneTimeCode", b =>
                 {
                     b.HasOne("AuthApi.Storage.ApplicationUser", null)
                         .WithMany()
@@ -512,7 +526,7 @@ namespace AuthApi.Storage.Migrations.Sqlite
                         .IsRequired();
                 });
 
-            modelBuilder.Entity("AuthApi.Codes.OneTimeCode", b =>
+            modelBuilder.Entity("AuthApi.Identity.KnownDevice", b =>
                 {
                     b.HasOne("AuthApi.Storage.ApplicationUser", null)
                         .WithMany()

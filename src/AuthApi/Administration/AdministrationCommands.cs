@@ -6,10 +6,10 @@ using AuthApi.Startup;
 using AuthApi.Storage;
 using Microsoft.AspNetCore.Identity;
 
-namespace AuthApi.Accounts;
+namespace AuthApi.Administration;
 
-/// <summary>The command that makes the first administrator.</summary>
-internal static class AccountsCommands
+/// <summary>The commands of administrators.</summary>
+internal static class AdministrationCommands
 {
     private static readonly Argument<string> Email = new("EMAIL") { Description = "The address of the account." };
 
@@ -65,7 +65,7 @@ internal static class AccountsCommands
         context.AddAuditEntry(new AuditEntry
         {
             At = user.CreatedAt,
-            Event = AccountEvent.RoleGranted,
+            Event = AdministrationEvent.RoleGranted,
             UserId = user.Id.ToString(CultureInfo.InvariantCulture),
             SessionId = null,
             Reason = AccountRoles.Admin,

@@ -1,0 +1,29 @@
+namespace AuthApi.Administration;
+
+/// <summary>The events of administration. Each says who did it.</summary>
+internal static class AdministrationEvent
+{
+    /// <summary>The account was disabled, and its sessions ended.</summary>
+    public const string AccountDisabled = "AccountDisabled";
+
+    /// <summary>The account was enabled again.</summary>
+    public const string AccountEnabled = "AccountEnabled";
+
+    /// <summary>The account's passkeys and second factors were removed, and its sessions ended.</summary>
+    public const string FactorsReset = "FactorsReset";
+
+    /// <summary>The account must set another password before it can sign in.</summary>
+    public const string PasswordChangeRequired = "PasswordChangeRequired";
+
+    /// <summary>The account got a role; the reason is its name.</summary>
+    public const string RoleGranted = "RoleGranted";
+
+    /// <summary>The account lost a role; the reason is its name.</summary>
+    public const string RoleRemoved = "RoleRemoved";
+
+    /// <summary>Sessions were ended: all of an account, or of everybody those that a filter matched; the reason is their number.</summary>
+    public const string SessionsEnded = "SessionsEnded";
+
+    /// <summary>A call of administration was refused: the reason is the code of the answer.</summary>
+    public const string AdministrationRefused = "AdministrationRefused";
+}

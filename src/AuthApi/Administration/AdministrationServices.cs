@@ -1,0 +1,39 @@
+using System.Text.Json.Serialization;
+using AuthApi.Api;
+using AuthApi.Storage;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.EntityFrameworkCore;
+
+namespace AuthApi.Administration;
+
+/// <summary>Registers what administrators do, by the API and by commands.</summary>
+public static partial class AdministrationServices
+{
+    public static IServiceCollection AddAdministration(this IServiceCollection services)
+    {
+        services.AddScoped<AdministrationLog>();
+        services.AddScoped<AccountAdministration>();
+        services.AddScoped<UserList>();
+        services.AddScoped<AuditList>();
+        services.AddSingleton<SettledEvents>();
+        services.AddSingleton<SessionAdministration>();
+
+        // Around the one that answers.
+        var inner = services.Last(service => service.ServiceType == typeof(IAuthorizationMiddlewareResultHandler));
+        services.AddSingleton<IAuthorizationMiddlewareResultHandler>(provider => new RefusedCalls(
+            (IAuthorizationMiddlewareResultHandler)(inner.ImplementationFactory?.Invoke(provider) ?? ActivatorUtilities.CreateInstance(provider, inner.ImplementationType!)),
+            provider.GetRequiredService<IDbContextFactory<AuthDbContext>>(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<RefusedCalls>>()));
+        services.AddGeneratedJson(AdministrationJson.Default);
+        return services;
+    }
+
+    [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+    [JsonSerializable(typeof(UsersResponse))]
+    [JsonSerializable(typeof(UserDetailResponse))]
+    [JsonSerializable(typeof(EndedSessionsResponse))]
+    [JsonSerializable(typeof(EverybodysSessionsResponse))]
+    [JsonSerializable(typeof(AuditResponse))]
+    private sealed partial class AdministrationJson : JsonSerializerContext;
+}

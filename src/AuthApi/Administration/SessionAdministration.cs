@@ -1,0 +1,151 @@
+using System.Globalization;
+using AuthApi.Sessions;
+using AuthApi.Storage;
+using Microsoft.EntityFrameworkCore;
+
+namespace AuthApi.Administration;
+
+/// <summary>
+/// Everybody's live sessions: listed, and ended, by the same filters. They are ended in batches, as many logouts at a time, so that a logout waits behind one batch and not
+/// behind all of them.
+/// </summary>
+internal sealed class SessionAdministration(
+    IDbContextFactory<AuthDbContext> contexts, UserSessionManager sessions, TimeProvider time)
+{
+    // How many rows are read at a time, and how many ends wait for the store at once: the store commits those of one moment together.
+    private const int Batch = 500;
+    private const int Parallelism = 64;
+
+    /// <summary>Reads a page, in the order of the rows.</summary>
+    /// <returns>The sessions, where the next page begins, and how many there are in all; <see langword="null"/> where <paramref name="after"/> is not of this list.</returns>
+    public Task<(IReadOnlyList<FoundSession> Items, string? Next, int Total)?> ReadAsync(SessionFilter filter, string? after, int limit) =>
+        OutsideAsync(() => ReadCoreAsync(filter, after, limit));
+
+    /// <summary>Whether the filter selects this session.</summary>
+    public async Task<bool> IsSelectedAsync(SessionFilter filter, Guid sessionId)
+    {
+        await sessions.WriteLastUsesAsync();
+        await using var context = await contexts.CreateDbContextAsync();
+        var rows = await filter.Apply(context.Set<UserSession>().AsNoTracking(), time.GetUtcNow()).Where(session => session.Id == sessionId).ToListAsync();
+        return rows.Any(row => filter.Network is not { } network || SessionFilter.IsFrom(network, row.IpAddress, row.LastIpAddress));
+    }
+
+    /// <summary>Ends the sessions that there are now and that the filter selects. When it returns, none of their tokens is accepted.</summary>
+    /// <param name="filter">Which.</param>
+    /// <param name="cause">Why.</param>
+    /// <param name="except">One that stays.</param>
+    /// <param name="cancellationToken">Stops it; what has ended stays ended.</param>
+    /// <returns>How many.</returns>
+    public Task<int> EndAsync(SessionFilter filter, SessionEnd cause, Guid? except = null, CancellationToken cancellationToken = default) =>
+        OutsideAsync(() => EndCoreAsync(filter, cause, except, cancellationToken));
+
+    // A request may wait for the store for a short time, in all. This may take as long as it takes.
+    private static Task<TResult> OutsideAsync<TResult>(Func<Task<TResult>> action)
+    {
+        using (ExecutionContext.SuppressFlow())
+        {
+            return Task.Run(action);
+        }
+    }
+
+    private async Task<(IReadOnlyList<FoundSession> Items, string? Next, int Total)?> ReadCoreAsync(SessionFilter filter, string? after, int limit)
+    {
+        var from = long.MinValue;
+        if (after is not null && (PageCursor.Read(filter.Text, after) is not { } last || !long.TryParse(last, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out from)))
+        {
+            return null;
+        }
+
+        // The rows know what this process knows of last uses.
+        await sessions.WriteLastUsesAsync();
+        await using var context = await contexts.CreateDbContextAsync();
+        context.Database.SetCommandTimeout(TimeSpan.FromSeconds(60));
+        var now = time.GetUtcNow();
+        var items = new List<FoundSession>();
+        await foreach (var session in FindAsync(context, filter, now, after is null ? null : from))
+        {
+            items.Add(session);
+            if (items.Count > limit)
+            {
+                break;
+            }
+        }
+
+        var total = filter.Network is null
+            ? await filter.Apply(context.Set<UserSession>().AsNoTracking(), now).CountAsync()
+            : await FindAsync(context, filter, now, null).CountAsync();
+        return items.Count > limit
+            ? (items[..limit], PageCursor.Create(filter.Text, items[limit - 1].Row.Key.ToString(CultureInfo.InvariantCulture)), total)
+            : (items, null, total);
+    }
+
+    private async Task<int> EndCoreAsync(SessionFilter filter, SessionEnd cause, Guid? except, CancellationToken cancellationToken)
+    {
+        await sessions.WriteLastUsesAsync();
+        var (ended, now) = (0, time.GetUtcNow());
+        while (true)
+        {
+            // A renewal moves a row, perhaps to where it was looked for already: it is looked for until none is left.
+            var found = await EndOnceAsync(filter, cause, except, now, count => ended += count, cancellationToken);
+            if (found == 0)
+            {
+                return ended;
+            }
+        }
+    }
+
+    private async Task<int> EndOnceAsync(SessionFilter filter, SessionEnd cause, Guid? except, DateTimeOffset now, Action<int> count, CancellationToken cancellationToken)
+    {
+        var found = 0;
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        context.Database.SetCommandTimeout(TimeSpan.FromSeconds(60));
+        await foreach (var batch in FindAsync(context, filter, now, null).Where(session => session.Row.CreatedAt <= now && session.Row.Id != except).Chunk(Batch).WithCancellation(cancellationToken))
+        {
+            var ended = 0;
+            await Parallel.ForEachAsync(batch, new ParallelOptions { MaxDegreeOfParallelism = Parallelism, CancellationToken = cancellationToken }, async (session, _) =>
+            {
+                if (await sessions.EndAsync(session.UserId, session.Row.Id, cause) is not null)
+                {
+                    Interlocked.Increment(ref ended);
+                }
+            });
+            found += batch.Length;
+            count(ended);
+        }
+
+        return found;
+    }
+
+    // In pages by the key, so that no read is open while others write.
+    private static async IAsyncEnumerable<FoundSession> FindAsync(AuthDbContext context, SessionFilter filter, DateTimeOffset now, long? after)
+    {
+        var network = filter.Network;
+        for (var from = after; ;)
+        {
+            var rows = filter.Apply(context.Set<UserSession>().AsNoTracking(), now);
+            if (from is { } last)
+            {
+                rows = rows.Where(session => session.Key > last);
+            }
+
+            var page = await rows.OrderBy(session => session.Key).Take(Batch).Select(session => new { session, UserId = EF.Property<int>(session, "UserKey") }).ToListAsync();
+            foreach (var row in page)
+            {
+                if (network is null || SessionFilter.IsFrom(network.Value, row.session.IpAddress, row.session.LastIpAddress))
+                {
+                    yield return new FoundSession(row.UserId.ToString(CultureInfo.InvariantCulture), row.session);
+                }
+            }
+
+            if (page.Count < Batch)
+            {
+                yield break;
+            }
+
+            from = page[^1].session.Key;
+        }
+    }
+}
+
+/// <summary>A session that was found, and its user's id.</summary>
+internal sealed record FoundSession(string UserId, UserSession Row);

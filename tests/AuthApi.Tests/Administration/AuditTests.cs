@@ -1,0 +1,165 @@
+using System.Globalization;
+using System.Net;
+using AuthApi.Sessions;
+using AuthApi.Storage;
+using AuthApi.Tests.Harness;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace AuthApi.Tests.Administration;
+
+/// <summary>Everybody's events.</summary>
+[TestFixture(TestedStore.Sqlite)]
+[TestFixture(TestedStore.PostgreSql)]
+internal sealed class AuditTests(TestedStore database)
+{
+    private AuthApiApplication _application = null!;
+    private Browser _root = null!;
+
+    [SetUp]
+    public async Task SetUp()
+    {
+        _application = new AuthApiApplication(store: database);
+        (_, _root) = await _application.NewAdministratorAsync();
+    }
+
+    [TearDown]
+    public async Task TearDown()
+    {
+        _root.Dispose();
+        await _application.DisposeAsync();
+    }
+
+    [Test]
+    public async Task Events_are_found_by_account_kind_and_time()
+    {
+        var began = _application.Time.GetUtcNow();
+        using var ada = await _application.NewLoggedInBrowserAsync();
+        using var guess = await ada.PostAsync("/login/", new { email = "ada@example.com", password = "a guess" });
+        _application.Time.Advance(TimeSpan.FromMinutes(1));
+        using var left = await ada.LogOutAsync();
+
+        Assert.That(await EventsAsync("userId=2"), Is.EqualTo(new[] { "signed_out", "sign_in_failed", "signed_in" }));
+        Assert.That(await EventsAsync("event=sign_in_failed"), Is.EqualTo(new[] { "sign_in_failed" }));
+        Assert.That(await EventsAsync("event=nothing"), Is.Empty);
+        Assert.That(await EventsAsync($"to={Uri.EscapeDataString(began.AddSeconds(1).ToString("o", CultureInfo.InvariantCulture))}&userId=2"), Is.EqualTo(new[] { "sign_in_failed", "signed_in" }));
+        Assert.That(await EventsAsync($"from={Uri.EscapeDataString(began.AddSeconds(1).ToString("o", CultureInfo.InvariantCulture))}"), Is.EqualTo(new[] { "signed_out" }));
+
+        // In pages, backwards and forwards.
+        var backwards = await FollowAsync("limit=2", "before", null);
+        Assert.That(backwards, Is.EqualTo(await EventsAsync("limit=100")));
+        Assert.That(await FollowAsync("limit=2", "after", "0"), Is.EqualTo(Enumerable.Reverse(backwards)));
+        Assert.That(await FollowAsync("limit=2&event=signed_in", "after", "0"), Is.EqualTo(new[] { "signed_in", "signed_in" }));
+
+        foreach (var (query, field) in new[] { ("before=x", "before"), ("after=-1", "after"), ("before=1&after=1", "after"), ("event=Signed%20In", "event"), ("event=%00", "event"), ("from=x", "from"), ("limit=0", "limit") })
+        {
+            using var response = await _root.GetAsync($"/admin/audit/?{query}");
+            await response.ShouldBeInvalidAsync(field);
+        }
+    }
+
+    [Test]
+    public async Task Who_follows_waits_for_one_that_is_not_committed()
+    {
+        if (database == TestedStore.Sqlite)
+        {
+            Assert.Ignore("SQLite commits in the order of the ids.");
+        }
+
+        var start = (string)(await _root.GetJsonAsync("/admin/audit/?after=0&limit=100"))["next"]!;
+        await using var slow = await _application.Services.GetRequiredService<IDbContextFactory<AuthDbContext>>().CreateDbContextAsync();
+        await using (var transaction = await slow.Database.BeginTransactionAsync())
+        {
+            slow.AddAuditEntry(new AuditEntry { At = _application.Time.GetUtcNow(), Event = "Slow", UserId = null, SessionId = null });
+            await slow.SaveChangesAsync();
+            using var ada = await _application.NewLoggedInBrowserAsync();
+
+            // The sign-in has a later id and is committed first.
+            var page = await _root.GetJsonAsync($"/admin/audit/?after={start}");
+            Assert.That((page["items"]!.AsArray().Count, (string?)page["next"]), Is.EqualTo((0, start)));
+            Assert.That(await EventsAsync("limit=1"), Is.EqualTo(new[] { "signed_in" }));
+            await transaction.CommitAsync();
+        }
+
+        Assert.That(await FollowAsync("limit=1", "after", start), Is.EqualTo(new[] { "slow", "signed_in" }));
+    }
+
+    [Test]
+    public async Task Nobody_who_follows_misses_an_event_or_gets_one_twice()
+    {
+        using var stop = new CancellationTokenSource();
+        var followed = new List<long>();
+        var follower = Task.Run(async () =>
+        {
+            for (var after = 0L; ;)
+            {
+                var isLast = stop.IsCancellationRequested;
+                var page = await _root.GetJsonAsync($"/admin/audit/?after={after}&limit=50");
+                var ids = page.Each<string>("id").Select(id => long.Parse(id, CultureInfo.InvariantCulture)).ToList();
+                followed.AddRange(ids);
+                after = long.Parse((string)page["next"]!, CultureInfo.InvariantCulture);
+                if (isLast && ids.Count == 0)
+                {
+                    return;
+                }
+            }
+        });
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(async _ =>
+        {
+            for (var i = 0; i < 40; i++)
+            {
+                await _application.QueryAsync(context =>
+                {
+                    context.AddAuditEntry(new AuditEntry { At = _application.Time.GetUtcNow(), Event = "Written", UserId = null, SessionId = null });
+                    return context.SaveChangesAsync();
+                });
+            }
+        }));
+        await stop.CancelAsync();
+        await follower;
+
+        Assert.That(followed, Is.EqualTo(await _application.QueryAsync(context => context.Set<AuditEntry>().OrderBy(entry => entry.Id).Select(entry => entry.Id).ToListAsync())));
+        Assert.That(followed, Has.Count.GreaterThanOrEqualTo(320));
+    }
+
+    [Test]
+    public async Task A_refused_call_is_recorded_once_a_minute_for_each_kind()
+    {
+        using var ada = await _application.NewLoggedInBrowserAsync();
+        using var stranger = _application.NewBrowser();
+        for (var i = 0; i < 3; i++)
+        {
+            using var forbidden = await ada.GetAsync("/admin/users/");
+            using var other = await ada.DeleteAsync("/admin/sessions/");
+            using var unknown = await stranger.GetAsync("/admin/audit/");
+            Assert.That((forbidden.StatusCode, other.StatusCode, unknown.StatusCode), Is.EqualTo((HttpStatusCode.Forbidden, HttpStatusCode.Forbidden, HttpStatusCode.Unauthorized)));
+        }
+
+        using var mine = await ada.GetAsync("/me/");
+        var refused = (await _root.GetJsonAsync("/admin/audit/?event=administration_refused"))["items"]!.AsArray();
+        Assert.That(refused.Select(item => ((string?)item!["reason"], (int?)item["userId"])), Is.EquivalentTo(new (string?, int?)[] { ("forbidden", 2), ("not_authenticated", null) }));
+
+        _application.Time.Advance(TimeSpan.FromMinutes(1));
+        using var again = await ada.GetAsync("/admin/users/");
+        Assert.That(await EventsAsync("event=administration_refused"), Has.Exactly(3).Items);
+    }
+
+    private async Task<List<string>> EventsAsync(string query) => [.. (await _root.GetJsonAsync($"/admin/audit/?{query}")).Each<string>("event")];
+
+    private async Task<List<string>> FollowAsync(string query, string direction, string? from)
+    {
+        var events = new List<string>();
+        while (true)
+        {
+            var page = await _root.GetJsonAsync($"/admin/audit/?{query}{(from is null ? "" : $"&{direction}={from}")}");
+            events.AddRange(page.Each<string>("event"));
+            var next = (string?)page["next"];
+            if (next is null || (direction == "after" && page["items"]!.AsArray().Count == 0))
+            {
+                return events;
+            }
+
+            from = next;
+        }
+    }
+}
