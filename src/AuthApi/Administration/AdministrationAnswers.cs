@@ -9,8 +9,6 @@ internal static class AdministrationAnswers
 
     public const string NoUser = "`not_found`: there is no account with this id.";
 
-    public const string NoUserOrRole = "`not_found`: there is no account with this id, or no role with this name.";
-
     public const string LastAdministrator = "`last_administrator`: nobody could administer any more.";
 
     public const string NotACursor = "This must be the next of the previous page, with the same filters.";

@@ -25,7 +25,7 @@ public sealed record SessionFilter : IValidatableObject
 
     /// <summary>Those whose User-Agent, at the beginning or at the last use, has this text in it. Case does not count.</summary>
     /// <example>Firefox</example>
-    [FromQuery(Name = "device"), RegularExpression(@"^[^\p{Cc}\p{Cs}]{0,256}$", ErrorMessage = "This must have at most 256 characters, and no control characters.")]
+    [FromQuery(Name = "device"), RegularExpression(@"^[^\u0000-\u001F\u007F]{0,256}$", ErrorMessage = "This must have at most 256 characters, and no control characters.")]
     public string? Device { get; init; }
 
     /// <summary>Those that began before this time.</summary>

@@ -34,7 +34,7 @@ public sealed class UsersController(IServiceProvider services) : ControllerBase
     [HttpGet("/admin/users/", Name = "listUsers")]
     [ProducesResponseType<UsersResponse>(StatusCodes.Status200OK)]
     public async Task<ActionResult<UsersResponse>> List(
-        [FromQuery, RegularExpression(@"^[^\p{Cc}\p{Cs}]{0,256}$", ErrorMessage = "This must have at most 256 characters, and no control characters.")] string? search,
+        [FromQuery, RegularExpression(@"^[^\u0000-\u001F\u007F]{0,256}$", ErrorMessage = "This must have at most 256 characters, and no control characters.")] string? search,
         [FromQuery] string? after,
         [FromQuery, Range(1, 100, ErrorMessage = "This must be between 1 and 100.")] int limit = 20) =>
         await services.GetRequiredService<UserList>().ReadAsync(search, after, limit) is { } page
@@ -127,7 +127,7 @@ public sealed class UsersController(IServiceProvider services) : ControllerBase
     [HttpPut("/admin/users/{id}/roles/{role}/", Name = "grantRole")]
     [RequireRecentAuthentication]
     [ProducesResponseType(StatusCodes.Status204NoContent)]
-    [ProducesProblem(StatusCodes.Status404NotFound, AdministrationAnswers.NoUserOrRole)]
+    [ProducesProblem(StatusCodes.Status404NotFound, "`not_found`: there is no account with this id, or no role with this name.")]
     public async Task<ActionResult> Grant(int id, string role) => Answer(await Administration.GrantAsync(id, role));
 
     /// <summary>Take a role away</summary>
@@ -138,7 +138,7 @@ public sealed class UsersController(IServiceProvider services) : ControllerBase
     [HttpDelete("/admin/users/{id}/roles/{role}/", Name = "removeRole")]
     [RequireRecentAuthentication]
     [ProducesResponseType(StatusCodes.Status204NoContent)]
-    [ProducesProblem(StatusCodes.Status404NotFound, AdministrationAnswers.NoUserOrRole)]
+    [ProducesProblem(StatusCodes.Status404NotFound, "`not_found`: there is no account with this id, or no role with this name to take away.")]
     [ProducesProblem(StatusCodes.Status409Conflict, AdministrationAnswers.LastAdministrator)]
     public async Task<ActionResult> Remove(int id, string role) => Answer(await Administration.RemoveAsync(id, role));
 
