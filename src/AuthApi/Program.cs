@@ -1,4 +1,5 @@
 using System.Globalization;
+using AuthApi.AccountPage;
 using AuthApi.Accounts;
 using AuthApi.Administration;
 using AuthApi.Api;
@@ -35,6 +36,7 @@ static WebApplication Build(string[] settings)
         .AddAccountIdentity()
         .AddAccounts()
         .AddAdministration()
+        .AddAccountPage(builder.Environment)
         .AddTelemetry(builder.Configuration)
         .AddOpenApi(builder.Configuration, builder.Environment);
 
@@ -59,6 +61,7 @@ static async Task ServeAsync(WebApplication app)
     app.UseAllowedHosts();
     app.UseHttpsOnly();
     app.UseCrossSiteGuard();
+    app.UseAccountPage();
     app.UseAuthentication();
     app.UseRateLimiter();
     app.UseStartPage();

@@ -7,18 +7,13 @@ namespace AuthApi.Security;
 
 /// <summary>
 /// Sets the headers by which every answer, errors included, has a browser keep nothing, guess nothing and frame nothing (ASVS 3.4). An answer
-/// is data, so its policy allows nothing; a page, which is Swagger UI, may load the files beside it and call its own origin.
+/// is data, so its policy allows nothing and it is not stored; a page says by <see cref="PageHeaders"/> what it may do.
 /// </summary>
 internal static class SecurityHeaders
 {
     private const string HstsSection = "Hsts";
 
     private const string DataPolicy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-    // The hash is of the one style that Swagger UI writes into its page: the colours of its logo. Another version may have another one; a browser then shows its hash.
-    private const string PagePolicy =
-        "default-src 'none'; script-src 'self'; style-src 'self' 'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='; img-src 'self' data:; "
-        + "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
     /// <summary>Binds the framework's <see cref="HstsOptions"/> to the section <c>Hsts</c>: a year, without subdomains, unless that says otherwise.</summary>
     public static void AddSecurityHeaders(this IServiceCollection services)
@@ -45,8 +40,9 @@ internal static class SecurityHeaders
         {
             var context = (HttpContext)state;
             var headers = context.Response.Headers;
-            headers.CacheControl = "no-store";
-            headers.ContentSecurityPolicy = context.Features.Get<Page>() is null ? DataPolicy : PagePolicy;
+            var page = context.Features.Get<PageHeaders>();
+            headers.CacheControl = page?.CacheControl ?? "no-store";
+            headers.ContentSecurityPolicy = page?.Policy ?? DataPolicy;
             headers.Vary = "Origin, Sec-Fetch-Site";
             headers.XContentTypeOptions = "nosniff";
             headers["Cross-Origin-Resource-Policy"] = "same-origin";
@@ -66,19 +62,7 @@ internal static class SecurityHeaders
         }
     }
 
-    /// <summary>Marks what follows as a page that a person looks at.</summary>
-    public static IApplicationBuilder UsePageHeaders(this IApplicationBuilder app) => app.Use(static (context, next) =>
-    {
-        context.Features.Set(Page.Mark);
-        return next(context);
-    });
-
     private static string ValueOf(HstsOptions options) => string.Create(
         CultureInfo.InvariantCulture,
         $"max-age={(long)options.MaxAge.TotalSeconds}{(options.IncludeSubDomains ? "; includeSubDomains" : "")}{(options.Preload ? "; preload" : "")}");
-
-    private sealed class Page
-    {
-        public static readonly Page Mark = new();
-    }
 }

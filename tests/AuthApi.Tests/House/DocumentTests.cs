@@ -47,7 +47,7 @@ internal sealed partial class DocumentTests
     {
         var rooms = File.ReadAllText(Path.Combine(Repository.Root, "docs", "architecture.md"));
 
-        var without = RoomTests.Rooms.Where(room => !Regex.IsMatch(rooms, $@"^\| \[`{room}`\]\(\w+\.md\) \|", RegexOptions.Multiline));
+        var without = RoomTests.Rooms.Where(room => !Regex.IsMatch(rooms, $@"^\| \[`{room}`\]\([\w-]+\.md\) \|", RegexOptions.Multiline));
 
         Assert.That(without, Is.Empty);
     }

@@ -9,9 +9,9 @@ internal sealed class StartPageTests
 
     [TestCase("GET")]
     [TestCase("HEAD")]
-    public async Task A_browser_is_led_to_swagger_in_development(string method)
+    public async Task Without_the_account_page_a_browser_is_led_to_Swagger(string method)
     {
-        await using var application = new AuthApiApplication();
+        await using var application = new AuthApiApplication(settings: new() { ["AccountPage:Enabled"] = "false" });
         using var browser = application.NewBrowser();
 
         using var response = await browser.SendAsync(new HttpMethod(method), "/", change: request => request.Headers.Add("Accept", Navigation));
@@ -28,7 +28,7 @@ internal sealed class StartPageTests
     [TestCase("POST", Navigation, "Development", "true")]
     public async Task Elsewhere_the_root_is_not_found(string method, string accept, string environment, string swagger)
     {
-        await using var application = new AuthApiApplication(settings: new() { ["Swagger:Enabled"] = swagger }, environment: environment);
+        await using var application = new AuthApiApplication(settings: new() { ["Swagger:Enabled"] = swagger, ["AccountPage:Enabled"] = "false" }, environment: environment);
         using var browser = application.NewBrowser();
 
         using var response = await browser.SendAsync(new HttpMethod(method), "/", change: request => request.Headers.Add("Accept", accept));

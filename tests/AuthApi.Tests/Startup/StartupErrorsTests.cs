@@ -47,6 +47,7 @@ internal sealed class StartupErrorsTests
     [TestCase("--urls=nonsense", "urls")]
     [TestCase("--ForwardedHeaders_Enabled=true", "ForwardedHeaders:KnownProxies")]
     [TestCase("--Swagger:Enabled=perhaps", "Swagger:Enabled")]
+    [TestCase("--AccountPage:Enabled=perhaps", "AccountPage:Enabled")]
     [TestCase("--urls=http://192.0.2.1:5080", "urls")]
     [TestCase("--ForwardedHeaders:KnownProxies=everybody", "ForwardedHeaders:KnownProxies")]
     [TestCase("--ForwardedHeaders:KnownProxies=0.0.0.0/0", "ForwardedHeaders:KnownProxies")]

@@ -1,0 +1,114 @@
+// Which view is shown: by what stands after the # of the address, and by whether somebody is signed in.
+import { call, get, hooks, post } from './api.js';
+import { button, h, say, show } from './page.js';
+import * as entrance from './entrance.js';
+import * as home from './home.js';
+import * as settings from './settings.js';
+
+const views = {
+  signin: entrance.signIn, register: entrance.register, forgot: entrance.forgot, reset: entrance.reset, confirm: entrance.confirm,
+  devices: home.devices, activity: home.activity, security: settings.security, account: settings.account, email: settings.confirmEmail,
+};
+const forEverybody = ['reset', 'confirm'];
+const beforeSignIn = ['signin', 'register', 'forgot'];
+const names = { devices: 'Devices', activity: 'Activity', security: 'Security', account: 'Account' };
+const nav = document.querySelector('nav');
+
+/** What the views share: who is signed in, and where a mailed link led before that. */
+export const state = { me: null, after: null };
+
+/** Goes to a view, with what it needs beside its name. Neither a code nor anything else of that stays in the address. */
+export async function go(view, given = {}) {
+  if (location.hash !== `#${view}`) {
+    history.pushState(null, '', `#${view}`);
+  }
+
+  await render(view, given);
+}
+
+/** Reads who is signed in, after a change. */
+export async function refresh() {
+  state.me = await get('me/');
+  return state.me;
+}
+
+export async function signedIn() {
+  await refresh();
+  const { view, given } = state.after ?? { view: 'devices', given: {} };
+  state.after = null;
+  await go(view, given);
+}
+
+async function render(view, given = {}) {
+  const isHome = !forEverybody.includes(view) && !beforeSignIn.includes(view);
+  if (isHome && !state.me) {
+    state.after = { view, given };
+    history.replaceState(null, '', '#signin');
+    return entrance.signIn({ reason: given.code ? 'Sign in, and your new address is confirmed.' : undefined });
+  }
+
+  if (beforeSignIn.includes(view) && state.me) {
+    return go('devices');
+  }
+
+  showNav(view);
+  try {
+    await views[view](given);
+  } catch (problem) {
+    if (problem.code !== 'not_authenticated') {
+      show('That did not work', h('p', {}, problem.message), button('Try again', () => render(view, given)));
+    }
+  }
+}
+
+function showNav(view) {
+  nav.hidden = !state.me;
+  nav.replaceChildren(...state.me ? [h('ul', {},
+    Object.entries(names).map(([name, text]) => h('li', {}, h('a', { href: `#${name}`, 'aria-current': name === view ? 'page' : undefined }, text))),
+    h('li', {}, button('Log out', logOut)))] : []);
+}
+
+async function logOut() {
+  await post('logout/');
+  leave();
+  say('You have logged out. This browser has no access any more.');
+}
+
+/** Shows the way in again, with the reason. */
+export function leave(reason, isEnded = false) {
+  state.me = null;
+  state.after = null;
+  history.replaceState(null, '', '#signin');
+  showNav('signin');
+  entrance.signIn({ reason, isEnded });
+}
+
+hooks.ended = () => {
+  document.querySelector('dialog')?.close();
+  leave('Your session has ended: it was logged out from another device, was not used for too long, or your password or address was changed. Sign in again.', true);
+};
+hooks.reauthenticate = () => entrance.reauthenticate(state.me);
+
+function fromAddress() {
+  const [view, query] = location.hash.slice(1).split('?');
+  const given = Object.fromEntries(new URLSearchParams(query));
+  if (query) {
+    // A code is for nobody who looks at the address or at the history.
+    history.replaceState(null, '', `#${view}`);
+  }
+
+  return render(Object.hasOwn(views, view) ? view : 'devices', given);
+}
+
+addEventListener('hashchange', fromAddress);
+
+try {
+  state.me = await call('GET', 'me/', undefined, { isQuiet: true });
+} catch (problem) {
+  state.me = null;
+  if (problem.status !== 401) {
+    say(problem.message);
+  }
+}
+
+await fromAddress();

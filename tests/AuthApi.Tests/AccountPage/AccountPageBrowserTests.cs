@@ -1,0 +1,376 @@
+using System.Collections.Concurrent;
+using System.Text.RegularExpressions;
+using AuthApi.Tests.Harness;
+using AuthApi.Tests.House;
+using Microsoft.Playwright;
+
+namespace AuthApi.Tests.AccountPage;
+
+/// <summary>
+/// The account page in a real browser, used by clicking. What the browser complains of in its console fails the test, a violation of the page's policy among it; only answers of 4xx are meant.
+/// </summary>
+internal sealed partial class AccountPageBrowserTests
+{
+    private const string Ada = "ada@example.com";
+    private const string Other = "staple battery horse correct";
+
+    private readonly ConcurrentQueue<string> _complaints = new();
+
+    private Chromium? _chromium;
+    private TemporaryFolder _folder = null!;
+    private RunningProgram _program = null!;
+    private IBrowserContext _person = null!;
+    private IPage _page = null!;
+    private int _screenshots;
+
+    [OneTimeSetUp]
+    public async Task StartBrowser() => _chromium = await Chromium.StartAsync();
+
+    [OneTimeTearDown]
+    public async Task StopBrowser() => await (_chromium?.DisposeAsync() ?? ValueTask.CompletedTask);
+
+    [SetUp]
+    public async Task SetUp()
+    {
+        _complaints.Clear();
+        _screenshots = 0;
+        _folder = new TemporaryFolder();
+        _program = await StartProgramAsync();
+        _person = await _chromium!.NewPersonAsync();
+        _page = await NewPageAsync(_person);
+    }
+
+    [TearDown]
+    public async Task TearDown()
+    {
+        await _person.CloseAsync();
+        await _program.DisposeAsync();
+        _folder.Dispose();
+    }
+
+    [Test]
+    public async Task A_person_registers_logs_a_device_out_and_leaves_the_page()
+    {
+        await OpenAsync("/");
+        Assert.That(new Uri(_page.Url).AbsolutePath, Is.EqualTo("/account/"), "where the root leads");
+        await KeepAsync("sign-in");
+        await _page.GetByRole(AriaRole.Link, new() { Name = "Create an account" }).ClickAsync();
+        await FillAsync("E-mail address", Ada);
+        await FillAsync("Password", "short");
+        await ClickAsync("Create the account");
+        await ExpectAsync("Passwords must be at least 15 characters.");
+        await KeepAsync("error-beside-the-field");
+        await FillAsync("Password", Browser.Password);
+        await ClickAsync("Create the account");
+        await HeadingAsync("Your devices");
+        await KeepAsync("devices");
+
+        using var phone = _program.NewBrowser();
+        await phone.LogInAsync();
+        await _page.ReloadAsync();
+        await _page.GetByRole(AriaRole.Button, new() { NameRegex = new Regex("^Log out (?!this)") }).Last.ClickAsync();
+        await ExpectAsync("has been logged out.");
+        Assert.That(await phone.MeAsync(), Is.EqualTo(System.Net.HttpStatusCode.Unauthorized));
+
+        await phone.LogInAsync();
+        await _page.ReloadAsync();
+        await ClickAsync("Log out everywhere else (1)");
+        await ExpectAsync("One device has been logged out.");
+        Assert.That(await phone.MeAsync(), Is.EqualTo(System.Net.HttpStatusCode.Unauthorized));
+
+        await _page.GetByRole(AriaRole.Link, new() { Name = "Activity" }).ClickAsync();
+        await HeadingAsync("Activity");
+        await ExpectAsync("Logged out from another device");
+        await KeepAsync("activity");
+
+        await _page.GetByRole(AriaRole.Navigation).GetByRole(AriaRole.Button, new() { Name = "Log out" }).ClickAsync();
+        await HeadingAsync("Sign in");
+        await ExpectAsync("You have logged out.");
+        Assert.That(await _person.CookiesAsync(), Is.Empty);
+        NothingElseShouldBeComplained();
+    }
+
+    [Test]
+    public async Task A_page_learns_of_an_ended_session_at_its_next_call()
+    {
+        await SignInAsync();
+        using var phone = _program.NewBrowser();
+        await phone.LogInAsync();
+        using var others = await phone.LogOutAsync("others");
+
+        await _page.GetByRole(AriaRole.Link, new() { Name = "Activity" }).ClickAsync();
+
+        await ExpectAsync("Your session has ended: it was logged out from another device");
+        await KeepAsync("ended");
+        await FillAsync("E-mail address or user name", Ada);
+        await FillAsync("Password", "not the right password");
+        await ClickAsync("Sign in");
+        await ExpectAsync("is not right.");
+        await FillAsync("Password", Browser.Password);
+        await ClickAsync("Sign in");
+        await HeadingAsync("Your devices");
+        NothingElseShouldBeComplained();
+    }
+
+    [Test]
+    public async Task A_forgotten_password_is_set_by_the_link_of_a_message()
+    {
+        await RegisterAsync();
+        await OpenAsync("/account/");
+        await _page.GetByRole(AriaRole.Link, new() { Name = "I have forgotten my password" }).ClickAsync();
+        await FillAsync("E-mail address", Ada);
+        await ClickAsync("Mail me a code");
+        await ExpectAsync("If there is an account with this address");
+        await FillAsync("Code from the message", "7K3M-9QXW-2DTA");
+        await FillAsync("New password", Other);
+        await ClickAsync("Set the password");
+        await ExpectAsync("The code is not right");
+        await KeepAsync("wrong-code");
+
+        await OpenAsync($"/account/{await NextLinkAsync("set a new password")}");
+        Assert.That(new Uri(_page.Url).Fragment, Is.EqualTo("#reset"), "no code in the address");
+        Assert.That(await _page.GetByLabel("Code from the message").InputValueAsync(), Has.Length.EqualTo(14));
+        await FillAsync("New password", Other);
+        await ClickAsync("Set the password");
+        await HeadingAsync("Sign in");
+        await FillAsync("E-mail address or user name", Ada);
+        await FillAsync("Password", Other);
+        await ClickAsync("Sign in");
+        await HeadingAsync("Your devices");
+        NothingElseShouldBeComplained();
+    }
+
+    [Test]
+    public async Task A_person_changes_password_address_and_name_and_leaves()
+    {
+        await SignInAsync();
+        await _page.GetByRole(AriaRole.Link, new() { Name = "Security", Exact = true }).ClickAsync();
+        await FillAsync("Current password", "not the right password");
+        await FillAsync("New password", Other);
+        await ClickAsync("Change the password");
+        await ExpectAsync("is not right.");
+        await FillAsync("Current password", Browser.Password);
+        await ClickAsync("Change the password");
+        await ExpectAsync("The password has been changed");
+        await KeepAsync("security");
+
+        await _page.GetByRole(AriaRole.Link, new() { Name = "Account", Exact = true }).ClickAsync();
+        await HeadingAsync("Account");
+        await KeepAsync("account");
+        await ClickAsync("Mail me a code to confirm it");
+        await HeadingAsync("Confirm your address");
+        await OpenAsync($"/account/{await NextLinkAsync("confirm your address")}");
+        await ClickAsync("Confirm");
+        await ExpectAsync("Your address is confirmed.");
+
+        await _page.GetByRole(AriaRole.Link, new() { Name = "Account", Exact = true }).ClickAsync();
+        await FillAsync("New e-mail address", "ada@lovelace.example");
+        await ClickAsync("Change the address");
+        await HeadingAsync("Confirm your new address");
+        await OpenAsync($"/account/{await NextLinkAsync("confirm your new address")}");
+        await ClickAsync("Confirm");
+        await ExpectAsync("The address of your account is now ada@lovelace.example.");
+        await FillAsync("User name", "ada");
+        await ClickAsync("Change the name");
+        await ExpectAsync("The user name has been changed.");
+
+        var download = await _page.RunAndWaitForDownloadAsync(() => ClickAsync("Download it"));
+        Assert.That(await File.ReadAllTextAsync(await download.PathAsync()), Does.Contain("\"ada@lovelace.example\""));
+
+        await ClickAsync("Delete my account");
+        await KeepAsync("leave");
+        await ClickAsync("Delete it for good");
+        await HeadingAsync("Sign in");
+        await ExpectAsync("Your account has been deleted.");
+        NothingElseShouldBeComplained();
+    }
+
+    [Test]
+    public async Task A_call_that_needs_the_password_asks_for_it_and_goes_on()
+    {
+        await _program.DisposeAsync();
+        _program = await StartProgramAsync("--Sessions:RecentAuthentication=00:00:01");
+        await SignInAsync();
+        using var phone = _program.NewBrowser();
+        await phone.LogInAsync();
+
+        // A reload takes longer than the second for which the sign-in counts as recent.
+        await Assertions.Expect(_page.GetByRole(AriaRole.Dialog)).ToHaveCountAsync(0);
+        await UntilRefusedAsync();
+        await FillAsync("Your password", "not the right password");
+        await ClickAsync("Go on");
+        await ExpectAsync("is not right.");
+        await KeepAsync("dialog");
+        await FillAsync("Your password", Browser.Password);
+        await ClickAsync("Go on");
+        await ExpectAsync("has been logged out.");
+        Assert.That(await phone.MeAsync(), Is.EqualTo(System.Net.HttpStatusCode.Unauthorized));
+        NothingElseShouldBeComplained();
+
+        async Task UntilRefusedAsync()
+        {
+            await _page.EvaluateAsync("() => new Promise(done => setTimeout(done, 1100))");
+            await _page.ReloadAsync();
+            await HeadingAsync("Your devices");
+            await ClickAsync("Log out everywhere else (1)");
+        }
+    }
+
+    [TestCase(ColorScheme.Light, 1280)]
+    [TestCase(ColorScheme.Dark, 360)]
+    public async Task Every_view_is_accessible(ColorScheme colors, int width)
+    {
+        var axe = await AxeAsync();
+        await _page.EmulateMediaAsync(new() { ColorScheme = colors });
+        await _page.SetViewportSizeAsync(width, 800);
+        foreach (var view in new[] { "signin", "register", "forgot", "reset", "confirm" })
+        {
+            await OpenAsync($"/account/#{view}");
+            await ShouldBeAccessibleAsync(view);
+        }
+
+        await SignInAsync();
+        foreach (var view in new[] { "devices", "activity", "security", "account", "email" })
+        {
+            await OpenAsync($"/account/#{view}");
+            await ShouldBeAccessibleAsync(view);
+        }
+
+        NothingElseShouldBeComplained();
+
+        async Task ShouldBeAccessibleAsync(string view)
+        {
+            await Assertions.Expect(_page.GetByRole(AriaRole.Heading, new() { Level = 1 })).ToBeFocusedAsync();
+            await KeepAsync($"{view}-{colors}-{width}");
+            Assert.That(await _page.EvaluateAsync<int>("() => document.documentElement.scrollWidth - innerWidth"), Is.LessThanOrEqualTo(0), $"{view} is as wide as the window");
+            await _page.EvaluateAsync(axe);
+            var found = await _page.EvaluateAsync<string[]>(
+                "async () => (await axe.run()).violations.map(violation => `${violation.id}: ${violation.nodes.map(node => node.html).join(' ')}`)");
+            Assert.That(found, Is.Empty, view);
+        }
+    }
+
+    [Test]
+    public async Task A_person_signs_in_with_the_keyboard_alone()
+    {
+        await RegisterAsync();
+        await OpenAsync("/account/");
+        await HeadingAsync("Sign in");
+        foreach (var (key, text) in new[] { ("Tab", Ada), ("Tab", Browser.Password) })
+        {
+            await _page.Keyboard.PressAsync(key);
+            await _page.Keyboard.TypeAsync(text);
+        }
+
+        await _page.Keyboard.PressAsync("Enter");
+        await HeadingAsync("Your devices");
+        await Assertions.Expect(_page.GetByRole(AriaRole.Heading, new() { Level = 1 })).ToBeFocusedAsync();
+        NothingElseShouldBeComplained();
+    }
+
+    [Test]
+    public async Task The_page_works_below_a_path_prefix()
+    {
+        await _program.DisposeAsync();
+        _program = await StartProgramAsync("--PathBase=/auth");
+        await OpenAsync("/auth/");
+        Assert.That(new Uri(_page.Url).AbsolutePath, Is.EqualTo("/auth/account/"));
+        await _page.GetByRole(AriaRole.Link, new() { Name = "Create an account" }).ClickAsync();
+        await FillAsync("E-mail address", Ada);
+        await FillAsync("Password", Browser.Password);
+        await ClickAsync("Create the account");
+        await HeadingAsync("Your devices");
+        NothingElseShouldBeComplained();
+    }
+
+    // Of a message that the program has written, what stands after the address of the page.
+    private async Task<string> NextLinkAsync(string subject)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        var folder = Path.Combine(_folder.Path, "data", "mail");
+        while (true)
+        {
+            foreach (var file in Directory.Exists(folder) ? Directory.GetFiles(folder, "*.eml") : [])
+            {
+                var message = await MimeKit.MimeMessage.LoadAsync(file, limit.Token);
+                if (message.Subject!.Contains(subject, StringComparison.Ordinal))
+                {
+                    File.Delete(file);
+                    return Link().Match(message.TextBody!).Value;
+                }
+            }
+
+            await Task.Delay(50, limit.Token);
+        }
+    }
+
+    private static async Task<string> AxeAsync()
+    {
+        var file = Path.Combine(Repository.Root, "tests", "clients", "node_modules", "axe-core", "axe.min.js");
+        if (!File.Exists(file))
+        {
+            Needs.Missing("axe-core, which npm ci installs in tests/clients,");
+        }
+
+        return await File.ReadAllTextAsync(file);
+    }
+
+    private Task<RunningProgram> StartProgramAsync(params string[] settings) =>
+        RunningProgram.StartAsync(_folder.Path, ["--Accounts:PublicUrl=http://localhost", .. settings]);
+
+    private async Task<IPage> NewPageAsync(IBrowserContext person)
+    {
+        person.Console += (_, message) =>
+        {
+            if (message.Type is "error" or "warning" && !Refusal().IsMatch(message.Text))
+            {
+                _complaints.Enqueue($"{message.Location} {message.Text}");
+            }
+        };
+        person.WebError += (_, error) => _complaints.Enqueue(error.Error);
+        person.RequestFailed += (_, request) => _complaints.Enqueue($"{request.Url} {request.Failure}");
+        return await person.NewPageAsync();
+    }
+
+    private async Task RegisterAsync()
+    {
+        using var browser = _program.NewBrowser();
+        await browser.RegisterAsync();
+    }
+
+    private async Task SignInAsync()
+    {
+        await RegisterAsync();
+        await OpenAsync("/account/");
+        await FillAsync("E-mail address or user name", Ada);
+        await FillAsync("Password", Browser.Password);
+        await ClickAsync("Sign in");
+        await HeadingAsync("Your devices");
+    }
+
+    private async Task OpenAsync(string path) => await _page.GotoAsync(new Uri(_program.Address, path).ToString());
+
+    private Task FillAsync(string label, string value) => _page.GetByLabel(label, new() { Exact = true }).FillAsync(value);
+
+    private Task ClickAsync(string name) => _page.GetByRole(AriaRole.Button, new() { Name = name, Exact = true }).First.ClickAsync();
+
+    private Task ExpectAsync(string text) => Assertions.Expect(_page.GetByText(text).First).ToBeVisibleAsync();
+
+    private Task HeadingAsync(string text) => Assertions.Expect(_page.GetByRole(AriaRole.Heading, new() { Level = 1 })).ToHaveTextAsync(text, new() { Timeout = 15_000 });
+
+    private async Task KeepAsync(string what)
+    {
+        var path = Path.Combine(TestContext.CurrentContext.WorkDirectory, "screenshots", $"account-{TestContext.CurrentContext.Test.MethodName}-{++_screenshots}-{what}.png");
+        await _page.ScreenshotAsync(new() { Path = path, FullPage = true });
+        TestContext.AddTestAttachment(path);
+    }
+
+    private void NothingElseShouldBeComplained() => Assert.That(_complaints, Is.Empty);
+
+    [GeneratedRegex("#[a-z]+[?][^\\s]+")]
+    private static partial Regex Link();
+
+    // Chromium says so of every answer of 400 and above.
+    [GeneratedRegex("^Failed to load resource: the server responded with a status of 4[0-9]{2} ")]
+    private static partial Regex Refusal();
+}
