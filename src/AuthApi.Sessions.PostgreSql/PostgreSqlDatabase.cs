@@ -51,6 +51,8 @@ internal sealed class PostgreSqlDatabase : IAsyncDisposable
                 $"The connection string of {application.Context} names the host {_builder.Host} without TLS: write SSL Mode=VerifyFull, or allow it by sessions.UsePostgreSql(options => options.AllowPlaintext = true).");
         }
 
+        // Zero is without end. The wait for an answer to the cancellation comes after that for the statement.
+        ApplicationHasLimits = _builder is { Timeout: > 0 and <= Timeout, CommandTimeout: > 0 and <= Timeout, CancellationTimeout: < 0 };
         _builder.ApplicationName ??= "AuthApi.Sessions";
         _builder.Timeout = Timeout;
         _builder.CommandTimeout = Timeout;
@@ -58,8 +60,13 @@ internal sealed class PostgreSqlDatabase : IAsyncDisposable
         // Breaks the connection at once where a statement has timed out: the server that does not answer would not answer a cancellation either.
         _builder.CancellationTimeout = -1;
         _builder.MaxPoolSize = options.Value.MaxConnections;
-        _builder.MaxAutoPrepare = 50;
         _builder.AutoPrepareMinUsages = 2;
+        if (!_builder.ShouldSerialize("Max Auto Prepare"))
+        {
+            // A pooler of transactions may know no prepared statements.
+            _builder.MaxAutoPrepare = 50;
+        }
+
         _builder.Enlist = false;
 
         // No statement changes its session, and a hung server would be waited for twice, for the reset and for the statement.
@@ -79,6 +86,9 @@ internal sealed class PostgreSqlDatabase : IAsyncDisposable
     }
 
     public NpgsqlDataSource DataSource { get; }
+
+    /// <summary>Whether the application's own connections wait for a server that hangs no longer than the store does.</summary>
+    public bool ApplicationHasLimits { get; }
 
     /// <summary>The server and the database, without secrets.</summary>
     public string Name => $"{_builder.Host}:{_builder.Port}/{_builder.Database}";

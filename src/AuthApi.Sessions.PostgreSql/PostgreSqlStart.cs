@@ -72,6 +72,11 @@ internal sealed partial class PostgreSqlStart(PostgreSqlDatabase database, Sessi
             Log.NotDurable(logger, database.Name);
         }
 
+        if (!database.ApplicationHasLimits)
+        {
+            Log.ApplicationWaits(logger, database.Name);
+        }
+
         Log.Serving(logger, database.Name, name, Promise(commit, standbys));
     }
 
@@ -133,5 +138,8 @@ internal sealed partial class PostgreSqlStart(PostgreSqlDatabase database, Sessi
 
         [LoggerMessage(122, LogLevel.Warning, "PostgreSQL at {Name} has fsync off: nothing is durable there.")]
         public static partial void NotDurable(ILogger logger, string name);
+
+        [LoggerMessage(123, LogLevel.Warning, "Requests that use the application's own connections to PostgreSQL at {Name} may wait longer than three seconds for a server that hangs. Write Timeout=1;Command Timeout=1;Cancellation Timeout=-1 into the connection string.")]
+        public static partial void ApplicationWaits(ILogger logger, string name);
     }
 }

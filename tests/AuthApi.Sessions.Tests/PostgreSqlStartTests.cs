@@ -119,6 +119,18 @@ internal sealed class PostgreSqlStartTests
         Assert.That(await ReadStartLineAsync(setup), Does.EndWith("a logout is on the disk of the primary and of the synchronous standby (standby) before it is answered, and survives a failover to that."));
     }
 
+    [TestCase("", true)]
+    [TestCase(";Timeout=1;Command Timeout=1", true)]
+    [TestCase(";Timeout=1;Command Timeout=1;Cancellation Timeout=-1", false)]
+    public async Task Connections_without_limits_of_time_are_warned_of(string limits, bool isWarned)
+    {
+        var lines = new Lines();
+        var setup = WithStore(_server.ConnectionString(await StockApplication.CreateDatabaseAsync(_server)) + limits);
+        await using var application = await StockApplication.StartAsync(setup with { Services = services => services.AddLogging(logging => logging.AddProvider(lines)) });
+
+        Assert.That(lines.Texts.Count(text => text.Contains("Cancellation Timeout=-1", StringComparison.Ordinal)), Is.EqualTo(isWarned ? 1 : 0));
+    }
+
     private static AppSetup WithStore(string connectionString) => new() { Store = TestedStore.PostgreSql, ConnectionString = connectionString };
 
     private static PostgreSqlDatabase Connect(string connectionString, bool allowsPlaintext = false) => new(

@@ -57,9 +57,11 @@ internal sealed class PostgreSqlStorage(IConfiguration configuration, IOptions<D
             }
 
             // A lock of a transaction, which goes with the connection however this process ends, and which a pooler of transactions knows too.
+            // It holds nothing else: EF Core locks the table of the history, on a connection of its own.
             await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
             await LockAsync(connection, cancellationToken);
-            if (!await IsMigratedAsync(connection, cancellationToken))
+            await using var reading = await source.OpenConnectionAsync(cancellationToken);
+            if (!await IsMigratedAsync(reading, cancellationToken))
             {
                 await using var context = await contexts.CreateDbContextAsync(cancellationToken);
                 context.Database.SetCommandTimeout(MaxMigration);

@@ -10,7 +10,6 @@ internal sealed class PostgreSqlOutageTests
 {
     [TestCase(false)]
     [TestCase(true, Description = "its connections stay, and nothing answers")]
-    [Retry(3)] // By the real clock, on a machine whose cores other tests use.
     public async Task A_server_that_is_gone_or_hangs_is_a_503_in_three_seconds(bool hangs)
     {
         await using var server = await PostgreSqlServer.StartAsync();

@@ -68,6 +68,23 @@ internal sealed class PostgreSqlStorageTests
     }
 
     [Test]
+    [CancelAfter(60_000)]
+    public async Task A_schema_of_an_older_version_is_migrated(CancellationToken cancellationToken)
+    {
+        var connectionString = _server.ConnectionString(await _server.CreateDatabaseAsync());
+        await using (var context = new PostgreSqlAuthDbContext(new DbContextOptionsBuilder<PostgreSqlAuthDbContext>().UseNpgsql(connectionString).Options))
+        {
+            await context.Database.MigrateAsync(PostgreSqlStorage.Migrations[0], cancellationToken);
+        }
+
+        await using var application = new AuthApiApplication(settings: new() { ["ConnectionStrings:Auth"] = connectionString }, store: TestedStore.PostgreSql);
+        await Task.Run(application.StartServer, cancellationToken).WaitAsync(cancellationToken);
+
+        using var browser = await application.NewLoggedInBrowserAsync();
+        Assert.That(await browser.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [Test]
     public async Task A_node_waits_for_another_one_that_migrates()
     {
         var database = await _server.CreateDatabaseAsync();
