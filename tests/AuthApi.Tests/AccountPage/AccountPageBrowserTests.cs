@@ -167,7 +167,16 @@ internal sealed partial class AccountPageBrowserTests
         await FillAsync("New e-mail address", "ada@lovelace.example");
         await ClickAsync("Change the address");
         await HeadingAsync("Confirm your new address");
+
+        // The link is opened by somebody who is not signed in, and leads on after the sign-in.
+        await _page.GetByRole(AriaRole.Navigation).GetByRole(AriaRole.Button, new() { Name = "Log out" }).ClickAsync();
+        await HeadingAsync("Sign in");
         await OpenAsync($"/account/{await NextLinkAsync("confirm your new address")}");
+        await ExpectAsync("Sign in to confirm your new address.");
+        await FillAsync("E-mail address or user name", Ada);
+        await FillAsync("Password", Other);
+        await ClickAsync("Sign in");
+        await HeadingAsync("Confirm your new address");
         await ClickAsync("Confirm");
         await ExpectAsync("The address of your account is now ada@lovelace.example.");
         await FillAsync("User name", "ada");
@@ -183,6 +192,42 @@ internal sealed partial class AccountPageBrowserTests
         await HeadingAsync("Sign in");
         await ExpectAsync("Your account has been deleted.");
         NothingElseShouldBeComplained();
+    }
+
+    [Test]
+    public async Task Where_addresses_must_be_confirmed_the_page_asks_for_the_code()
+    {
+        await _program.DisposeAsync();
+        _program = await StartProgramAsync("--Accounts:RequireConfirmedEmail=true");
+        await OpenAsync("/account/#register");
+        await FillAsync("E-mail address", Ada);
+        await FillAsync("Password", Browser.Password);
+        await ClickAsync("Create the account");
+        await HeadingAsync("Confirm your address");
+        var link = await NextLinkAsync("confirm your address");
+
+        await OpenAsync("/account/#signin");
+        await FillAsync("E-mail address or user name", Ada);
+        await FillAsync("Password", Browser.Password);
+        await ClickAsync("Sign in");
+        await ExpectAsync("The password is right. Confirm your address first");
+        await OpenAsync($"/account/{link}");
+        await ClickAsync("Confirm");
+        await ExpectAsync("Your address is confirmed. Sign in with your password.");
+        NothingElseShouldBeComplained();
+    }
+
+    [Test]
+    public async Task A_violation_of_the_pages_policy_fails_these_tests()
+    {
+        await OpenAsync("/account/");
+        await HeadingAsync("Sign in");
+        NothingElseShouldBeComplained();
+
+        await _page.RunAndWaitForConsoleMessageAsync(() => _page.EvaluateAsync(
+            "() => { const style = document.createElement('style'); style.textContent = 'p { color: red }'; document.head.append(style); }"));
+
+        Assert.That(_complaints.Single(), Does.Contain("Content Security Policy"));
     }
 
     [Test]
@@ -325,6 +370,13 @@ internal sealed partial class AccountPageBrowserTests
             if (message.Type is "error" or "warning" && !Refusal().IsMatch(message.Text))
             {
                 _complaints.Enqueue($"{message.Location} {message.Text}");
+            }
+        };
+        person.Request += (_, request) =>
+        {
+            if (!request.Url.StartsWith(_program.Address.ToString(), StringComparison.Ordinal) && !request.Url.StartsWith("data:", StringComparison.Ordinal))
+            {
+                _complaints.Enqueue($"{request.Url} is elsewhere.");
             }
         };
         person.WebError += (_, error) => _complaints.Enqueue(error.Error);

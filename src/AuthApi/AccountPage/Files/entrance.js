@@ -1,6 +1,7 @@
 // The ways in: sign in, register, confirm an address, set a new password.
 import { post } from './api.js';
 import { ask, cancel, form, h, say, show } from './page.js';
+import { secondStep } from './factors.js';
 import { go, signedIn, state } from './main.js';
 
 const email = value => ({ name: 'email', label: 'E-mail address', type: 'email', autocomplete: 'email', value });
@@ -37,6 +38,15 @@ async function logIn({ email: name, password, rememberMe }) {
   try {
     await post('login/', { ...who, password, rememberMe });
   } catch (problem) {
+    if (problem.code === 'two_factor_required') {
+      const step = secondStep(async factor => {
+        await post('login/', { ...who, password, rememberMe, ...factor });
+        await signedIn();
+      });
+      show('Second step', h('section', { class: 'narrow' }, step.place));
+      return step.start();
+    }
+
     if (problem.code === 'email_not_confirmed') {
       return go('confirm', { email: who.email, reason: 'The password is right. Confirm your address first: type the code from the message that was mailed to you.' });
     }
@@ -125,10 +135,15 @@ export function reset({ email: address, code: given, reason } = {}) {
       link('forgot', 'Mail me another code')));
 }
 
-/** Asks for the password once more. Returns whether it was right. */
-export async function reauthenticate() {
+/** Asks for a proof once more: the password, or a code where the account has an app. Returns whether it was right. */
+export async function reauthenticate({ twoFactorEnabled }) {
+  const hint = 'It is some minutes since you have given it, and this needs it.';
+  const field = twoFactorEnabled
+    ? { name: 'twoFactorCode', label: 'The six digits that your authenticator app shows', autocomplete: 'one-time-code', inputmode: 'numeric', hint }
+    : { name: 'password', label: 'Your password', type: 'password', autocomplete: 'current-password', hint };
   return await ask('Is it you?', close => form({
-    fields: [{ name: 'password', label: 'Your password', type: 'password', autocomplete: 'current-password', hint: 'It is some minutes since you have given it, and this needs it.' }],
+    fields: [field],
+    names: { password: field.name },
     submit: 'Go on',
     send: async values => {
       await post('reauthenticate/', values);

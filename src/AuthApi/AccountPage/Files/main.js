@@ -44,7 +44,7 @@ async function render(view, given = {}) {
   if (isHome && !state.me) {
     state.after = { view, given };
     history.replaceState(null, '', '#signin');
-    return entrance.signIn({ reason: given.code ? 'Sign in, and your new address is confirmed.' : undefined });
+    return entrance.signIn({ reason: given.code ? 'Sign in to confirm your new address.' : undefined });
   }
 
   if (beforeSignIn.includes(view) && state.me) {

@@ -2,10 +2,18 @@
 import { call, get, post, remove } from './api.js';
 import { ask, button, cancel, form, h, say, show } from './page.js';
 import { code, email, newPassword } from './entrance.js';
+import { authenticator } from './factors.js';
 import { go, leave, refresh, state } from './main.js';
 
 export async function security() {
-  show('Security', password());
+  show('Security', password(), await authenticator(security).catch(isNotThere));
+}
+
+// Of a server without factors.
+function isNotThere(problem) {
+  if (problem.status !== 404) {
+    throw problem;
+  }
 }
 
 const password = () => h('section', {},
@@ -66,7 +74,7 @@ export function confirmEmail({ email: given, code: typed, reason } = {}) {
 const userName = () => h('section', {},
   h('h2', {}, 'User name'),
   form({
-    fields: [{ name: 'userName', label: 'User name', autocomplete: 'nickname', value: state.me.userName, hint: '1 to 64 letters, digits, dots, hyphens or underscores. You can sign in with it.' }],
+    fields: [{ name: 'userName', label: 'User name', autocomplete: 'nickname', value: state.me.userName === state.me.email ? undefined : state.me.userName, hint: '1 to 64 letters, digits, dots, hyphens or underscores. You can sign in with it.' }],
     submit: 'Change the name',
     send: async values => {
       state.me = await call('PATCH', 'me/', values);
