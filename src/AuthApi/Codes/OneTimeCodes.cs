@@ -74,26 +74,26 @@ internal sealed class OneTimeCodes(AuthDbContext context, IHttpContextAccessor h
 
         // A parameter, as EF Core would make another statement of a condition that is never met.
         var maxTries = isGood ? MaxTries : -1;
-        var isRight = await Of(user, purpose).Where(code => code.Tries <= maxTries && code.Hash == hash)
-            .ExecuteUpdateAsync(update => update.SetProperty(code => code.Tries, code => code.Tries - 1)) == 1;
-        if (!isRight)
+        if (await Of(user, purpose).Where(code => code.Tries <= maxTries && code.Hash == hash)
+            .ExecuteUpdateAsync(update => update.SetProperty(code => code.Tries, code => code.Tries - 1)) == 1)
         {
-            var client = ClientInfo.Of(http.HttpContext!);
-            context.AddAuditEntry(new AuditEntry
-            {
-                At = now,
-                Event = Refused,
-                UserId = user.Id == 0 ? null : user.Id.ToString(CultureInfo.InvariantCulture),
-                SessionId = http.HttpContext!.FindUserSession()?.Session.Id,
-                Reason = JsonNamingPolicy.SnakeCaseLower.ConvertName(purpose),
-                IpAddress = client.IpAddress,
-                UserAgent = client.UserAgent,
-            });
-            await context.SaveChangesAsync();
+            return true; // without a commit: there is nothing to count, and no disk to wait for
         }
 
+        var client = ClientInfo.Of(http.HttpContext!);
+        context.AddAuditEntry(new AuditEntry
+        {
+            At = now,
+            Event = Refused,
+            UserId = user.Id == 0 ? null : user.Id.ToString(CultureInfo.InvariantCulture),
+            SessionId = http.HttpContext!.FindUserSession()?.Session.Id,
+            Reason = JsonNamingPolicy.SnakeCaseLower.ConvertName(purpose),
+            IpAddress = client.IpAddress,
+            UserAgent = client.UserAgent,
+        });
+        await context.SaveChangesAsync();
         await transaction.CommitAsync();
-        return isRight;
+        return false;
     }
 
     /// <summary>Uses the code up, in the caller's transaction. Of several uses at once one succeeds.</summary>
