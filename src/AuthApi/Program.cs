@@ -15,7 +15,7 @@ using AuthApi.Telemetry;
 // Numbers, times and messages are the same whatever the language of the machine.
 CultureInfo.DefaultThreadCurrentCulture = CultureInfo.DefaultThreadCurrentUICulture = CultureInfo.InvariantCulture;
 
-var commandLine = new CommandLine([.. StorageCommands.All, .. AdministrationCommands.All]);
+var commandLine = new CommandLine([.. AdministrationCommands.All, .. StorageCommands.All, .. ConfigCommands.All]);
 
 return await commandLine.RunAsync(args, Build, ServeAsync);
 

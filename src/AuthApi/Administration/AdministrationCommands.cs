@@ -8,12 +8,12 @@ using Microsoft.AspNetCore.Identity;
 
 namespace AuthApi.Administration;
 
-/// <summary>The commands of administrators.</summary>
+/// <summary>The commands of administrators, and the one that makes the first of them.</summary>
 internal static class AdministrationCommands
 {
     private static readonly Argument<string> Email = new("EMAIL") { Description = "The address of the account." };
 
-    public static IEnumerable<Command> All => [CreateAdmin()];
+    public static IEnumerable<Command> All => [CreateAdmin(), UserCommands.Create(), RoleCommands.Create(), SessionCommands.Create(), DoctorCommand.Create()];
 
     private static ProgramCommand CreateAdmin() => new("create-admin", "Create an administrator. Asks for the password, or reads it from standard input.", CreateAdminAsync)
     {

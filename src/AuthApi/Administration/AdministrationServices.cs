@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using AuthApi.Api;
+using AuthApi.Startup;
 using AuthApi.Storage;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.EntityFrameworkCore;
@@ -17,6 +18,8 @@ public static partial class AdministrationServices
         services.AddScoped<AuditList>();
         services.AddSingleton<SettledEvents>();
         services.AddSingleton<SessionAdministration>();
+        services.AddSingleton<IServerCommands, ControlClient>();
+        services.AddHostedService<ControlSocket>();
 
         // Around the one that answers.
         var inner = services.Last(service => service.ServiceType == typeof(IAuthorizationMiddlewareResultHandler));

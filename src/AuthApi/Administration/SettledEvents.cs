@@ -20,14 +20,13 @@ internal sealed class SettledEvents
     /// <summary>The id of the last settled event; the one that was found before where a transaction takes longer than a second.</summary>
     public async Task<long> FindLastAsync(AuthDbContext context)
     {
+        var last = await context.Set<Sessions.AuditEntry>().MaxAsync(entry => (long?)entry.Id) ?? 0;
         if (!context.Database.IsNpgsql())
         {
-            return await context.Set<Sessions.AuditEntry>().MaxAsync(entry => (long?)entry.Id) ?? 0;
+            return last;
         }
 
-        // In this order: who has been given one of these ids by now had the table's lock before, and keeps it until its commit can be seen.
-        var last = await context.Database.SqlQuery<long>(
-            $"""SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence('"AuditEntries"', 'Id')::regclass), 0) AS "Value" """).SingleAsync();
+        // After it: who has been given an earlier id had the table's lock before, and keeps it until its commit can be seen.
         var writing = await FindWritersAsync(context);
         for (var began = Stopwatch.GetTimestamp(); writing.Count > 0;)
         {

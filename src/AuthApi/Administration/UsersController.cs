@@ -54,13 +54,7 @@ public sealed class UsersController(IServiceProvider services) : ControllerBase
             return new ProblemResult(ApiProblem.NotFound);
         }
 
-        var roles = await (from member in Context.UserRoles join role in Context.Roles on member.RoleId equals role.Id where member.UserId == id orderby role.Name select role.Name).ToListAsync();
-        return new UserDetailResponse(
-            UserItem.From(user, roles),
-            user.PasswordHash is not null,
-            await Context.UserPasskeys.CountAsync(passkey => passkey.UserId == id),
-            user.AccessFailedCount,
-            (await services.GetRequiredService<UserSessionManager>().ListAsync(id.ToString(CultureInfo.InvariantCulture))).Count);
+        return await UserDetailResponse.ReadAsync(services, user);
     }
 
     /// <summary>Disable an account</summary>
@@ -184,4 +178,17 @@ public sealed record UserItem(
 /// <param name="Passkeys" example="1">How many passkeys it has.</param>
 /// <param name="FailedLogins" example="0">How many wrong passwords there were since the last right one.</param>
 /// <param name="Sessions" example="3">How many live sessions it has.</param>
-public sealed record UserDetailResponse(UserItem User, bool HasPassword, int Passkeys, int FailedLogins, int Sessions);
+public sealed record UserDetailResponse(UserItem User, bool HasPassword, int Passkeys, int FailedLogins, int Sessions)
+{
+    internal static async Task<UserDetailResponse> ReadAsync(IServiceProvider services, ApplicationUser user)
+    {
+        var context = services.GetRequiredService<AuthDbContext>();
+        var roles = await (from member in context.UserRoles join role in context.Roles on member.RoleId equals role.Id where member.UserId == user.Id orderby role.Name select role.Name).ToListAsync();
+        return new UserDetailResponse(
+            UserItem.From(user, roles),
+            user.PasswordHash is not null,
+            await context.UserPasskeys.CountAsync(passkey => passkey.UserId == user.Id),
+            user.AccessFailedCount,
+            (await services.GetRequiredService<UserSessionManager>().ListAsync(user.Id.ToString(CultureInfo.InvariantCulture))).Count);
+    }
+}

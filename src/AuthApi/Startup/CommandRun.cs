@@ -6,6 +6,16 @@ namespace AuthApi.Startup;
 /// <summary>Runs one command: in the running server where that has the database for itself, else in this process, which then builds the program and does not start it.</summary>
 internal sealed class CommandRun(ProgramCommand command, ParseResult parsed, string[] words)
 {
+    // Standard output has the result alone.
+    private static readonly Dictionary<string, string> OwnSettings = new(StringComparer.OrdinalIgnoreCase)
+    {
+        ["Logging:Console:LogToStandardErrorThreshold"] = "Trace",
+        ["Logging:LogLevel:Default"] = "Error",
+    };
+
+    /// <summary>Whether a setting is one that every command adds.</summary>
+    public static bool IsOwn(string key, string? value) => OwnSettings.TryGetValue(key, out var own) && own == value;
+
     /// <summary>Runs it with settings of the command line.</summary>
     /// <returns>The exit code.</returns>
     public async Task<int> RunAsync(string[] settings, Func<string[], WebApplication> build)
@@ -16,15 +26,23 @@ internal sealed class CommandRun(ProgramCommand command, ParseResult parsed, str
         var console = new TerminalConsole();
         try
         {
-            // Standard output has the result alone.
-            await using var app = build([.. settings, "--Logging:Console:LogToStandardErrorThreshold=Trace", "--Logging:LogLevel:Default=Warning"]);
+            await using var app = build([.. settings, .. OwnSettings.Select(setting => $"--{setting.Key}={setting.Value}")]);
             app.CheckKeys();
             if (command.IsForServer && app.Services.GetService<IServerCommands>() is { } server && await server.TryRunAsync(words, console, stop.Token) is { } exitCode)
             {
                 return exitCode;
             }
 
-            return await RunAsync(new CommandCall(parsed, app.Services, console, stop.Token));
+            var store = command.NeedsStore ? app.Services.GetRequiredService<ICommandStore>() : null;
+            try
+            {
+                await (store?.OpenAsync(stop.Token) ?? Task.CompletedTask);
+                return await RunAsync(new CommandCall(parsed, app.Services, console, stop.Token));
+            }
+            finally
+            {
+                await (store?.CloseAsync() ?? Task.CompletedTask);
+            }
         }
         catch (Exception exception) when (exception is CommandException || StartupErrors.Explain(exception) is not null)
         {
@@ -60,6 +78,17 @@ internal sealed class CommandRun(ProgramCommand command, ParseResult parsed, str
     }
 
     private string Line(string reason) => $"AuthApi {string.Join(' ', parsed.CommandResult.Command.Parents.OfType<Command>().Where(parent => parent is not RootCommand).Select(parent => parent.Name).Append(command.Name))}: {reason.ReplaceLineEndings(" ")}";
+}
+
+/// <summary>Opens the store of sessions for a command that runs in a process of its own.</summary>
+internal interface ICommandStore
+{
+    /// <summary>Opens it.</summary>
+    /// <exception cref="CommandException">Its schema is not this version's.</exception>
+    Task OpenAsync(CancellationToken cancellationToken);
+
+    /// <summary>Closes it, whether or not it was opened.</summary>
+    Task CloseAsync();
 }
 
 /// <summary>Runs commands in a server that has the database for itself.</summary>

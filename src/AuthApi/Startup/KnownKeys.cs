@@ -3,6 +3,9 @@ namespace AuthApi.Startup;
 /// <summary>The keys of a section that mean something; another one there is a mistake that would go unnoticed.</summary>
 internal sealed record KnownKeys(string Section, IReadOnlyList<string> Names, IReadOnlyList<string> Durations)
 {
+    /// <summary>Reads the values that hold now, configured or not, by the names that have one.</summary>
+    public Func<IServiceProvider, IReadOnlyDictionary<string, string>> Values { get; init; } = _ => new Dictionary<string, string>();
+
     /// <exception cref="ConfigurationException">A key in one of the sections means nothing, or a duration is a bare number.</exception>
     public static void Check(IEnumerable<KnownKeys> known, IConfiguration configuration)
     {

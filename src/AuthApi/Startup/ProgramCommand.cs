@@ -27,8 +27,11 @@ internal sealed class ProgramCommand : Command
     /// <summary>What its exit codes mean.</summary>
     public string ExitCodes { get; init; } = "0 done; 1 not done, standard error says why; 2 the command line is not understood";
 
-    /// <summary>Whether a running server of this file does it, where there is one.</summary>
+    /// <summary>Whether a running server of this SQLite file does it, where there is one.</summary>
     public bool IsForServer { get; init; }
+
+    /// <summary>Whether it needs the store of sessions opened, with a schema that is up to date.</summary>
+    public bool NeedsStore { get; init; }
 
     public Func<CommandCall, Task<int>> Run { get; }
 }

@@ -17,7 +17,11 @@ internal static class StorageCommands
 
     private static readonly Argument<FileInfo> SqliteSource = new("FILE") { Description = "The SQLite file." };
 
-    public static IEnumerable<Command> All => [Migrate(), CopyToPostgreSql()];
+    private static readonly Argument<FileInfo> BackupTarget = new("FILE") { Description = "The copy to make." };
+
+    private static readonly Argument<FileInfo> BackupSource = new("FILE") { Description = "A copy that was made by backup." };
+
+    public static IEnumerable<Command> All => [Migrate(), CopyToPostgreSql(), BackUp(), Restore()];
 
     private static ProgramCommand Migrate() => new("migrate", "Bring the schema of the database up to date, or check it.", MigrateAsync)
     {
@@ -32,6 +36,38 @@ internal static class StorageCommands
         Arguments = { SqliteSource },
         Options = { WithSessions },
     };
+
+    private static ProgramCommand BackUp() => new("backup", "Copy the SQLite file, also while it is served.", BackUpAsync)
+    {
+        Example = "backup /backup/auth.db",
+        Arguments = { BackupTarget },
+    };
+
+    private static ProgramCommand Restore() => new("restore", "Put a copy in the place of the SQLite file. Its sessions are ended: none is revived.", RestoreAsync)
+    {
+        Example = "restore /backup/auth.db --yes",
+        Arguments = { BackupSource },
+        Options = { ProgramCommand.Yes },
+    };
+
+    private static async Task<int> BackUpAsync(CommandCall call)
+    {
+        var file = call.Arguments.GetRequiredValue(BackupTarget).FullName;
+        var (from, size) = await SqliteBackup.BackUpAsync(call.Services, file, call.Cancelled);
+        await call.PrintAsync(new { From = from, File = file, Size = size }, string.Create(CultureInfo.InvariantCulture, $"Copied {from} to {file}, {size} bytes."));
+        return CommandExit.Done;
+    }
+
+    private static async Task<int> RestoreAsync(CommandCall call)
+    {
+        var file = call.Arguments.GetRequiredValue(BackupSource).FullName;
+        var now = call.Services.GetRequiredService<TimeProvider>().GetUtcNow();
+        var (to, ended, previous) = await SqliteBackup.RestoreAsync(call.Services, file, now, call.ConfirmAsync, call.Cancelled);
+        await call.PrintAsync(
+            new { File = file, RestoredTo = to, EndedSessions = ended, Previous = previous },
+            string.Create(CultureInfo.InvariantCulture, $"Restored {file} to {to}. {ended} sessions were ended in it: everybody signs in again.{(previous is null ? "" : $" The file of before is {previous}.")}"));
+        return CommandExit.Done;
+    }
 
     private static async Task<int> MigrateAsync(CommandCall call)
     {

@@ -28,6 +28,7 @@ public static class StorageServices
         });
         services.AddScoped(provider => provider.GetRequiredService<IDbContextFactory<AuthDbContext>>().CreateDbContext());
         services.AddExceptionHandler<RefusedTextHandler>();
+        services.AddSingleton<ICommandStore, CommandStore>();
         return services;
     }
 

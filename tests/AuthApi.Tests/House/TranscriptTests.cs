@@ -31,7 +31,7 @@ internal sealed partial class TranscriptTests
         ["UPDATE_OPENAPI=1 dotnet test"] = "would change the document",
         ["FUZZ_REQUESTS="] = "takes hours",
         ["dotnet publish src/AuthApi"] = "ClientTests publish it",
-        ["AuthApi "] = "CommandLineTests and StorageCommandsTests",
+        ["AuthApi "] = "RunbookTests, and StorageCommandsTests",
         ["/opt/authapi/AuthApi --help"] = "CommandLineTests",
         ["/opt/authapi/AuthApi --Database:Provider=PostgreSql"] = "PostgreSqlStorageTests",
         ["dotnet tool install"] = "changes the machine",

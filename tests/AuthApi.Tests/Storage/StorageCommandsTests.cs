@@ -38,9 +38,9 @@ internal sealed class StorageCommandsTests
         Assert.That(output, Does.Contain($"{migrations.Length} migrations applied, 0 pending.").And.Contain("Nothing is pending."));
     }
 
-    [TestCase(TestedStore.Sqlite, "One process at a time")]
-    [TestCase(TestedStore.PostgreSql, null)]
-    public async Task Create_admin_reads_the_password_from_standard_input(TestedStore store, string? whileItIsServed)
+    [TestCase(TestedStore.Sqlite)]
+    [TestCase(TestedStore.PostgreSql)]
+    public async Task Create_admin_reads_the_password_from_standard_input(TestedStore store)
     {
         var settings = await SettingsAsync(store);
 
@@ -68,8 +68,9 @@ internal sealed class StorageCommandsTests
         Assert.That((string?)(await me.JsonAsync())["roles"]![0], Is.EqualTo("Admin"));
 
         var served = await RunningProgram.RunWithInputAsync(_folder.Path, Browser.Password, ["create-admin", "bob@example.com", .. settings]);
-        Assert.That(served.ExitCode, Is.EqualTo(whileItIsServed is null ? 0 : 1), served.Error);
-        Assert.That(served.Error, Does.Contain(whileItIsServed ?? ""));
+        Assert.That(served.ExitCode, Is.Zero, served.Error);
+        using var bob = program.NewBrowser();
+        await bob.LogInAsync("bob@example.com");
     }
 
     [Test]

@@ -1,0 +1,62 @@
+using System.Net.Sockets;
+using AuthApi.Startup;
+using AuthApi.Storage;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Options;
+
+namespace AuthApi.Administration;
+
+/// <summary>Has the running server of an SQLite file run a command.</summary>
+internal sealed class ControlClient(IConfiguration configuration, IOptions<DatabaseOptions> options) : IServerCommands
+{
+    public async Task<int?> TryRunAsync(string[] words, CommandConsole console, CancellationToken cancellationToken)
+    {
+        if (options.Value.Provider != DatabaseOptions.Sqlite || !OperatingSystem.IsLinux())
+        {
+            return null;
+        }
+
+        var path = ControlSocket.PathOf(new SqliteConnectionStringBuilder(SqliteFile.ConnectionString(configuration)).DataSource);
+        if (!File.Exists(path))
+        {
+            return null;
+        }
+
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellationToken);
+        }
+        catch (SocketException exception) when (exception.SocketErrorCode == SocketError.ConnectionRefused)
+        {
+            // A killed server has left it.
+            return null;
+        }
+        catch (SocketException exception)
+        {
+            throw new CommandException($"the server that has the file cannot be reached by {path}: {exception.Message}. Run the command as the user of the server.");
+        }
+
+        using var channel = new ControlChannel(socket);
+        await channel.WriteAsync(new ControlMessage { Words = words, IsInteractive = console.IsInteractive }, cancellationToken);
+        while (await channel.ReadAsync(cancellationToken) is { } message)
+        {
+            switch (message)
+            {
+                case { ExitCode: { } exitCode }:
+                    return exitCode;
+                case { Output: { } text }:
+                    await console.WriteLineAsync(text);
+                    break;
+                case { Error: { } line }:
+                    await console.WriteErrorAsync(line);
+                    break;
+                case { Ask: { } prompt }:
+                    await channel.WriteAsync(new ControlMessage { Answer = await console.AskAsync(prompt, message.IsSecret) }, cancellationToken);
+                    break;
+            }
+        }
+
+        throw new CommandException("the server ended before it answered. Look whether it was done.");
+    }
+}

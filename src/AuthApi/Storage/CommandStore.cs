@@ -1,0 +1,42 @@
+using AuthApi.Sessions.PostgreSql;
+using AuthApi.Sessions.Sqlite;
+using AuthApi.Startup;
+
+namespace AuthApi.Storage;
+
+/// <summary>Opens the store of sessions for a command: what of the libraries' background work writes and reads it, and nothing that cleans up or serves.</summary>
+internal sealed class CommandStore(IServiceProvider services) : ICommandStore
+{
+    private readonly List<IHostedService> _started = [];
+
+    public async Task OpenAsync(CancellationToken cancellationToken)
+    {
+        var state = await SchemaState.ReadAsync(services, cancellationToken);
+        if (state.Newer.Count > 0 || state.Pending.Count > 0)
+        {
+            throw new CommandException($"the schema of {state.Database} is not this version's. {(state.Newer.Count > 0 ? state.Advice : "Run AuthApi migrate first.")}");
+        }
+
+        // It takes the SQLite file for this process, or says that another one serves it.
+        await services.PrepareStorageAsync(cancellationToken);
+        var assemblies = new[] { typeof(SqliteDatabase).Assembly, typeof(PostgreSqlConnections).Assembly };
+        foreach (var service in services.GetServices<IHostedService>().Where(service => assemblies.Contains(service.GetType().Assembly)))
+        {
+            if (service is IHostedLifecycleService lifecycle)
+            {
+                await lifecycle.StartingAsync(cancellationToken);
+            }
+
+            await service.StartAsync(cancellationToken);
+            _started.Add(service);
+        }
+    }
+
+    public async Task CloseAsync()
+    {
+        foreach (var service in Enumerable.Reverse(_started))
+        {
+            await service.StopAsync(CancellationToken.None);
+        }
+    }
+}

@@ -1,0 +1,241 @@
+using System.Diagnostics;
+using System.Net;
+using System.Text.Json.Nodes;
+using AuthApi.Storage;
+using AuthApi.Tests.Harness;
+using Microsoft.Data.Sqlite;
+
+namespace AuthApi.Tests.Administration;
+
+/// <summary>The commands of administrators as processes, beside a running server.</summary>
+[Platform(Exclude = "Win")]
+[System.Runtime.Versioning.UnsupportedOSPlatform("windows")]
+internal sealed class CommandsTests
+{
+    private TemporaryFolder _folder = null!;
+    private string[] _settings = [];
+
+    private string DatabaseFile => Path.Combine(_folder.Path, "data", "auth.db");
+
+    [SetUp]
+    public void SetUp() => (_folder, _settings) = (new TemporaryFolder(), []);
+
+    [TearDown]
+    public void TearDown() => _folder.Dispose();
+
+    [TestCase(TestedStore.Sqlite)]
+    [TestCase(TestedStore.PostgreSql)]
+    public async Task What_a_command_ends_is_final_in_the_running_server(TestedStore store)
+    {
+        if (store == TestedStore.PostgreSql)
+        {
+            store.Require();
+            var server = await PostgreSqlServer.SharedAsync();
+            _settings = ["--Database:Provider=PostgreSql", $"--ConnectionStrings:Auth={server.ConnectionString(await server.CreateDatabaseAsync())}"];
+        }
+
+        await using var program = await RunningProgram.StartAsync(_folder.Path, _settings);
+        Assert.That((await RunAsync(Browser.Password, "create-admin", "root@example.com")).ExitCode, Is.Zero);
+        using var root = program.NewBrowser();
+        using var ada = program.NewBrowser();
+        using var phone = program.NewBrowser();
+        await root.LogInAsync("root@example.com");
+        await ada.RegisterAsync();
+        await ada.LogInAsync();
+        await phone.LogInAsync();
+        Assert.That((await ada.MeAsync(), await phone.MeAsync()), Is.EqualTo((HttpStatusCode.OK, HttpStatusCode.OK)), "cached");
+
+        // Nothing without --yes.
+        var listed = await JsonAsync("sessions", "list", "--user", "ada@example.com", "--json");
+        Assert.That((int?)listed["total"], Is.EqualTo(2));
+        var asked = await RunAsync("", "sessions", "revoke", "--user", "2");
+        Assert.That((asked.ExitCode, asked.Output), Is.EqualTo((1, "")));
+        Assert.That(asked.Error, Does.Contain("2 sessions will be ended. Nothing was changed: add --yes"));
+        Assert.That((await RunAsync("", "sessions", "revoke", "--yes")).Error, Does.Contain("say which sessions"));
+        Assert.That((await RunAsync("", "sessions", "revoke", "--all", "--user", "2", "--yes")).Error, Does.Contain("exclude each other"));
+        Assert.That((await RunAsync("", "sessions", "revoke", "--ip-address", "", "--yes")).ExitCode, Is.EqualTo(1), "an empty variable of a script is no filter for everybody");
+        Assert.That(await ada.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+
+        Assert.That((int?)(await JsonAsync("sessions", "revoke", "--user", "2", "--yes", "--json"))["endedSessions"], Is.EqualTo(2));
+        Assert.That((await ada.MeAsync(), await phone.MeAsync(), await root.MeAsync()), Is.EqualTo((HttpStatusCode.Unauthorized, HttpStatusCode.Unauthorized, HttpStatusCode.OK)));
+
+        // A role by command, in the next request; and an account that is disabled.
+        await ada.LogInAsync();
+        using var before = await ada.GetAsync("/admin/users/");
+        Assert.That(before.StatusCode, Is.EqualTo(HttpStatusCode.Forbidden));
+        await DoneAsync("roles", "grant", "ada@example.com", "Admin", "--yes");
+        await ada.GetJsonAsync("/admin/users/");
+        await DoneAsync("users", "disable", "2", "--yes");
+        Assert.That(await ada.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
+        Assert.That((await RunAsync("", "users", "disable", "root@example.com", "--yes")).Error, Does.Contain("last_administrator"));
+        Assert.That((await RunAsync("", "users", "show", "nobody@example.com")).Error, Does.Contain("'nobody@example.com'"));
+        Assert.That((await JsonAsync("users", "list", "--search", "ada", "--json")).Each<int>("id"), Is.EqualTo(new[] { 2 }));
+        Assert.That((await RunAsync("", "users", "list", "--after", "forged")).Error, Does.Contain("--after"));
+
+        // Who did it shows.
+        var events = (await root.GetJsonAsync("/admin/audit/?event=account_disabled"))["items"]!.AsArray();
+        Assert.That(((int?)events.Single()!["userId"], (int?)events.Single()!["byUserId"], (string?)events.Single()!["userAgent"]), Is.EqualTo((2, (int?)null, "AuthApi command line")));
+
+        Assert.That((int?)(await JsonAsync("sessions", "revoke", "--all", "--yes", "--json"))["endedSessions"], Is.EqualTo(1));
+        Assert.That(await root.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
+    }
+
+    [Test]
+    public async Task A_backup_is_one_state_and_a_restore_revives_no_session()
+    {
+        var backup = Path.Combine(_folder.Path, "backup.db");
+        string token;
+        await using (var program = await RunningProgram.StartAsync(_folder.Path))
+        {
+            using var ada = program.NewBrowser();
+            await ada.RegisterAsync();
+            await ada.LogInAsync();
+            token = ada.Token;
+            await DoneAsync("backup", backup);
+            using var left = await ada.LogOutAsync();
+
+            Assert.That((await RunAsync("", "backup", backup)).Error, Does.Contain("cannot be made"), "it is there already");
+            Assert.That((await RunAsync("", "restore", backup, "--yes")).Error, Does.Contain("another process serves"));
+            await program.TerminateAsync();
+            await program.Ended;
+        }
+
+        Assert.That(File.GetUnixFileMode(backup), Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite));
+        Assert.That((await RunAsync("", "restore", backup)).Error, Does.Contain("1 sessions are ended. Nothing was changed: add --yes"));
+        Assert.That((await RunAsync("", "restore", "nowhere.db", "--yes")).Error, Does.Contain("nowhere.db is not there"));
+        var novel = Path.Combine(_folder.Path, "novel.txt");
+        await File.WriteAllTextAsync(novel, new string('x', 8_192));
+        Assert.That((await RunAsync("", "restore", novel, "--yes")).Error, Does.Contain("not a database"));
+
+        var restored = await JsonAsync("restore", backup, "--yes", "--json");
+        Assert.That((int?)restored["endedSessions"], Is.EqualTo(1));
+        Assert.That(File.Exists((string?)restored["previous"]), Is.True);
+
+        await using var again = await RunningProgram.StartAsync(_folder.Path);
+        using var thief = again.NewBrowser();
+        thief.Cookies["session"] = token;
+        Assert.That(await thief.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
+        await thief.LogInAsync();
+    }
+
+    [Test]
+    public async Task A_newer_file_or_a_full_disk_changes_nothing()
+    {
+        MigratedDatabase.CopyTo(DatabaseFile);
+        var backup = Path.Combine(_folder.Path, "backup.db");
+
+        // No file of this process may be longer than 128 KB.
+        var full = new ProcessStartInfo("bash", ["-c", "trap '' XFSZ; ulimit -f 128; exec \"$@\"", "bash", "dotnet", typeof(Program).Assembly.Location, "backup", backup])
+        {
+            WorkingDirectory = _folder.Path,
+            RedirectStandardError = true,
+            RedirectStandardOutput = true,
+        };
+        full.Environment["DOTNET_EnableWriteXorExecute"] = "0"; // which takes a long file in memory
+        using (var process = Process.Start(full)!)
+        {
+            var error = await process.StandardError.ReadToEndAsync();
+            await process.WaitForExitAsync();
+            Assert.That(process.ExitCode, Is.EqualTo(1), error);
+            Assert.That(error, Does.StartWith("AuthApi backup: ").And.Contain("could not be copied"));
+            Assert.That(File.Exists(backup), Is.False, "no half copy");
+        }
+
+        await DoneAsync("backup", backup);
+        await using (var connection = new SqliteConnection($"Data Source={backup};Pooling=False"))
+        {
+            await connection.OpenAsync();
+            await using var command = new SqliteCommand("INSERT INTO __EFMigrationsHistory VALUES ('29990101000000_FromTheFuture', '99.0')", connection);
+            await command.ExecuteNonQueryAsync();
+        }
+
+        Assert.That((await RunAsync("", "restore", backup, "--yes")).Error, Does.Contain("newer version, with the migration 29990101000000_FromTheFuture"));
+        File.Copy(backup, DatabaseFile, overwrite: true);
+        Assert.That((await RunAsync("", "users", "list")).Error, Does.Contain("29990101000000_FromTheFuture"));
+        Assert.That((await RunAsync("", "sessions", "revoke", "--all", "--yes")).ExitCode, Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Another_user_of_the_machine_reaches_no_server()
+    {
+        if (!Environment.IsPrivilegedProcess)
+        {
+            Assert.Ignore("Only root can run a command as another user.");
+        }
+
+        await using var program = await RunningProgram.StartAsync(_folder.Path);
+        using var ada = program.NewBrowser();
+        await ada.RegisterAsync();
+        await ada.LogInAsync();
+
+        // Even where folder and socket are open to everybody, the server looks who is there.
+        File.SetUnixFileMode(_folder.Path, (UnixFileMode)0b111_111_111);
+        File.SetUnixFileMode(Path.Combine(_folder.Path, "data"), (UnixFileMode)0b111_111_111);
+        foreach (var mode in new[] { 0b110_000_000, 0b110_110_110 })
+        {
+            File.SetUnixFileMode($"{DatabaseFile}.control", (UnixFileMode)mode);
+            var start = new ProcessStartInfo("setpriv", ["--reuid=nobody", "--clear-groups", "dotnet", typeof(Program).Assembly.Location, "sessions", "revoke", "--all", "--yes"])
+            {
+                WorkingDirectory = _folder.Path,
+                RedirectStandardError = true,
+            };
+            start.Environment["DOTNET_CLI_HOME"] = start.Environment["HOME"] = _folder.Path;
+            using var process = Process.Start(start)!;
+            var error = await process.StandardError.ReadToEndAsync();
+            await process.WaitForExitAsync();
+            Assert.That(process.ExitCode, Is.Not.Zero, error);
+        }
+
+        Assert.That(await ada.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [Test]
+    public async Task Doctor_and_config_show_say_what_is_so()
+    {
+        MigratedDatabase.CopyTo(DatabaseFile);
+        var warned = await RunAsync("", "doctor", "--json");
+        Assert.That(warned.ExitCode, Is.EqualTo(3), warned.Error);
+        var findings = JsonNode.Parse(warned.Output)!["findings"]!.AsArray().ToLookup(finding => (string)finding!["name"]!, finding => (string)finding!["status"]!);
+        Assert.That((findings["schema"], findings["files"], findings["mail"]), Is.EqualTo((new[] { "ok" }, new[] { "ok" }, new[] { "warning" })));
+
+        // An expired certificate, a file that others can read, a mail server that is not there.
+        File.SetUnixFileMode(DatabaseFile, (UnixFileMode)0b110_100_100);
+        var certificate = Path.Combine(_folder.Path, "old.pem");
+        using (var key = System.Security.Cryptography.RSA.Create(2048))
+        {
+            var request = new System.Security.Cryptography.X509Certificates.CertificateRequest("CN=localhost", key, System.Security.Cryptography.HashAlgorithmName.SHA256, System.Security.Cryptography.RSASignaturePadding.Pkcs1);
+            using var old = request.CreateSelfSigned(DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch.AddYears(1));
+            await File.WriteAllTextAsync(certificate, old.ExportCertificatePem());
+        }
+
+        var wrong = await RunAsync("", "doctor", "--json", $"--Kestrel:Certificates:Default:Path={certificate}", "--Email:Smtp:Host=127.0.0.1", "--Email:Smtp:Port=1", "--Email:From=a@example.com");
+        Assert.That(wrong.ExitCode, Is.EqualTo(4), wrong.Error);
+        findings = JsonNode.Parse(wrong.Output)!["findings"]!.AsArray().ToLookup(finding => (string)finding!["name"]!, finding => (string)finding!["status"]!);
+        Assert.That((findings["certificate"], findings["files"], findings["mail"]), Is.EqualTo((new[] { "error" }, new[] { "error" }, new[] { "error" })));
+
+        var shown = await JsonAsync("config", "show", "--json", "--Email:Smtp:Password=geheim", "--ConnectionStrings:Auth=Host=x;Password=geheim", "--Sessions:IdleTimeout=00:10:00");
+        Assert.That(shown.ToJsonString(), Does.Not.Contain("geheim"));
+        var items = shown["items"]!.AsArray().ToDictionary(item => (string)item!["key"]!, item => ((string?)item!["value"], (string?)item["source"]));
+        Assert.That(items["Sessions:IdleTimeout"], Is.EqualTo(("00:10:00", "command line")));
+        Assert.That(items["Sessions:MaxPerUser"], Is.EqualTo(("50", "default")));
+        Assert.That(items["Email:Smtp:Password"], Is.EqualTo(("***", "command line")));
+        Assert.That(items["AllowedHosts"].Item2, Is.EqualTo("appsettings.json"));
+        Assert.That((await JsonAsync("config", "show", "--json"))["items"]!.AsArray().Single(item => (string?)item!["key"] == "ConnectionStrings:Auth")!["value"]!.GetValue<string>(), Is.EqualTo(SqliteFile.DefaultConnectionString));
+    }
+
+    private Task<(int ExitCode, string Output, string Error)> RunAsync(string input, params string[] arguments) =>
+        RunningProgram.RunWithInputAsync(_folder.Path, input, [.. arguments, .. _settings]);
+
+    private async Task DoneAsync(params string[] arguments)
+    {
+        var (exitCode, _, error) = await RunAsync("", arguments);
+        Assert.That((exitCode, error), Is.EqualTo((0, "")));
+    }
+
+    private async Task<JsonNode> JsonAsync(params string[] arguments)
+    {
+        var (exitCode, output, error) = await RunAsync("", arguments);
+        Assert.That((exitCode, error), Is.EqualTo((0, "")));
+        return JsonNode.Parse(output)!;
+    }
+}
