@@ -16,6 +16,11 @@ internal sealed partial class RunbookTests
         using var folder = new TemporaryFolder();
         await using var program = await RunningProgram.StartAsync(folder.Path);
         using var ada = program.NewBrowser();
+        string[] settings =
+        [
+            "--applicationName=AuthApi", "--environment=Development", "--hostBuilder:reloadConfigOnChange=false",
+            $"--ConnectionStrings:Auth=Data Source={Path.Combine(folder.Path, "data", "auth.db")}",
+        ];
         var isStopped = false;
         var count = 0;
         foreach (Match command in Commands().Matches(await File.ReadAllTextAsync(Path.Combine(Repository.Root, "docs", "administration.md"))))
@@ -33,7 +38,10 @@ internal sealed partial class RunbookTests
                 isStopped = true;
             }
 
-            var (exitCode, output, error) = await RunningProgram.RunWithInputAsync(folder.Path, Browser.Password, words);
+            // In a process of its own where it reads standard input, or writes beside where it was started.
+            var (exitCode, output, error) = words[0] is "create-admin" or "backup" or "restore"
+                ? await RunningProgram.RunWithInputAsync(folder.Path, Browser.Password, words)
+                : await ProgramInProcess.RunAloneAsync([.. words, .. settings]);
             Assert.That((exitCode, error), Is.EqualTo((words[0] == "doctor" ? Warned : 0, "")), command.Value);
             Assert.That(output, Is.Not.Empty, command.Value);
             if (count++ == 3)
