@@ -107,6 +107,16 @@ internal sealed class PostgreSqlServer : IAsyncDisposable
         }
     }
 
+    /// <summary>The ids of its processes now, the first one's and those of its connections and its own work.</summary>
+    public IReadOnlyList<int> Processes
+    {
+        get
+        {
+            var id = _process!.Id.ToString(CultureInfo.InvariantCulture);
+            return [_process.Id, .. File.ReadAllText($"/proc/{id}/task/{id}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(child => int.Parse(child, CultureInfo.InvariantCulture))];
+        }
+    }
+
     /// <summary>What it logged.</summary>
     public string Log
     {
@@ -238,12 +248,7 @@ internal sealed class PostgreSqlServer : IAsyncDisposable
         await _process.WaitForExitAsync();
     }
 
-    private async Task SignalAllAsync(string signal)
-    {
-        var id = _process!.Id.ToString(CultureInfo.InvariantCulture);
-        var children = await File.ReadAllTextAsync($"/proc/{id}/task/{id}/children");
-        await SignalAsync(signal, [_process.Id, .. children.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(child => int.Parse(child, CultureInfo.InvariantCulture))]);
-    }
+    private Task SignalAllAsync(string signal) => SignalAsync(signal, Processes);
 
     // One that has just ended by itself is none.
     private static async Task SignalAsync(string signal, IEnumerable<int> processes)

@@ -19,6 +19,7 @@ internal sealed partial class RunningProgram : IAsyncDisposable
 
     private readonly Process _process;
     private readonly List<string> _output;
+    private Task<string> _error = Task.FromResult("");
 
     private RunningProgram(Process process, List<string> output, Uri address)
     {
@@ -29,6 +30,15 @@ internal sealed partial class RunningProgram : IAsyncDisposable
 
     /// <summary>Where it listens, the first address if there are several.</summary>
     public Uri Address { get; }
+
+    /// <summary>The id of the process.</summary>
+    public int Id => _process.Id;
+
+    /// <summary>How many files and connections the process has open now. On Linux.</summary>
+    public int Handles => Directory.GetFileSystemEntries($"/proc/{_process.Id}/fd").Length;
+
+    /// <summary>How many threads the process has now. On Linux.</summary>
+    public int Threads => Directory.GetDirectories($"/proc/{_process.Id}/task").Length;
 
     /// <summary>The memory that the process has in use now, in bytes.</summary>
     public long ResidentMemory
@@ -67,7 +77,30 @@ internal sealed partial class RunningProgram : IAsyncDisposable
 
     /// <summary>Starts the program that <see cref="PublishAsync"/> has put into <paramref name="published"/>.</summary>
     public static Task<RunningProgram> StartPublishedAsync(string published, string folder, params string[] arguments) =>
-        StartAsync(folder, [], arguments, Path.Combine(published, Path.GetFileName(Built)));
+        StartPublishedAsync(published, folder, [], arguments);
+
+    /// <summary>Starts the published program with these environment variables too.</summary>
+    public static Task<RunningProgram> StartPublishedAsync(string published, string folder, Dictionary<string, string> environment, params string[] arguments) =>
+        StartAsync(folder, environment, arguments, In(published));
+
+    /// <summary>Starts the published program and kills it after this time, wherever it is then.</summary>
+    public static async Task RunPublishedAndKillAsync(string published, string folder, TimeSpan time, params string[] arguments)
+    {
+        using var process = Launch(folder, [.. Usual, .. arguments], program: In(published));
+        _ = process.StandardOutput.ReadToEndAsync();
+        _ = process.StandardError.ReadToEndAsync();
+        await Task.Delay(time);
+        process.Kill();
+        await process.WaitForExitAsync();
+    }
+
+    /// <summary>Starts the published program where it is expected to end by itself.</summary>
+    /// <returns>Its exit code and what it said on standard error.</returns>
+    public static async Task<(int ExitCode, string Error)> RunPublishedToEndAsync(string published, string folder, params string[] arguments)
+    {
+        var (exitCode, _, error) = await RunWithInputAsync(folder, "", [.. Usual, .. arguments], In(published));
+        return (exitCode, error);
+    }
 
     /// <summary>Starts the program where it may open no more than so many files and connections.</summary>
     public static Task<RunningProgram> StartWithHandlesAsync(int handles, string folder, params string[] arguments) =>
@@ -99,6 +132,7 @@ internal sealed partial class RunningProgram : IAsyncDisposable
             ? new Uri(Listening().Match(line).Groups[1].Value)
             : throw new InvalidOperationException("The program did not start: " + await process.StandardError.ReadToEndAsync());
         var running = new RunningProgram(process, output, address);
+        running._error = isRead ? process.StandardError.ReadToEndAsync() : Task.FromResult("");
         running.Ended = isRead ? running.ReadOnAsync() : running.WaitForEndAsync();
         return running;
     }
@@ -115,9 +149,12 @@ internal sealed partial class RunningProgram : IAsyncDisposable
     public static Task<(int ExitCode, string Output, string Error)> RunAloneAsync(string folder, params string[] arguments) => RunWithInputAsync(folder, "", arguments);
 
     /// <summary>The same with this text on its standard input.</summary>
-    public static async Task<(int ExitCode, string Output, string Error)> RunWithInputAsync(string folder, string input, params string[] arguments)
+    public static Task<(int ExitCode, string Output, string Error)> RunWithInputAsync(string folder, string input, params string[] arguments) =>
+        RunWithInputAsync(folder, input, arguments, Built);
+
+    private static async Task<(int ExitCode, string Output, string Error)> RunWithInputAsync(string folder, string input, string[] arguments, string program)
     {
-        using var process = Launch(folder, arguments, withInput: true);
+        using var process = Launch(folder, arguments, program: program, withInput: true);
         using var timeout = new CancellationTokenSource(Patience);
         try
         {
@@ -196,6 +233,9 @@ internal sealed partial class RunningProgram : IAsyncDisposable
             await KillAsync();
         }
 
+        await Ended;
+        await TestContext.Out.WriteAsync(await _error);
+        await TestContext.Out.WriteLineAsync(string.Join(Environment.NewLine, _output.SkipWhile(line => !IsFailure(line)).Take(50)));
         _process.Dispose();
     }
 
@@ -217,6 +257,8 @@ internal sealed partial class RunningProgram : IAsyncDisposable
         return (_process.ExitCode, _output);
     }
 
+    private static bool IsFailure(string line) => line.StartsWith("fail", StringComparison.Ordinal) || line.StartsWith("crit", StringComparison.Ordinal);
+
     private static async Task<string?> ReadToAsync(Process process, List<string> output, Regex wanted)
     {
         using var timeout = new CancellationTokenSource(Patience);
@@ -231,6 +273,8 @@ internal sealed partial class RunningProgram : IAsyncDisposable
 
         return null;
     }
+
+    private static string In(string published) => Path.Combine(published, Path.GetFileName(Built));
 
     private static Process Launch(string folder, string[] arguments, Dictionary<string, string>? environment = null, string? program = null, int? handles = null, bool withInput = false)
     {

@@ -1,0 +1,151 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net;
+using AuthApi.FaultTests.Harness;
+
+namespace AuthApi.FaultTests;
+
+/// <summary>Clients that hang up, are slow, or are many: a session ends if and only if its logout reached the application, and nobody else waits for them.</summary>
+[NonParallelizable]
+internal sealed class ClientTests
+{
+    // How many POST requests the application has answered, with whatever status: registering is one.
+    private const string Requests = "http_server_request_duration_seconds_count{http_request_method=\"POST\"";
+
+    private static readonly int[] HangUpAfter = [0, 1, 5, 20];
+
+    private SqliteDatabase _database = null!;
+    private Ledger _ledger = null!;
+    private RunningProgram _program = null!;
+    private IReadOnlyList<string> _tokens = null!;
+
+    [SetUp]
+    public async Task SetUp()
+    {
+        _database = new SqliteDatabase();
+        _ledger = new Ledger(_database.Folder);
+        _program = await _database.StartAsync("--Metrics:Enabled=true");
+        using var browser = _program.NewBrowser();
+        _tokens = await _database.InsertSessionsAsync(await browser.RegisterAsync(), 3_000);
+        foreach (var token in _tokens)
+        {
+            _ledger.LoggedIn(token);
+        }
+    }
+
+    [TearDown]
+    public async Task TearDown()
+    {
+        _ledger.Dispose();
+        await _program.DisposeAsync();
+        await _database.DisposeAsync();
+    }
+
+    [TestCaseSource(nameof(HangUpAfter))]
+    public async Task A_client_that_hangs_up_is_logged_out_if_its_request_arrived(int milliseconds)
+    {
+        const int count = 500;
+        await Parallel.ForEachAsync(_tokens.Take(count), new ParallelOptions { MaxDegreeOfParallelism = 16 }, async (token, _) =>
+        {
+            using var connection = await RawConnection.OpenAsync(_program.Address);
+            await connection.SendAsync(Logout(token));
+            await Task.Delay(milliseconds, CancellationToken.None);
+        });
+        await WaitForQuietAsync();
+
+        var ended = await CountEndedAsync(count);
+
+        // Each request that the server passed to the application is counted there, whether or not the client read the answer.
+        Assert.That(ended + 1, Is.EqualTo(await Metrics.ReadAsync(_program.Address, Requests)));
+        Assert.That(ended, milliseconds == 0 ? Is.InRange(1, count) : Is.EqualTo(count));
+    }
+
+    [Test]
+    public async Task Slow_clients_and_idle_connections_hold_nobody_up()
+    {
+        using var load = new Load(_program.Address, _ledger);
+        var waiting = new ConcurrentQueue<string>(_tokens);
+        await P99OfLogoutsAsync(load, waiting, 500);
+        var quiet = await P99OfLogoutsAsync(load, waiting, 500);
+        var (handles, threads) = (_program.Handles, _program.Threads);
+        var connections = new List<RawConnection>();
+        try
+        {
+            for (var i = 0; i < 12_000; i++)
+            {
+                connections.Add(await RawConnection.OpenAsync(_program.Address));
+            }
+
+            // A thousand that never end their headers, a thousand that never end their body, and ten thousand that say nothing.
+            await Task.WhenAll(connections.Take(2_000).Select((connection, i) => connection.SendAsync(i % 2 == 0
+                ? "GET /me/ HTTP/1.1\r\nHost: localhost\r\nUser-Ag"
+                : "POST /login/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{")));
+            var busy = await P99OfLogoutsAsync(load, waiting, 500);
+            await TestContext.Out.WriteLineAsync($"p99 of a logout: {quiet.TotalMilliseconds:F1} ms quiet, {busy.TotalMilliseconds:F1} ms beside 12,000 connections.");
+            Assert.That(busy, Is.LessThan(TimeSpan.FromMilliseconds(Math.Max(5 * quiet.TotalMilliseconds, 20))));
+        }
+        finally
+        {
+            connections.ForEach(connection => connection.Dispose());
+        }
+
+        Assert.That(() => _program.Handles, Is.LessThan(handles + 50).After(20_000, 100), "handles are where they were");
+        Assert.That(() => _program.Threads, Is.LessThan(threads + 10).After(30_000, 100), "threads are where they were");
+        await _ledger.CheckAsync(_program.Address);
+    }
+
+    [Test]
+    public async Task A_half_closed_socket_logs_out_and_leaves_nothing_open()
+    {
+        var handles = _program.Handles;
+        foreach (var token in _tokens.Take(50))
+        {
+            using var connection = await RawConnection.OpenAsync(_program.Address);
+            await connection.SendAsync(Logout(token));
+            connection.HalfClose();
+
+            // To Kestrel a client that has closed its sending side is gone, so the answer may not be sent.
+            Assert.That((await connection.ReadAsync("POST"))?.Status, Is.Null.Or.EqualTo(200));
+        }
+
+        await WaitForQuietAsync();
+        Assert.That(await CountEndedAsync(50), Is.EqualTo(50));
+        Assert.That(() => _program.Handles, Is.LessThan(handles + 20).After(10_000, 50));
+    }
+
+    private static async Task<TimeSpan> P99OfLogoutsAsync(Load load, ConcurrentQueue<string> tokens, int count)
+    {
+        var times = new List<TimeSpan>();
+        for (var i = 0; i < count && tokens.TryDequeue(out var token); i++)
+        {
+            var sent = Stopwatch.GetTimestamp();
+            Assert.That(await load.EndAsync(token, HttpMethod.Post, "/logout/"), Is.EqualTo(HttpStatusCode.OK));
+            times.Add(Stopwatch.GetElapsedTime(sent));
+        }
+
+        times.Sort();
+        return times[times.Count * 99 / 100];
+    }
+
+    private static string Logout(string token) => $"POST /logout/ HTTP/1.1\r\nHost: localhost\r\nAuthorization: Session {token}\r\nContent-Length: 0\r\n\r\n";
+
+    private async Task<int> CountEndedAsync(int count)
+    {
+        using var load = new Load(_program.Address, _ledger);
+        var ended = 0;
+        foreach (var token in _tokens.Take(count))
+        {
+            using var me = await load.SendAsync(token, HttpMethod.Get, "/me/");
+            ended += me.StatusCode == HttpStatusCode.Unauthorized ? 1 : 0;
+        }
+
+        return ended;
+    }
+
+    private async Task WaitForQuietAsync()
+    {
+        while (await Metrics.ReadAsync(_program.Address, "http_server_active_requests{http_request_method=\"POST\"") > 0)
+        {
+        }
+    }
+}

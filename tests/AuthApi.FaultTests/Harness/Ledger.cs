@@ -1,0 +1,124 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Text;
+
+namespace AuthApi.FaultTests.Harness;
+
+/// <summary>
+/// What a program has answered about each token: when the call was sent, when it was answered, and how. Each line is on the disk before the next call, so that
+/// the ledger too outlives what is done to the machine.
+/// </summary>
+internal sealed class Ledger : IDisposable
+{
+    private const int Probes = 8;
+
+    private readonly ConcurrentDictionary<string, State> _states = new(StringComparer.Ordinal);
+    private readonly FileStream _file;
+    private readonly long _began = Stopwatch.GetTimestamp();
+
+    public Ledger(string folder) =>
+        _file = new FileStream(Path.Combine(folder, "ledger"), FileMode.Append, FileAccess.Write, FileShare.Read, bufferSize: 1, FileOptions.WriteThrough);
+
+    private enum State
+    {
+        /// <summary>The program has said that it is live.</summary>
+        Live,
+
+        /// <summary>An end was sent, and not answered by success: it may be either.</summary>
+        Open,
+
+        /// <summary>The program has said that it has ended.</summary>
+        Ended,
+    }
+
+    /// <summary>How many ends were acknowledged.</summary>
+    public int AcknowledgedEnds => _states.Values.Count(state => state == State.Ended);
+
+    /// <summary>How many acknowledged sessions were not ended.</summary>
+    public int Live => _states.Values.Count(state => state == State.Live);
+
+    public void LoggedIn(string token) => Write(token, State.Live, "logged in");
+
+    /// <summary>Sends a call that ends a session, and notes how it was answered.</summary>
+    /// <returns>The status; null where the connection broke before there was one.</returns>
+    public Task<HttpStatusCode?> EndAsync(string token, Func<Task<HttpResponseMessage>> call) => EndAsync([token], call);
+
+    /// <inheritdoc cref="EndAsync(string, Func{Task{HttpResponseMessage}})"/>
+    public async Task<HttpStatusCode?> EndAsync(IReadOnlyCollection<string> tokens, Func<Task<HttpResponseMessage>> call)
+    {
+        foreach (var token in tokens)
+        {
+            Write(token, State.Open, "end sent");
+        }
+
+        try
+        {
+            using var response = await call();
+            foreach (var token in tokens)
+            {
+                Write(token, response.IsSuccessStatusCode ? State.Ended : State.Open, string.Create(CultureInfo.InvariantCulture, $"answered {(int)response.StatusCode}"));
+            }
+
+            return response.StatusCode;
+        }
+        catch (Exception exception) when (exception is HttpRequestException or IOException or TaskCanceledException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>
+    /// Asserts against these nodes that each acknowledged end is final, that each session acknowledged and not ended is live, and that any other is the same
+    /// whenever it is asked for.
+    /// </summary>
+    public async Task CheckAsync(params Uri[] nodes)
+    {
+        using var client = new HttpClient(new SocketsHttpHandler { UseCookies = false }) { Timeout = TimeSpan.FromSeconds(30) };
+        var wrong = new ConcurrentBag<string>();
+        await Parallel.ForEachAsync(_states, new ParallelOptions { MaxDegreeOfParallelism = Probes }, async (entry, cancellationToken) =>
+        {
+            var (token, state) = entry;
+            var statuses = new List<HttpStatusCode>();
+            foreach (var node in state == State.Open ? [.. nodes, .. nodes, .. nodes] : nodes)
+            {
+                statuses.Add(await ReadStatusAsync(client, node, token, cancellationToken));
+            }
+
+            HttpStatusCode[] allowed = state switch
+            {
+                State.Live => [HttpStatusCode.OK],
+                State.Ended => [HttpStatusCode.Unauthorized],
+                _ => [HttpStatusCode.OK, HttpStatusCode.Unauthorized],
+            };
+            if (statuses.Distinct().Count() > 1 || !allowed.Contains(statuses[0]))
+            {
+                wrong.Add($"{token[..6]} is {state} and was answered {string.Join(", ", statuses)}");
+            }
+        });
+
+        Assert.That(wrong, Is.Empty);
+    }
+
+    public void Dispose() => _file.Dispose();
+
+    private static async Task<HttpStatusCode> ReadStatusAsync(HttpClient client, Uri node, string token, CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(node, "/me/"));
+        request.Headers.TryAddWithoutValidation("Authorization", $"Session {token}");
+        using var response = await client.SendAsync(request, cancellationToken);
+        return response.StatusCode;
+    }
+
+    private void Write(string token, State state, string what)
+    {
+        // What has ended stays ended in the ledger, whatever a later call answers.
+        _states.AddOrUpdate(token, state, (_, before) => before == State.Ended ? before : state);
+        var line = string.Create(CultureInfo.InvariantCulture, $"{Stopwatch.GetElapsedTime(_began).TotalMilliseconds:F3} {token} {what}\n");
+        lock (_file)
+        {
+            _file.Write(Encoding.ASCII.GetBytes(line));
+        }
+    }
+}

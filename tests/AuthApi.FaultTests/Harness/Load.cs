@@ -1,0 +1,43 @@
+using System.Collections.Concurrent;
+using System.Net;
+
+namespace AuthApi.FaultTests.Harness;
+
+/// <summary>Clients that keep a program busy and write into the ledger what it answers them.</summary>
+internal sealed class Load(Uri address, Ledger ledger) : IDisposable
+{
+    private readonly HttpClient _client = new(new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false }) { BaseAddress = address, Timeout = TimeSpan.FromSeconds(30) };
+
+    /// <summary>How the calls were answered; null where the connection broke.</summary>
+    public ConcurrentQueue<HttpStatusCode?> Answers { get; } = new();
+
+    /// <summary>Logs tokens out, one call after another on each of some connections, until none is left or the load ends.</summary>
+    public Task LogOutAsync(ConcurrentQueue<string> tokens, int connections, CancellationToken ending) =>
+        Task.WhenAll(Enumerable.Range(0, connections).Select(_ => Task.Run(
+            async () =>
+            {
+                while (!ending.IsCancellationRequested && tokens.TryDequeue(out var token))
+                {
+                    await EndAsync(token, HttpMethod.Post, "/logout/");
+                }
+            },
+            CancellationToken.None)));
+
+    /// <summary>Sends a call of a session that ends it.</summary>
+    /// <returns>The status; null where the connection broke before there was one.</returns>
+    public async Task<HttpStatusCode?> EndAsync(string token, HttpMethod method, string path)
+    {
+        var status = await ledger.EndAsync(token, () => SendAsync(token, method, path));
+        Answers.Enqueue(status);
+        return status;
+    }
+
+    public async Task<HttpResponseMessage> SendAsync(string token, HttpMethod method, string path)
+    {
+        using var request = new HttpRequestMessage(method, path);
+        request.Headers.TryAddWithoutValidation("Authorization", $"Session {token}");
+        return await _client.SendAsync(request);
+    }
+
+    public void Dispose() => _client.Dispose();
+}

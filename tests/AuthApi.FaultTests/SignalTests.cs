@@ -1,0 +1,114 @@
+using System.Collections.Concurrent;
+using System.Net;
+using AuthApi.FaultTests.Harness;
+
+namespace AuthApi.FaultTests;
+
+/// <summary>The program gets a signal while it serves: what was accepted is done and answered, and nothing is done by half.</summary>
+internal sealed class SignalTests
+{
+    private const int InFlight = 50;
+
+    private SqliteDatabase _database = null!;
+    private Ledger _ledger = null!;
+
+    [SetUp]
+    public void SetUp()
+    {
+        _database = new SqliteDatabase();
+        _ledger = new Ledger(_database.Folder);
+    }
+
+    [TearDown]
+    public async Task TearDown()
+    {
+        _ledger.Dispose();
+        await _database.DisposeAsync();
+    }
+
+    // The lock that holds the logouts under way is waited for two seconds only, and a machine may be busier than that.
+    [TestCase(1)]
+    [TestCase(2, Description = "a second signal has no further effect")]
+    [Retry(3)]
+    public async Task SIGTERM_drops_no_request_under_way(int signals)
+    {
+        int exitCode;
+        IReadOnlyList<string> output;
+        await using (var program = await _database.StartAsync("--Metrics:Enabled=true"))
+        {
+            var tokens = await LogInAsync(program, InFlight);
+            using var load = new Load(program.Address, _ledger);
+            Task logouts;
+            await using (await _database.LockAsync())
+            {
+                logouts = load.LogOutAsync(new ConcurrentQueue<string>(tokens), InFlight, CancellationToken.None);
+                await WaitForRequestsAsync(program, InFlight);
+                for (var i = 0; i < signals; i++)
+                {
+                    await program.TerminateAsync();
+                }
+            }
+
+            await logouts;
+            Assert.That(load.Answers, Is.All.EqualTo(HttpStatusCode.OK));
+            (exitCode, output) = await program.Ended;
+        }
+
+        Assert.That(exitCode, Is.Zero);
+        Assert.That(output[^1].Trim(), Is.EqualTo("The store is closed: every write that was accepted is durable."));
+        await using var next = await _database.StartAsync();
+        await _ledger.CheckAsync(next.Address);
+        await _database.CheckAsync();
+    }
+
+    [Test]
+    public async Task A_program_that_stood_still_for_30_seconds_goes_on()
+    {
+        await using var program = await _database.StartAsync();
+        var tokens = new ConcurrentQueue<string>(await LogInAsync(program, 1_000));
+        using var load = new Load(program.Address, _ledger);
+        using var ending = new CancellationTokenSource();
+        var logouts = load.LogOutAsync(tokens, connections: 8, ending.Token);
+        await WaitForAnswersAsync(load, 100);
+
+        await program.SignalAsync("STOP");
+        await Task.Delay(TimeSpan.FromSeconds(30));
+        var before = load.Answers.Count;
+        await program.SignalAsync("CONT");
+        await WaitForAnswersAsync(load, before + 100);
+        await ending.CancelAsync();
+        await logouts;
+
+        // Those that waited may have been cut by the client's patience or the server's limits, and none was answered wrongly.
+        Assert.That(load.Answers.Skip(before + 8), Is.All.EqualTo(HttpStatusCode.OK));
+        await _ledger.CheckAsync(program.Address);
+    }
+
+    private static async Task WaitForAnswersAsync(Load load, int count)
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        while (load.Answers.Count < count)
+        {
+            await Task.Delay(5, patience.Token);
+        }
+    }
+
+    private static async Task WaitForRequestsAsync(RunningProgram program, int count)
+    {
+        while (await Metrics.ReadAsync(program.Address, "http_server_active_requests{http_request_method=\"POST\"") < count)
+        {
+        }
+    }
+
+    private async Task<IReadOnlyList<string>> LogInAsync(RunningProgram program, int count)
+    {
+        using var browser = program.NewBrowser();
+        var tokens = await _database.InsertSessionsAsync(await browser.RegisterAsync(), count);
+        foreach (var token in tokens)
+        {
+            _ledger.LoggedIn(token);
+        }
+
+        return tokens;
+    }
+}

@@ -1,0 +1,201 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net;
+using AuthApi.FaultTests.Harness;
+using Npgsql;
+
+namespace AuthApi.FaultTests;
+
+/// <summary>The database is held, gone or unreachable under load: slower, or 503 within three seconds, never a wrong 401, and back within a second of its return.</summary>
+[NonParallelizable]
+internal sealed class StoreOutOfReachTests
+{
+    private const int Connections = 16;
+
+    private static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(3);
+
+    private static readonly string[] Outages = ["stopped", "hung", "dropped packets", "no connection left"];
+
+    [Test]
+    public async Task A_lock_of_a_second_only_delays()
+    {
+        await using var database = new SqliteDatabase();
+        using var ledger = new Ledger(database.Folder);
+        await using var program = await database.StartAsync();
+        var tokens = await LogInAsync(program, database, ledger, Connections * 20);
+        using var load = new Load(program.Address, ledger);
+        Task logouts;
+        await using (await database.LockAsync())
+        {
+            logouts = load.LogOutAsync(new ConcurrentQueue<string>(tokens), Connections, CancellationToken.None);
+            await Task.Delay(TimeSpan.FromSeconds(1));
+            Assert.That(load.Answers, Is.Empty, "they wait");
+        }
+
+        await logouts;
+        Assert.That(load.Answers, Is.All.EqualTo(HttpStatusCode.OK));
+        await ledger.CheckAsync(program.Address);
+    }
+
+    [Test]
+    public async Task A_lock_that_is_kept_is_a_503_and_reads_go_on()
+    {
+        await using var database = new SqliteDatabase();
+        using var ledger = new Ledger(database.Folder);
+        await using var program = await database.StartAsync();
+        var tokens = await LogInAsync(program, database, ledger, 200);
+        using var load = new Load(program.Address, ledger);
+        var (reads, began) = (new List<TimeSpan>(), Stopwatch.GetTimestamp());
+        await using (await database.LockAsync())
+        {
+            var writes = ShouldBeUnavailableAsync(load, [.. tokens.Skip(1)], () => Stopwatch.GetElapsedTime(began) < Extent.Lock);
+            while (!writes.IsCompleted)
+            {
+                var read = Stopwatch.GetTimestamp();
+                using var me = await load.SendAsync(tokens[0], HttpMethod.Get, "/me/");
+                Assert.That(me.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+                reads.Add(Stopwatch.GetElapsedTime(read));
+                await Task.Delay(10);
+            }
+
+            await writes;
+        }
+
+        await ShouldServeSoonAsync(load, tokens[^1]);
+        reads.Sort();
+        Assert.That(reads[reads.Count * 99 / 100], Is.LessThan(TimeSpan.FromMilliseconds(50)), "p99 of the reads");
+        await ledger.CheckAsync(program.Address);
+    }
+
+    [TestCaseSource(nameof(Outages))]
+    public async Task PostgreSql_out_of_reach_is_a_503_and_comes_back(string outage)
+    {
+        await using var database = await PostgreSqlDatabase.CreateAsync("max_connections=60", "superuser_reserved_connections=3");
+        using var proxy = new Proxy(database.Server.Port);
+        using var ledger = new Ledger(database.Folder);
+
+        // As an operator does who lets others connect to the same server.
+        var connection = new NpgsqlConnectionStringBuilder(database.Server.ConnectionString("postgres")) { Port = proxy.Port, MaxPoolSize = 20 }.ConnectionString;
+        await using var program = await Published.StartAsync(database.Folder, PostgreSqlDatabase.SettingsFor(connection));
+        var tokens = await LogInAsync(program, database, ledger, 2_000);
+        using var load = new Load(program.Address, ledger);
+        using var ending = new CancellationTokenSource();
+        var waiting = new ConcurrentQueue<string>(tokens.Skip(100));
+        var stream = load.LogOutAsync(waiting, Connections, ending.Token);
+        while (load.Answers.Count < 200)
+        {
+            await Task.Delay(1);
+        }
+
+        await using (await BeginAsync(outage, database.Server, proxy))
+        {
+            var began = Stopwatch.GetTimestamp();
+            await ShouldBeUnavailableAsync(load, [.. tokens.Take(99)], () => Stopwatch.GetElapsedTime(began) < Extent.Outage);
+            using var live = await load.SendAsync(tokens[0], HttpMethod.Get, "/health/live");
+            Assert.That(live.StatusCode, Is.EqualTo(HttpStatusCode.OK), "no thread is missing");
+        }
+
+        await ShouldServeSoonAsync(load, tokens[99]);
+        await ending.CancelAsync();
+        await stream;
+        Assert.That(load.Answers, Is.All.AnyOf(HttpStatusCode.OK, HttpStatusCode.ServiceUnavailable));
+        await ledger.CheckAsync(program.Address);
+        var crowd = await Task.WhenAll(waiting.Take(100).Select(token => load.EndAsync(token, HttpMethod.Post, "/logout/")));
+        Assert.That(crowd, Is.All.EqualTo(HttpStatusCode.OK), "no connection is missing in the pool");
+    }
+
+    private static async Task<IAsyncDisposable> BeginAsync(string outage, PostgreSqlServer server, Proxy proxy)
+    {
+        switch (outage)
+        {
+            case "stopped":
+                await server.StopAsync();
+                return new End(() => server.StartAgainAsync());
+            case "hung":
+                await server.SuspendAsync();
+                return new End(() => server.ResumeAsync());
+            case "dropped packets":
+                proxy.Cut();
+                return new End(() =>
+                {
+                    proxy.Mend();
+                    return Task.CompletedTask;
+                });
+            default:
+                return await TakeConnectionsAsync(server);
+        }
+    }
+
+    // All that the server has, those of the program too.
+    private static async Task<IAsyncDisposable> TakeConnectionsAsync(PostgreSqlServer server)
+    {
+        var taken = new List<NpgsqlConnection>();
+        var open = server.ConnectionString("postgres") + ";Pooling=false";
+        for (var refused = false; !refused;)
+        {
+            var connection = new NpgsqlConnection(open);
+            try
+            {
+                await connection.OpenAsync();
+                taken.Add(connection);
+            }
+            catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.TooManyConnections)
+            {
+                await connection.DisposeAsync();
+                await using var admin = taken[0].CreateCommand();
+                admin.CommandText = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> ALL(@own)";
+                admin.Parameters.AddWithValue("own", taken.Select(one => one.ProcessID).ToArray());
+                refused = await admin.ExecuteScalarAsync() is 0L;
+            }
+        }
+
+        return new End(async () =>
+        {
+            foreach (var connection in taken)
+            {
+                await connection.DisposeAsync();
+            }
+        });
+    }
+
+    // Each of these is asked for until it was unavailable; an end that was not acknowledged may be either.
+    private static async Task ShouldBeUnavailableAsync(Load load, List<string> tokens, Func<bool> goesOn)
+    {
+        for (var i = 0; goesOn(); i++)
+        {
+            var sent = Stopwatch.GetTimestamp();
+            var status = await load.EndAsync(tokens[i % tokens.Count], HttpMethod.Post, "/logout/");
+            Assert.That(status, Is.EqualTo(HttpStatusCode.ServiceUnavailable));
+            Assert.That(Stopwatch.GetElapsedTime(sent), Is.LessThan(MaxWait));
+        }
+    }
+
+    private static async Task ShouldServeSoonAsync(Load load, string token)
+    {
+        var back = Stopwatch.GetTimestamp();
+        HttpStatusCode? status;
+        while ((status = await load.EndAsync(token, HttpMethod.Post, "/logout/")) != HttpStatusCode.OK)
+        {
+            Assert.That(status, Is.EqualTo(HttpStatusCode.ServiceUnavailable));
+        }
+
+        Assert.That(Stopwatch.GetElapsedTime(back), Is.LessThan(TimeSpan.FromSeconds(1)), "it is back");
+    }
+
+    private static async Task<IReadOnlyList<string>> LogInAsync(RunningProgram program, Database database, Ledger ledger, int count)
+    {
+        using var browser = program.NewBrowser();
+        var tokens = await database.InsertSessionsAsync(await browser.RegisterAsync(), count);
+        foreach (var token in tokens)
+        {
+            ledger.LoggedIn(token);
+        }
+
+        return tokens;
+    }
+
+    private sealed class End(Func<Task> action) : IAsyncDisposable
+    {
+        public ValueTask DisposeAsync() => new(action());
+    }
+}
