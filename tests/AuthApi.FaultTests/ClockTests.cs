@@ -9,14 +9,16 @@ namespace AuthApi.FaultTests;
 [TestFixture(StoreKind.PostgreSql)]
 internal sealed class ClockTests(StoreKind kind)
 {
-    private const string Library = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
+    private static readonly string? Library = Directory.Exists("/usr/lib")
+        ? Directory.GetDirectories("/usr/lib", "*-linux-gnu*").Select(folder => Path.Combine(folder, "faketime", "libfaketime.so.1")).FirstOrDefault(File.Exists)
+        : null;
 
     private static readonly string[] Settings = ["+1h", "-1h", "+1d", "-1d", "@1970-01-02 00:00:00", "@2100-01-01 00:00:00", "+0"];
 
     [OneTimeSetUp]
     public void SetUp()
     {
-        if (!File.Exists(Library))
+        if (Library is null)
         {
             Needs.Missing("libfaketime (Debian's package faketime)");
         }
@@ -129,7 +131,7 @@ internal sealed class ClockTests(StoreKind kind)
         database.Folder,
         new Dictionary<string, string>
         {
-            ["LD_PRELOAD"] = Library,
+            ["LD_PRELOAD"] = Library!,
             ["FAKETIME_TIMESTAMP_FILE"] = clock,
             ["FAKETIME_CACHE_DURATION"] = "1",
             ["FAKETIME_DONT_FAKE_MONOTONIC"] = "1",

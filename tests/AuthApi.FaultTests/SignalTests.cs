@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Net;
+using System.Net.Sockets;
 using AuthApi.FaultTests.Harness;
 
 namespace AuthApi.FaultTests;
@@ -47,10 +48,13 @@ internal sealed class SignalTests
                 {
                     await program.TerminateAsync();
                 }
+
+                await WaitForRefusalAsync(program);
             }
 
             await logouts;
-            Assert.That(load.Answers, Is.All.EqualTo(HttpStatusCode.OK));
+            Assert.That(load.Answers, Has.Count.EqualTo(InFlight).And.All.EqualTo(HttpStatusCode.OK));
+            Assert.That(load.Closing, Is.EqualTo(InFlight), "each says that its connection closes");
             (exitCode, output) = await program.Ended;
         }
 
@@ -97,6 +101,22 @@ internal sealed class SignalTests
     {
         while (await Metrics.ReadAsync(program.Address, "http_server_active_requests{http_request_method=\"POST\"") < count)
         {
+        }
+    }
+
+    // Until no new connection is accepted.
+    private static async Task WaitForRefusalAsync(RunningProgram program)
+    {
+        while (true)
+        {
+            try
+            {
+                using var connection = await RawConnection.OpenAsync(program.Address);
+            }
+            catch (SocketException)
+            {
+                return;
+            }
         }
     }
 

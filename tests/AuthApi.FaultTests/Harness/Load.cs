@@ -8,8 +8,13 @@ internal sealed class Load(Uri address, Ledger ledger) : IDisposable
 {
     private readonly HttpClient _client = new(new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false }) { BaseAddress = address, Timeout = TimeSpan.FromSeconds(30) };
 
+    private int _closing;
+
     /// <summary>How the calls were answered; null where the connection broke.</summary>
     public ConcurrentQueue<HttpStatusCode?> Answers { get; } = new();
+
+    /// <summary>How many answers said that the connection closes.</summary>
+    public int Closing => _closing;
 
     /// <summary>Logs tokens out, one call after another on each of some connections, until none is left or the load ends.</summary>
     public Task LogOutAsync(ConcurrentQueue<string> tokens, int connections, CancellationToken ending) =>
@@ -36,7 +41,13 @@ internal sealed class Load(Uri address, Ledger ledger) : IDisposable
     {
         using var request = new HttpRequestMessage(method, path);
         request.Headers.TryAddWithoutValidation("Authorization", $"Session {token}");
-        return await _client.SendAsync(request);
+        var response = await _client.SendAsync(request);
+        if (response.Headers.ConnectionClose == true)
+        {
+            Interlocked.Increment(ref _closing);
+        }
+
+        return response;
     }
 
     public void Dispose() => _client.Dispose();

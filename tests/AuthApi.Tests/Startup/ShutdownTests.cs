@@ -1,84 +1,13 @@
 using System.Diagnostics;
-using System.Globalization;
-using System.Net;
 using System.Net.Sockets;
 using System.Text;
-using AuthApi.Sessions;
 using AuthApi.Tests.Harness;
-using Microsoft.Data.Sqlite;
 
 namespace AuthApi.Tests.Startup;
 
 /// <summary>What happens to requests when the program stops.</summary>
 internal sealed class ShutdownTests
 {
-    private const int Count = 24;
-
-    // The lock that holds the logouts under way is waited for two seconds only, and a machine may be busier than that.
-    [Test]
-    [Retry(3)]
-    public async Task A_shutdown_completes_logouts_and_exits_with_0()
-    {
-        using var folder = new TemporaryFolder();
-        var tokens = new List<string>();
-        await using (var program = await RunningProgram.StartAsync(folder.Path, "--Metrics:Enabled=true"))
-        {
-            using var browser = program.NewBrowser(SessionTransport.Header);
-            await browser.RegisterAsync();
-            for (var i = 0; i < Count; i++)
-            {
-                using var client = browser.Copy();
-                await client.LogInAsync();
-                Assert.That(await client.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
-                tokens.Add(client.Token);
-            }
-
-            var connections = await Task.WhenAll(tokens.Select(_ => RawConnection.OpenAsync(program.Address)));
-            await using (var store = new SqliteConnection($"Data Source={Path.Combine(folder.Path, "data", "auth.db")};Pooling=False"))
-            {
-                await store.OpenAsync();
-                await ExecuteAsync(store, "BEGIN IMMEDIATE");
-                foreach (var (connection, token) in connections.Zip(tokens))
-                {
-                    await connection.SendAsync($"POST /logout/ HTTP/1.1\r\nHost: localhost\r\nAuthorization: Session {token}\r\nContent-Length: 0\r\n\r\n");
-                }
-
-                while (await UnderWayAsync(browser) < Count)
-                {
-                }
-
-                await program.TerminateAsync();
-                while (await IsAcceptedAsync(program.Address))
-                {
-                }
-
-                await ExecuteAsync(store, "ROLLBACK");
-            }
-
-            foreach (var connection in connections)
-            {
-                using (connection)
-                {
-                    var response = await connection.ReadAsync("POST");
-                    Assert.That(response?.Status, Is.EqualTo(200));
-                    Assert.That(response!.Headers, Has.Member(("Connection", "close")));
-                }
-            }
-
-            var (exitCode, output) = await program.Ended;
-            Assert.That(exitCode, Is.Zero);
-            Assert.That(output[^1].Trim(), Is.EqualTo("The store is closed: every write that was accepted is durable."));
-        }
-
-        await using var again = await RunningProgram.StartAsync(folder.Path);
-        foreach (var token in tokens)
-        {
-            using var client = again.NewBrowser(SessionTransport.Header);
-            client.Token = token;
-            Assert.That(await client.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
-        }
-    }
-
     [Test]
     public async Task The_service_manager_is_notified_of_ready_and_stop()
     {
@@ -187,33 +116,5 @@ internal sealed class ShutdownTests
         var buffer = new byte[1024];
         using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         return Encoding.UTF8.GetString(buffer, 0, await socket.ReceiveAsync(buffer, timeout.Token));
-    }
-
-    private static async Task<int> UnderWayAsync(Browser browser)
-    {
-        using var response = await browser.GetAsync("/metrics");
-        var line = (await response.Content.ReadAsStringAsync()).Split('\n').FirstOrDefault(line => line.StartsWith("http_server_active_requests{http_request_method=\"POST\"", StringComparison.Ordinal));
-        return line is null ? 0 : int.Parse(line.Split(' ')[^1], CultureInfo.InvariantCulture);
-    }
-
-    private static async Task<bool> IsAcceptedAsync(Uri address)
-    {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        try
-        {
-            await socket.ConnectAsync(IPAddress.Loopback, address.Port);
-            return true;
-        }
-        catch (SocketException)
-        {
-            return false;
-        }
-    }
-
-    private static async Task ExecuteAsync(SqliteConnection connection, string sql)
-    {
-        await using var command = connection.CreateCommand();
-        command.CommandText = sql;
-        await command.ExecuteNonQueryAsync();
     }
 }

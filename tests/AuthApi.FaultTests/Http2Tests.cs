@@ -1,0 +1,115 @@
+using System.Diagnostics;
+using System.Net;
+using AuthApi.FaultTests.Harness;
+
+namespace AuthApi.FaultTests;
+
+/// <summary>Floods of HTTP/2 frames: who floods is cut off, and the logouts of others go on.</summary>
+[NonParallelizable]
+internal sealed class Http2Tests
+{
+    private const byte Headers = 1;
+    private const byte ResetStream = 3;
+    private const byte Continuation = 9;
+    private const byte EndStream = 1;
+    private const byte EndHeaders = 4;
+    private const int Connections = 20;
+    private const int Frames = 5_000;
+
+    private static readonly byte[] Preface = [.. "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8, 0, 0, 0, 4, 0, 0, 0, 0, 0];
+
+    // :method GET, :scheme http, :path /, and :authority localhost as a literal that is not entered into the table.
+    private static readonly byte[] Request = [0x82, 0x86, 0x84, 0x01, 9, .. "localhost"u8];
+
+    private static readonly TestCaseData[] Floods =
+    [
+        new TestCaseData((Func<byte[]>)(() => [.. Enumerable.Range(0, Frames).SelectMany(i => (byte[])
+        [
+            .. Frame(Headers, EndHeaders | EndStream, (2 * i) + 1, Request), .. Frame(ResetStream, 0, (2 * i) + 1, [0, 0, 0, 8]),
+        ])])).SetArgDisplayNames("rapid reset"),
+        new TestCaseData((Func<byte[]>)(() =>
+        [
+            .. Frame(Headers, 0, 1, Request), .. Enumerable.Range(0, Frames).SelectMany(i => Frame(Continuation, 0, 1, [0x00, 1, (byte)'x', 1, (byte)('a' + (i % 26))])),
+        ])).SetArgDisplayNames("CONTINUATION without an end"),
+        new TestCaseData((Func<byte[]>)(() =>
+        [
+            .. Enumerable.Range(0, Frames).SelectMany(i => Frame(Continuation, EndHeaders, 1, [0x00])),
+        ])).SetArgDisplayNames("CONTINUATION without a beginning"),
+    ];
+
+    [TestCaseSource(nameof(Floods))]
+    public async Task A_flood_of_frames_holds_nobody_up(Func<byte[]> frames)
+    {
+        await using var database = new SqliteDatabase();
+        using var ledger = new Ledger(database.Folder);
+        int user;
+        await using (var first = await database.StartAsync())
+        {
+            using var browser = first.NewBrowser();
+            user = await browser.RegisterAsync();
+        }
+
+        await using var program = await database.StartAsync("--Kestrel:EndpointDefaults:Protocols=Http2");
+        using var client = new HttpClient { BaseAddress = program.Address };
+        var tokens = new Queue<string>(await database.InsertSessionsAsync(user, 1_000));
+        await P99OfLogoutsAsync(client, ledger, tokens, 300);
+        var quiet = await P99OfLogoutsAsync(client, ledger, tokens, 300);
+        var handles = program.Handles;
+        byte[] flood = [.. Preface, .. frames()];
+
+        var floods = Enumerable.Range(0, Connections).Select(async _ =>
+        {
+            using var connection = await RawConnection.OpenAsync(program.Address);
+            await connection.SendAsync(flood);
+        }).ToList();
+        var busy = await P99OfLogoutsAsync(client, ledger, tokens, 300);
+        await Task.WhenAll(floods);
+
+        await TestContext.Out.WriteLineAsync($"p99 of a logout: {quiet.TotalMilliseconds:F1} ms quiet, {busy.TotalMilliseconds:F1} ms beside the flood.");
+        Assert.That(busy, Is.LessThan(TimeSpan.FromMilliseconds(Math.Max(5 * quiet.TotalMilliseconds, 50))));
+        Assert.That(() => program.Handles, Is.LessThan(handles + 20).After(20_000, 100), "the connections are closed");
+    }
+
+    [Test]
+    public async Task HTTP2_without_TLS_is_refused_and_h2c_is_no_upgrade()
+    {
+        await using var database = new SqliteDatabase();
+        await using var program = await database.StartAsync();
+        using (var connection = await RawConnection.OpenAsync(program.Address))
+        {
+            await connection.SendAsync(Preface);
+            await connection.ReadToEndAsync();
+        }
+
+        using var upgrade = await RawConnection.OpenAsync(program.Address);
+        await upgrade.SendAsync("GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n\r\n");
+        Assert.That((await upgrade.ReadAsync())?.Status, Is.EqualTo(200), "it stays HTTP/1.1");
+    }
+
+    private static async Task<TimeSpan> P99OfLogoutsAsync(HttpClient client, Ledger ledger, Queue<string> tokens, int count)
+    {
+        var times = new List<TimeSpan>();
+        for (var i = 0; i < count; i++)
+        {
+            var token = tokens.Dequeue();
+            var sent = Stopwatch.GetTimestamp();
+            var status = await ledger.EndAsync(token, () =>
+            {
+                var request = new HttpRequestMessage(HttpMethod.Post, "/logout/") { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+                request.Headers.TryAddWithoutValidation("Authorization", $"Session {token}");
+                return client.SendAsync(request);
+            });
+            Assert.That(status, Is.EqualTo(HttpStatusCode.OK));
+            times.Add(Stopwatch.GetElapsedTime(sent));
+        }
+
+        times.Sort();
+        return times[times.Count * 99 / 100];
+    }
+
+    private static byte[] Frame(byte type, int flags, int stream, byte[] payload) =>
+    [
+        (byte)(payload.Length >> 16), (byte)(payload.Length >> 8), (byte)payload.Length, type, (byte)flags,
+        (byte)(stream >> 24), (byte)(stream >> 16), (byte)(stream >> 8), (byte)stream, .. payload,
+    ];
+}
