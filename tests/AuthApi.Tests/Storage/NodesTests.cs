@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 using AuthApi.Tests.Harness;
 using AuthApi.Tests.House;
@@ -13,6 +14,9 @@ namespace AuthApi.Tests.Storage;
 internal sealed class NodesTests
 {
     private const int Sessions = 60;
+
+    // Of an administrator's ends, which are logins too: or as many as the environment says.
+    private static readonly int Rounds = int.TryParse(Environment.GetEnvironmentVariable("AUTHAPI_TEST_ROUNDS"), CultureInfo.InvariantCulture, out var rounds) ? rounds : 20;
 
     private static readonly TimeSpan Stop = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(3);
@@ -106,12 +110,18 @@ internal sealed class NodesTests
         await ledger.RunAsync(Sessions, async () =>
         {
             await _a.SignalAsync("STOP");
-            var began = Stopwatch.GetTimestamp();
-            Assert.That(await LogOutAsync(ended, _b), Is.All.EqualTo(HttpStatusCode.OK));
-            asked = StatusesAsync(ended, _a);
-            await Task.Delay(Stop - Stopwatch.GetElapsedTime(began) is { Ticks: > 0 } left ? left : TimeSpan.Zero);
-            Assert.That(asked.IsCompleted, Is.False);
-            await _a.SignalAsync("CONT");
+            try
+            {
+                var stopped = Task.Delay(Stop);
+                Assert.That(await LogOutAsync(ended, _b), Is.All.EqualTo(HttpStatusCode.OK));
+                asked = StatusesAsync(ended, _a);
+                await stopped;
+                Assert.That(asked.IsCompleted, Is.False);
+            }
+            finally
+            {
+                await _a.SignalAsync("CONT");
+            }
         });
 
         Assert.That(await asked, Is.All.EqualTo(HttpStatusCode.Unauthorized));
@@ -129,18 +139,63 @@ internal sealed class NodesTests
         await ledger.RunAsync(Sessions, async () =>
         {
             _way.Cut();
-            Assert.That(await LogOutAsync(ended, _a), Is.All.EqualTo(HttpStatusCode.OK));
-            Assert.That(await StatusesAsync(live, _a), Is.All.EqualTo(HttpStatusCode.OK));
-            var began = Stopwatch.GetTimestamp();
-            Assert.That(await StatusesAsync([.. ended, .. live], _b), Is.All.EqualTo(HttpStatusCode.ServiceUnavailable));
-            Assert.That(Stopwatch.GetElapsedTime(began), Is.LessThan(MaxWait));
-            _way.Mend();
+            try
+            {
+                Assert.That(await LogOutAsync(ended, _a), Is.All.EqualTo(HttpStatusCode.OK));
+                Assert.That(await StatusesAsync(live, _a), Is.All.EqualTo(HttpStatusCode.OK));
+                var began = Stopwatch.GetTimestamp();
+                Assert.That(await StatusesAsync([.. ended, .. live], _b), Is.All.EqualTo(HttpStatusCode.ServiceUnavailable));
+                Assert.That(Stopwatch.GetElapsedTime(began), Is.LessThan(MaxWait));
+            }
+            finally
+            {
+                _way.Mend();
+            }
         });
 
         Assert.That(() => StatusesAsync(live, _b).Result, Is.All.EqualTo(HttpStatusCode.OK).After(10_000, 50));
         Assert.That(await StatusesAsync(ended, _b), Is.All.EqualTo(HttpStatusCode.Unauthorized));
         await ledger.CheckAsync();
         Assert.That(ledger.AcknowledgedLogouts, Is.Positive);
+    }
+
+    [Test]
+    public async Task What_an_administrator_ends_on_one_node_is_over_on_the_other()
+    {
+        var created = await RunningProgram.RunWithInputAsync(_folder.Path, Browser.Password, ["create-admin", "root@example.com", .. Settings(_server.Port)]);
+        Assert.That(created.ExitCode, Is.Zero, created.Error);
+        using var root = ProxiedTo(_a);
+        await root.LogInAsync("root@example.com");
+        using var eve = ProxiedTo(_a);
+        var id = await eve.RegisterAsync("eve@example.com");
+        var user = $"/admin/users/{id}/";
+
+        for (var round = 0; round < Rounds; round++)
+        {
+            await DoAsync(HttpMethod.Put, user + "roles/Admin/");
+            await IsOverAsync("/admin/users/", HttpStatusCode.Forbidden, () => DoAsync(HttpMethod.Delete, user + "roles/Admin/"));
+            await IsOverAsync("/me/", HttpStatusCode.Unauthorized, () => DoAsync(HttpMethod.Delete, user + "sessions/"));
+            await IsOverAsync("/me/", HttpStatusCode.Unauthorized, () => DoAsync(HttpMethod.Post, user + "disable/"));
+            await DoAsync(HttpMethod.Post, user + "enable/");
+        }
+
+        async Task DoAsync(HttpMethod method, string path)
+        {
+            using var response = await root.SendAsync(method, path);
+            Assert.That(response.IsSuccessStatusCode, Is.True, await response.Content.ReadAsStringAsync());
+        }
+
+        async Task IsOverAsync(string path, HttpStatusCode status, Func<Task> end)
+        {
+            using var onA = ProxiedTo(_a);
+            await onA.LogInAsync("eve@example.com");
+            using var onB = Same(onA, ProxiedTo(_b));
+            using var before = await onB.GetAsync(path);
+            Assert.That(before.StatusCode, Is.EqualTo(HttpStatusCode.OK), "it has cached the session");
+            await end();
+            using var after = await onB.GetAsync(path);
+            Assert.That(after.StatusCode, Is.EqualTo(status));
+        }
     }
 
     private async Task<Ledger> NewLedgerAsync(string name)
@@ -205,11 +260,13 @@ internal sealed class NodesTests
     private Task<RunningProgram> StartAsync(int port) => RunningProgram.StartAsync(
         _folder.Path,
         new Dictionary<string, string> { ["ASPNETCORE_ENVIRONMENT"] = "Production" },
+        [.. Settings(port), "--ForwardedHeaders:KnownProxies=127.0.0.1", "--Sessions:MaxPerUser=1000", "--AllowedHosts=*"]);
+
+    private string[] Settings(int port) =>
+    [
         "--Database:Provider=PostgreSql",
         $"--ConnectionStrings:Auth={_server.ConnectionString(_database).Replace($"Port={_server.Port}", $"Port={port}", StringComparison.Ordinal)}",
-        "--ForwardedHeaders:KnownProxies=127.0.0.1",
-        "--Sessions:MaxPerUser=1000",
-        "--AllowedHosts=*");
+    ];
 
     /// <summary>Clients of nginx, which trust its certificate.</summary>
     private sealed class NginxClients(string origin) : IDisposable
