@@ -11,6 +11,7 @@ using AuthApi.Security;
 using AuthApi.Startup;
 using AuthApi.Storage;
 using AuthApi.Telemetry;
+using AuthApi.TwoFactor;
 
 // Numbers, times and messages are the same whatever the language of the machine.
 CultureInfo.DefaultThreadCurrentCulture = CultureInfo.DefaultThreadCurrentUICulture = CultureInfo.InvariantCulture;
@@ -29,6 +30,7 @@ static WebApplication Build(string[] settings)
         .AddApi()
         .AddSecurity()
         .AddStorage()
+        .AddKeyRing(builder.Configuration)
         .AddServerSideSessions<AuthDbContext>(sessions => sessions.UseDatabase(builder.Configuration).AddControllers().AddHealthCheck())
         .AddSessionSettings()
         .AddMail()
@@ -36,6 +38,7 @@ static WebApplication Build(string[] settings)
         .AddAccountIdentity()
         .AddAccounts()
         .AddAdministration()
+        .AddTwoFactor()
         .AddAccountPage(builder.Environment)
         .AddTelemetry(builder.Configuration)
         .AddOpenApi(builder.Configuration, builder.Environment);

@@ -36,6 +36,7 @@ public sealed partial class AccountController(
     /// <response code="200">The sessions have ended.</response>
     [HttpPost("/logout/", Name = "logout")]
     [Authorize]
+    [AllowRecoverySession]
     [RemovesDeadCookie]
     [CountedAs(RateLimit.Logouts)]
     [ProducesResponseType<LogoutResponse>(StatusCodes.Status200OK)]
@@ -82,16 +83,17 @@ public sealed partial class AccountController(
     /// <remarks>
     /// Starts a session. Its token is in a cookie or, with <c>"transport": "header"</c>, in <c>sessionToken</c>, to be sent as
     /// <c>Authorization: Session TOKEN</c>. A live session that the request carries ends: a token never survives a change of identity. The
-    /// answer to a wrong password, an unknown user and a locked account is the same.
+    /// answer to a wrong password, an unknown user and a locked account is the same. An account with an authenticator app needs <c>twoFactorCode</c> or
+    /// <c>twoFactorRecoveryCode</c> too: without one, the answer to the right password is <c>two_factor_required</c>, and the client sends the login again with it.
     /// </remarks>
     /// <response code="200">Logged in. The token is in <c>Set-Cookie</c> or, for the header, in <c>sessionToken</c>.</response>
     [HttpPost("/login/", Name = "login")]
     [AllowAnonymous]
     [CountedAs(RateLimit.Logins)]
     [ProducesResponseType<LoginResponse>(StatusCodes.Status200OK)]
-    [ProducesProblem(StatusCodes.Status401Unauthorized, "`invalid_credentials`: the address or user name, or the password, is wrong. `two_factor_required`: the password is right, and the account has a second factor, which no call takes yet. `ambiguous_session`: the request carries two session cookies with different values, and a third would not help.")]
+    [ProducesProblem(StatusCodes.Status401Unauthorized, "`invalid_credentials`: the address or user name, the password, or the code is wrong, or the code was used already. `two_factor_required`: the password is right, and the account has an authenticator app. `ambiguous_session`: the request carries two session cookies with different values, and a third would not help.")]
     [ProducesProblem(StatusCodes.Status403Forbidden, "`email_not_confirmed`: the password is right, and the address must be confirmed first (`Accounts:RequireConfirmedEmail`). `password_change_required`: the password is right, and another one must be set first, by `POST /password/forgot/` and `POST /password/reset/`.")]
-    [ProducesProblem(StatusCodes.Status503ServiceUnavailable, PasswordAnswers.Unavailable)]
+    [ProducesProblem(StatusCodes.Status503ServiceUnavailable, PasswordAnswers.UnavailableWithFactor)]
     public async Task<ActionResult<LoginResponse>> Login(LoginRequest request)
     {
         // The cookie that a login sets would be one more of them.
@@ -104,7 +106,7 @@ public sealed partial class AccountController(
             ? await userManager.FindByEmailAsync(request.Email)
             : await userManager.FindByNameAsync(request.UserName!);
         var properties = SessionProperties.Create(request.Transport ?? SessionTransport.Cookie, request.RememberMe ?? false);
-        var result = await signInManager.PasswordSignInAsync(user, request.Password, properties);
+        var result = await signInManager.PasswordSignInAsync(user, request.Password, properties, new GivenFactor(request.TwoFactorCode, request.TwoFactorRecoveryCode));
         if (!result.Succeeded || properties.GetStartedSession() is not { } started)
         {
             // No session was started where the password was changed after it was checked.

@@ -22,6 +22,16 @@ public sealed record LoginRequest
     [MaxCharacters(AccountPasswordOptions.MaxCharacters, ErrorMessage = "This must have at most 1024 characters.")]
     public string Password { get; init; } = "";
 
+    /// <summary>The six digits that the account's authenticator app shows, where it has one.</summary>
+    /// <example>null</example>
+    [MaxCharacters(16, ErrorMessage = "This must have at most 16 characters."), OneFactor]
+    public string? TwoFactorCode { get; init => field = value is "" ? null : value; }
+
+    /// <summary>A recovery code in the place of <c>twoFactorCode</c>. It is used up.</summary>
+    /// <example>null</example>
+    [MaxCharacters(64, ErrorMessage = "This must have at most 64 characters.")]
+    public string? TwoFactorRecoveryCode { get; init => field = value is "" ? null : value; }
+
     /// <summary>Whether the session outlives the browser and has the longer limits.</summary>
     /// <example>false</example>
     public bool? RememberMe { get; init; }
@@ -32,6 +42,15 @@ public sealed record LoginRequest
 
     // MVC logs the arguments of an action, at Trace.
     public override string ToString() => nameof(LoginRequest);
+
+    [AttributeUsage(AttributeTargets.Property)]
+    private sealed class OneFactorAttribute : ValidationAttribute
+    {
+        protected override ValidationResult? IsValid(object? value, ValidationContext validationContext) =>
+            validationContext.ObjectInstance is LoginRequest { TwoFactorCode: not null, TwoFactorRecoveryCode: not null }
+                ? new ValidationResult("Give either twoFactorCode or twoFactorRecoveryCode.", [validationContext.MemberName!])
+                : ValidationResult.Success;
+    }
 
     /// <summary>Requires one of the two, on the property and not on the whole, so that all that is missing is reported at once.</summary>
     [AttributeUsage(AttributeTargets.Property)]

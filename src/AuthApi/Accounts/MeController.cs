@@ -21,6 +21,7 @@ public sealed class MeController : ControllerBase
     /// <response code="200">The account and the session of this request.</response>
     [HttpGet("/me/", Name = "me")]
     [Authorize]
+    [AllowRecoverySession]
     [ProducesResponseType<MeResponse>(StatusCodes.Status200OK)]
     public ActionResult<MeResponse> Me() => MeResponse.From(User, HttpContext.GetUserSession().ToResponse());
 }

@@ -65,7 +65,7 @@ public sealed partial class PasswordController(
         }
 
         Log.Changed(logger, user!.Id);
-        return await HttpContext.RenewUserSessionAsync() is { } renewed
+        return await HttpContext.RenewUserSessionAsync(AuthenticationMethod.After(session.Session.AuthenticationMethods, AuthenticationMethod.Password)) is { } renewed
             ? new ReauthenticateResponse(renewed.Response, renewed.Token)
             : Challenge();
     }

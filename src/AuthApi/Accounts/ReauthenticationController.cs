@@ -17,28 +17,35 @@ public sealed class ReauthenticationController(
     ApplicationSignInManager signInManager,
     ApplicationUserManager userManager) : ControllerBase
 {
-    /// <summary>Give my password again, for calls that need a recent authentication</summary>
+    /// <summary>Prove again who I am, for calls that need a recent authentication</summary>
     /// <remarks>
-    /// The session keeps its id, counts as recently authenticated, and gets a new token; the old one is dead. Calls that need it answer 403
-    /// <c>reauthentication_required</c>. Wrong passwords count as failed logins do.
+    /// Takes the password, or a code of the authenticator app, or both. The session keeps its id, counts as recently authenticated, and gets a new token; the old one
+    /// is dead. Its <c>authenticationMethods</c> say what was given. Calls that need it answer 403 <c>reauthentication_required</c>. Wrong passwords and codes count as
+    /// failed logins do.
     /// </remarks>
     /// <response code="200">The session as it is now. Its new token comes the way its first one came.</response>
     [HttpPost("/reauthenticate/", Name = "reauthenticate")]
     [Authorize]
     [CountedAs(RateLimit.Logins)]
     [ProducesResponseType<ReauthenticateResponse>(StatusCodes.Status200OK)]
-    [ProducesProblem(StatusCodes.Status403Forbidden, "`invalid_credentials`: the password is wrong. The session goes on.")]
-    [ProducesProblem(StatusCodes.Status503ServiceUnavailable, PasswordAnswers.Unavailable)]
+    [ProducesProblem(StatusCodes.Status403Forbidden, "`invalid_credentials`: the password or the code is wrong, or the code was used already. The session goes on.")]
+    [ProducesProblem(StatusCodes.Status503ServiceUnavailable, PasswordAnswers.UnavailableWithFactor)]
     public async Task<ActionResult<ReauthenticateResponse>> Reauthenticate(ReauthenticateRequest request)
     {
+        var session = HttpContext.GetUserSession().Session;
         var user = await userManager.GetUserAsync(User);
-        if (!await signInManager.ReauthenticateAsync(user, request.Password, HttpContext.GetUserSession().Session.Id))
+        if (!await signInManager.ReauthenticateAsync(user, request.Password, session.Id, new GivenFactor(request.TwoFactorCode, RecoveryCode: null)))
         {
             // Not a 401: a client that gets one throws its token away, and the session is alive.
             return new ProblemResult(ApiProblem.InvalidCredentials with { Status = StatusCodes.Status403Forbidden });
         }
 
-        return await HttpContext.RenewUserSessionAsync() is { } renewed
+        IEnumerable<string?> proven =
+        [
+            request.Password is null ? null : AuthenticationMethod.Password,
+            request.TwoFactorCode is null ? null : AuthenticationMethod.AuthenticatorCode,
+        ];
+        return await HttpContext.RenewUserSessionAsync(AuthenticationMethod.After(session.AuthenticationMethods, proven.OfType<string>())) is { } renewed
             ? new ReauthenticateResponse(renewed.Response, renewed.Token)
             : Challenge(); // ended while the password was being checked
     }
@@ -49,12 +56,25 @@ public sealed record ReauthenticateRequest
 {
     /// <summary>The account's password.</summary>
     /// <example>correct horse battery staple</example>
-    [Required(AllowEmptyStrings = true, ErrorMessage = "This is required."), MinLength(1, ErrorMessage = "This is required.")]
-    [MaxCharacters(AccountPasswordOptions.MaxCharacters, ErrorMessage = "This must have at most 1024 characters.")]
-    public string Password { get; init; } = "";
+    [MaxCharacters(AccountPasswordOptions.MaxCharacters, ErrorMessage = "This must have at most 1024 characters."), AnyProof]
+    public string? Password { get; init => field = value is "" ? null : value; }
+
+    /// <summary>The six digits that the account's authenticator app shows.</summary>
+    /// <example>null</example>
+    [MaxCharacters(16, ErrorMessage = "This must have at most 16 characters.")]
+    public string? TwoFactorCode { get; init => field = value is "" ? null : value; }
 
     // MVC logs the arguments of an action, at Trace.
     public override string ToString() => nameof(ReauthenticateRequest);
+
+    [AttributeUsage(AttributeTargets.Property)]
+    private sealed class AnyProofAttribute : ValidationAttribute
+    {
+        protected override ValidationResult? IsValid(object? value, ValidationContext validationContext) =>
+            validationContext.ObjectInstance is ReauthenticateRequest { Password: null, TwoFactorCode: null }
+                ? new ValidationResult("Give password or twoFactorCode.", [validationContext.MemberName!])
+                : ValidationResult.Success;
+    }
 }
 
 /// <summary>The answer to a renewal of the session.</summary>

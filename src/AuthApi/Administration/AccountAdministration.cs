@@ -59,6 +59,7 @@ internal sealed class AccountAdministration(
     public Task<ApiProblem?> ResetFactorsAsync(int id) => ChangeAsync(id, keepsAdministrator: false, async user =>
     {
         await context.UserTokens.Where(token => token.UserId == id).ExecuteDeleteAsync();
+        await context.Set<RecoveryCode>().Where(code => code.UserId == id).ExecuteDeleteAsync();
         await context.UserPasskeys.Where(passkey => passkey.UserId == id).ExecuteDeleteAsync();
         user.TwoFactorEnabled = false;
         log.Add(AdministrationEvent.FactorsReset, id);

@@ -21,14 +21,16 @@ public sealed record ApiProblem(int Status, string Code, string Title, int? Retr
     public static readonly ApiProblem HttpsRequired = new(400, "https_required", "This API is served over HTTPS only.");
     public static readonly ApiProblem MalformedJson = new(400, "malformed_json", "The body is not the JSON object this call expects.");
     public static readonly ApiProblem InvalidCode = new(400, "invalid_code", "The code is not right, or not good any more. Ask for another.");
+    public static readonly ApiProblem InvalidCredential = new(400, "invalid_credential", "The passkey could not be added: the answer of the authenticator is not valid here, has expired or was used already. Ask for new options.");
     public static readonly ApiProblem ValidationFailed = new(400, "validation_failed", "One or more fields are not valid.");
     public static readonly ApiProblem NotAuthenticated = Of(SessionProblem.NotAuthenticated);
     public static readonly ApiProblem AmbiguousSession = Of(SessionProblem.AmbiguousSession);
-    public static readonly ApiProblem InvalidCredentials = new(401, "invalid_credentials", "The e-mail address, user name or password is not right.");
+    public static readonly ApiProblem InvalidCredentials = new(401, "invalid_credentials", "The e-mail address, user name, password, code or passkey is not right.");
     public static readonly ApiProblem TwoFactorRequired = new(401, "two_factor_required", "A second factor is needed to log in.");
     public static readonly ApiProblem Forbidden = Of(SessionProblem.Forbidden);
     public static readonly ApiProblem EmailNotConfirmed = new(403, "email_not_confirmed", "The e-mail address is not confirmed yet. Use the code that was mailed to it.");
     public static readonly ApiProblem PasswordChangeRequired = new(403, "password_change_required", "Another password must be set first. Ask for a code by \"forgot password\".");
+    public static readonly ApiProblem RecoverySession = new(403, "recovery_session", "This session was started to recover the account. It may only add a passkey or set a password; then log in.");
     public static readonly ApiProblem CrossSiteRequest = new(403, "cross_site_request", "A page of another origin may not make this call.");
     public static readonly ApiProblem ReauthenticationRequired = Of(SessionProblem.ReauthenticationRequired);
     public static readonly ApiProblem NotFound = Of(SessionProblem.NotFound);
@@ -36,6 +38,9 @@ public sealed record ApiProblem(int Status, string Code, string Title, int? Retr
     public static readonly ApiProblem EmailTaken = new(409, "email_taken", "There is an account with this e-mail address already.");
     public static readonly ApiProblem UserNameTaken = new(409, "user_name_taken", "There is an account with this user name already.");
     public static readonly ApiProblem LastAdministrator = new(409, "last_administrator", "This is the only administrator. Make another one first.");
+    public static readonly ApiProblem SetupRequired = new(409, "setup_required", "There is no authenticator app to switch on. Begin with POST /two-factor/setup/.");
+    public static readonly ApiProblem LastCredential = new(409, "last_credential", "This is the last way to log in to the account. Add another one, or set a password, first.");
+    public static readonly ApiProblem TooManyPasskeys = new(409, "too_many_passkeys", "The account has as many passkeys as it may have. Delete one first.");
     public static readonly ApiProblem PayloadTooLarge = new(413, "payload_too_large", "The body is larger than 16 KB.");
     public static readonly ApiProblem UnsupportedMediaType = new(415, "unsupported_media_type", "The body must be application/json.");
     public static readonly ApiProblem TooManyRequests = new(429, "too_many_requests", "Too many requests. Try again later.");
@@ -44,6 +49,7 @@ public sealed record ApiProblem(int Status, string Code, string Title, int? Retr
     public static readonly ApiProblem StoreUnavailable = Of(SessionProblem.StoreUnavailable);
     public static readonly ApiProblem ServiceUnavailable = new(503, "service_unavailable", "The service cannot answer now. Try again.", RetryAfter: 2);
     public static readonly ApiProblem MailNotConfigured = new(503, "mail_not_configured", "This call sends mail, and the server has no mail set up: Email:Smtp:Host or Email:PickupDirectory.", RetryAfter: 3600);
+    public static readonly ApiProblem AuthenticatorUnavailable = new(503, "authenticator_unavailable", "The server cannot read the keys of authenticator apps. Use a recovery code or a passkey, or try again later.", RetryAfter: 300);
     public static readonly ApiProblem ServerBusy = new(503, "server_busy", "Too much is going on at once. Try again.", RetryAfter: 5);
 
     /// <summary>The problem to answer where only a status is known.</summary>

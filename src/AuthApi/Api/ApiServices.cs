@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Mvc.Formatters;
 using Microsoft.AspNetCore.Mvc.ModelBinding;
@@ -22,6 +23,9 @@ public static class ApiServices
         services.AddProblemDetails();
         services.AddExceptionHandler<BadRequestExceptionHandler>();
         services.AddExceptionHandler<ServerBusyException.Handler>();
+
+        // Before the sessions', which leave to it what is not theirs.
+        services.AddSingleton<IAuthorizationMiddlewareResultHandler, ProblemReason.ResultHandler>();
 
         services.AddControllers(options =>
             {

@@ -23,19 +23,29 @@ public class ApplicationSignInManager(
     TimeProvider time)
     : SignInManager<ApplicationUser>(userManager, contextAccessor, claimsFactory, options, logger, schemes, confirmation)
 {
-    // Identity's own sign-in with a password makes properties itself and takes none.
+    private const string WrongFactor = "wrong_factor";
+
+    // Identity's own sign-in with a password makes properties itself and takes none; nor does it take a factor beside the password.
     private AuthenticationProperties? _properties;
+    private GivenFactor _factor;
+    private bool _isFactorWrong;
 
     private ApplicationUserManager Users => (ApplicationUserManager)UserManager;
 
-    /// <summary>Signs in with a password and starts a session. A failure is recorded and counted, and may lock the account.</summary>
-    /// <returns>Not allowed where the password is right, and the address not confirmed or another password required.</returns>
+    /// <summary>
+    /// Signs in with a password, and a factor where the account has one, and starts a session. A failure of either is recorded and counted, and may lock the account.
+    /// </summary>
+    /// <returns>
+    /// Not allowed where the password is right and the address not confirmed or another password required. Requires two factors where the password is right, the account has a second factor, and
+    /// none was given.
+    /// </returns>
     /// <param name="user">The user; <see langword="null"/> if there is none with the given name.</param>
     /// <param name="password">The password to check.</param>
     /// <param name="properties">How to start the session; they return the session that was started.</param>
-    public async Task<SignInResult> PasswordSignInAsync(ApplicationUser? user, string password, AuthenticationProperties properties)
+    /// <param name="factor">The factor that came with it.</param>
+    public async Task<SignInResult> PasswordSignInAsync(ApplicationUser? user, string password, AuthenticationProperties properties, GivenFactor factor = default)
     {
-        _properties = properties;
+        (_properties, _factor, _isFactorWrong) = (properties, factor, false);
         var mayTry = await MayTryAsync(user);
         var result = mayTry
             ? await PasswordSignInAsync(user!, password, properties.IsPersistent, lockoutOnFailure: false)
@@ -60,13 +70,24 @@ public class ApplicationSignInManager(
         return SignInResult.Failed;
     }
 
-    /// <summary>Whether this is the password of the session's user, who may sign in. A failure is recorded and counted, and may lock the account.</summary>
+    /// <summary>
+    /// Whether these are the password and the factor of the session's user, who may sign in; one of the two may be left out. A failure is recorded and counted, and may
+    /// lock the account.
+    /// </summary>
     /// <param name="user">The user; <see langword="null"/> if the account is gone.</param>
     /// <param name="password">The password to check.</param>
-    /// <param name="sessionId">The session in which the password was given.</param>
-    public async Task<bool> ReauthenticateAsync(ApplicationUser? user, string password, Guid sessionId)
+    /// <param name="sessionId">The session in which they were given.</param>
+    /// <param name="factor">The factor to check.</param>
+    public async Task<bool> ReauthenticateAsync(ApplicationUser? user, string? password, Guid sessionId, GivenFactor factor = default)
     {
-        var result = await MayTryAsync(user) ? await CheckPasswordSignInAsync(user!, password, lockoutOnFailure: false) : SignInResult.NotAllowed;
+        var result = !await MayTryAsync(user) ? SignInResult.NotAllowed
+            : password is null ? SignInResult.Success
+            : await CheckPasswordSignInAsync(user!, password, lockoutOnFailure: false);
+        if (result.Succeeded && (factor.IsGiven || password is null) && await UseFactorAsync(user!, factor) is null)
+        {
+            result = SignInResult.Failed;
+        }
+
         if (!result.Succeeded)
         {
             await RefuseAsync(result, user, password, AuditEvent.ReauthenticationFailed, sessionId);
@@ -80,6 +101,28 @@ public class ApplicationSignInManager(
     {
         ArgumentNullException.ThrowIfNull(user);
         return await base.CanSignInAsync(user) && !user.MustChangePassword;
+    }
+
+    /// <summary>Whether a login needs a second factor. Identity answers no where it finds no key of an app, and would let the user in by the password.</summary>
+    public override Task<bool> IsTwoFactorEnabledAsync(ApplicationUser user) => Task.FromResult(user.TwoFactorEnabled);
+
+    /// <summary>Uses the factor up that was given with the password.</summary>
+    protected override async Task<SignInResult> SignInOrTwoFactorAsync(
+        ApplicationUser user, bool isPersistent, string? loginProvider = null, bool bypassTwoFactor = false)
+    {
+        if (!user.TwoFactorEnabled || !_factor.IsGiven)
+        {
+            return await base.SignInOrTwoFactorAsync(user, isPersistent, loginProvider, bypassTwoFactor);
+        }
+
+        if (await UseFactorAsync(user, _factor) is not { } method)
+        {
+            return SignInResult.Failed;
+        }
+
+        await SignInWithClaimsAsync(
+            user, isPersistent, [new Claim(AuthenticationMethod.ClaimType, AuthenticationMethod.Password), new Claim(AuthenticationMethod.ClaimType, method)]);
+        return SignInResult.Success;
     }
 
     /// <summary>Starts a session, however the user has authenticated, and notifies the owner if the device is new to the account.</summary>
@@ -96,10 +139,23 @@ public class ApplicationSignInManager(
     // The lock of a user who is not there is read too, in the time in which one would be found.
     private async Task<bool> MayTryAsync(ApplicationUser? user) => !await Users.IsLockedOutAsync(user ?? ApplicationUserManager.Nobody) && user is not null;
 
-    private async Task RefuseAsync(SignInResult result, ApplicationUser? user, string password, string failure, Guid? sessionId)
+    // How the factor is called that was used up; null if it is wrong or was used before.
+    private async Task<string?> UseFactorAsync(ApplicationUser user, GivenFactor factor)
+    {
+        var services = Context.RequestServices;
+        var method = !user.TwoFactorEnabled ? null
+            : factor.AuthenticatorCode is { } code
+                ? await services.GetRequiredService<Authenticators>().UseAsync(user, code) ? AuthenticationMethod.AuthenticatorCode : null
+            : factor.RecoveryCode is { } recovery && await services.GetRequiredService<RecoveryCodes>().UseAsync(user, recovery) ? AuthenticationMethod.RecoveryCode
+            : null;
+        _isFactorWrong = method is null;
+        return method;
+    }
+
+    private async Task RefuseAsync(SignInResult result, ApplicationUser? user, string? password, string failure, Guid? sessionId)
     {
         // Where Identity refuses before it looks at the password, the same is done as if it had looked.
-        if (result.IsNotAllowed || result.IsLockedOut)
+        if (password is not null && (result.IsNotAllowed || result.IsLockedOut))
         {
             await Users.SpendPasswordCheckAsync(password);
         }
@@ -111,8 +167,21 @@ public class ApplicationSignInManager(
             Event = failure,
             UserId = user?.Id.ToString(CultureInfo.InvariantCulture),
             SessionId = sessionId,
+            Reason = _isFactorWrong ? WrongFactor : null,
             IpAddress = client.IpAddress,
             UserAgent = client.UserAgent,
         });
     }
+}
+
+/// <summary>A second factor that came with a password.</summary>
+/// <param name="AuthenticatorCode">The code of an authenticator app.</param>
+/// <param name="RecoveryCode">A recovery code.</param>
+public readonly record struct GivenFactor(string? AuthenticatorCode, string? RecoveryCode)
+{
+    /// <summary>Whether there is one.</summary>
+    public bool IsGiven => AuthenticatorCode is not null || RecoveryCode is not null;
+
+    /// <summary>Says nothing of the codes.</summary>
+    public override string ToString() => nameof(GivenFactor);
 }

@@ -200,6 +200,7 @@ public sealed partial class ApplicationUserManager : UserManager<ApplicationUser
     {
         user.TwoFactorEnabled = false;
         await Context.UserTokens.Where(token => token.UserId == user.Id).ExecuteDeleteAsync();
+        await Context.Set<RecoveryCode>().Where(code => code.UserId == user.Id).ExecuteDeleteAsync();
         await Context.UserLogins.Where(login => login.UserId == user.Id).ExecuteDeleteAsync();
         await Context.UserPasskeys.Where(passkey => passkey.UserId == user.Id).ExecuteDeleteAsync();
         await Context.Set<KnownDevice>().Where(device => device.UserId == user.Id).ExecuteDeleteAsync();

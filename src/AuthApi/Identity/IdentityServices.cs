@@ -56,10 +56,13 @@ public static class IdentityServices
             .AddRoles<IdentityRole<int>>()
             .AddEntityFrameworkStores<AuthDbContext>()
             .AddClaimsPrincipalFactory<ApplicationClaimsPrincipalFactory>()
-            .AddSignInManager<ApplicationSignInManager>()
+            .AddSignInManager<ApplicationSignInManager>();
 
-            // Or Identity would find no valid second factor, and an account that has one would be let in by its password.
-            .AddTokenProvider<AuthenticatorTokenProvider<ApplicationUser>>(TokenOptions.DefaultAuthenticatorProvider);
+        services.AddScoped<Authenticators>();
+        services.AddExceptionHandler<Authenticators.UnavailableException.Handler>();
+        services.AddScoped<RecoveryCodes>();
+        services.AddRecentFactor();
+        services.AddRecoverySession();
         return services;
     }
 }

@@ -165,6 +165,75 @@ public class MailTexts(IOptions<EmailOptions> options, IOptions<PublicUrlOptions
         $"Those who run {ProductName} have deleted your account {email}. All its sessions have ended.",
         $"If you do not know why, write to those who run {ProductName}.");
 
+    /// <summary>Notifies the owner that an authenticator app is asked for now.</summary>
+    public virtual MailContent TwoFactorEnabled(string email, DateTimeOffset at, string? ipAddress, string? device) => Notice(
+        "an authenticator app was added",
+        $"Logging in to your account {email} at {ProductName} now takes a code of an authenticator app. It was set up on {Time(at)}{From(ipAddress, device)}.",
+        "All other sessions have ended. Keep the recovery codes where you find them without your phone.",
+        Alarm);
+
+    /// <summary>Notifies the owner that the authenticator app was removed.</summary>
+    public virtual MailContent TwoFactorDisabled(string email, DateTimeOffset at, string? ipAddress, string? device) => Notice(
+        "the authenticator app was removed",
+        $"Logging in to your account {email} at {ProductName} no longer takes a code of an authenticator app. That was switched off on {Time(at)}{From(ipAddress, device)}.",
+        "All other sessions have ended, and the recovery codes are void.",
+        Alarm);
+
+    /// <summary>Notifies the owner that there are new recovery codes.</summary>
+    public virtual MailContent RecoveryCodesCreated(string email, DateTimeOffset at, string? ipAddress, string? device) => Notice(
+        "new recovery codes",
+        $"New recovery codes were made for your account {email} at {ProductName} on {Time(at)}{From(ipAddress, device)}. The earlier ones are void.",
+        Alarm);
+
+    /// <summary>Notifies the owner that a recovery code was used.</summary>
+    public virtual MailContent RecoveryCodeUsed(string email, int left, DateTimeOffset at, string? ipAddress) => Notice(
+        "a recovery code was used",
+        $"A recovery code of your account {email} at {ProductName} was used on {Time(at)}{From(ipAddress, device: null)}. {left} are left.",
+        "If it was not you, somebody has your recovery codes, and your password or your mailbox: change the password, make new recovery codes, and end the other sessions.");
+
+    /// <summary>Notifies the owner of a new passkey.</summary>
+    public virtual MailContent PasskeyAdded(string email, string name, DateTimeOffset at, string? ipAddress, string? device) => Notice(
+        "a passkey was added",
+        $"The passkey \"{name}\" can now log in to your account {email} at {ProductName}. It was added on {Time(at)}{From(ipAddress, device)}.",
+        Alarm);
+
+    /// <summary>Notifies the owner that passkeys were deleted.</summary>
+    public virtual MailContent PasskeysRemoved(string email, IReadOnlyList<string> names, DateTimeOffset at, string? ipAddress, string? device) => Notice(
+        names.Count == 1 ? "a passkey was deleted" : "passkeys were deleted",
+        $"These passkeys of your account {email} at {ProductName} were deleted on {Time(at)}{From(ipAddress, device)}: {string.Join(", ", names.Select(name => $"\"{name}\""))}. They can no longer log in.",
+        Alarm);
+
+    /// <summary>Notifies the owner of a passkey that there may be a copy of.</summary>
+    public virtual MailContent PasskeyRefused(string email, string name, DateTimeOffset at, string? ipAddress) => Notice(
+        "a passkey was refused",
+        $"A login to your account {email} at {ProductName} with the passkey \"{name}\" was refused on {Time(at)}{From(ipAddress, device: null)}: it counts its uses, and this one was out of order. There may be a copy of it.",
+        "Log in another way, delete this passkey, and add a new one.");
+
+    /// <summary>Notifies the owner that the account was recovered, and lists what can log in to it.</summary>
+    public virtual MailContent AccountRecovered(string email, IReadOnlyList<string> credentials, DateTimeOffset at, string? ipAddress, string? device) => Notice(
+        "your account was recovered",
+        [
+            $"Somebody with a mailed code and a recovery code got into your account {email} at {ProductName} on {Time(at)}{From(ipAddress, device)}, to add a passkey or set a password. All other sessions have ended.",
+            .. Credentials(credentials),
+            Alarm,
+        ]);
+
+    /// <summary>Notifies the owner of a password that was set with a mailed code, and lists what else can log in.</summary>
+    public virtual MailContent PasswordReset(string email, IReadOnlyList<string> credentials, DateTimeOffset at, string? ipAddress) => Notice(
+        "your password has been changed",
+        [
+            $"The password of your account {email} at {ProductName} was set with a mailed code on {Time(at)}{From(ipAddress, device: null)}.",
+            "All sessions have ended.",
+            .. Credentials(credentials),
+            "If it was not you, set a new password at once by \"forgot password\", and look over how you sign in.",
+        ]);
+
+    private const string Alarm = "If it was not you, set a new password at once by \"forgot password\", which ends all sessions, and look over how you sign in.";
+
+    private static string[] Credentials(IReadOnlyList<string> credentials) => credentials.Count == 0
+        ? []
+        : [$"This can log in as well: {string.Join("; ", credentials)}. If you do not know one of them, log in and delete it."];
+
     protected static string Time(DateTimeOffset at) => $"{at.UtcDateTime:yyyy-MM-dd HH:mm} UTC";
 
     protected static string From(string? ipAddress, string? device) =>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.OpenApi;
 using Swashbuckle.AspNetCore.SwaggerGen;
 
@@ -20,11 +21,12 @@ internal sealed class SharedAnswersFilter : IDocumentFilter
 
         foreach (var answer in answers.Where(answer => answer.Count() > 1))
         {
-            // Another text for the same codes stays where it is.
-            var name = string.Join("Or", ProblemExamples.CodesOf(answer.Key.Description!).Select(Pascal));
-            if (!shared.TryAdd(name, answer.First().Answer))
+            // Another text for the same codes has a number in its name.
+            var codes = string.Join("Or", ProblemExamples.CodesOf(answer.Key.Description!).Select(Pascal));
+            var name = codes;
+            for (var number = 2; !shared.TryAdd(name, answer.First().Answer); number++)
             {
-                continue;
+                name = string.Create(CultureInfo.InvariantCulture, $"{codes}{number}");
             }
 
             foreach (var place in answer)

@@ -1,13 +1,16 @@
+using Microsoft.AspNetCore.DataProtection.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore;
 
 namespace AuthApi.Storage;
 
 /// <summary>
-/// The context whose migrations are PostgreSQL's, as EF Core has a set of migrations for each class of context. Only migrating uses it; all else uses
-/// <see cref="AuthDbContext"/>.
+/// The context whose migrations are PostgreSQL's, as EF Core has a set of migrations for each class of context. Only migrating and <see cref="KeyRing"/> use it; all
+/// else uses <see cref="AuthDbContext"/>.
 /// </summary>
-internal sealed class PostgreSqlAuthDbContext(DbContextOptions<PostgreSqlAuthDbContext> options) : AuthDbContext(options)
+internal sealed class PostgreSqlAuthDbContext(DbContextOptions<PostgreSqlAuthDbContext> options) : AuthDbContext(options), IDataProtectionKeyContext
 {
+    public DbSet<DataProtectionKey> DataProtectionKeys => Set<DataProtectionKey>();
+
     protected override void OnModelCreating(ModelBuilder builder)
     {
         base.OnModelCreating(builder);

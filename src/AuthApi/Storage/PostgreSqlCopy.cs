@@ -109,9 +109,24 @@ internal sealed class PostgreSqlCopy(IServiceProvider services, string file, boo
             await ContinueIdsAsync(connection, table, cancellationToken);
         }
 
+        await CopyKeysAsync(connection, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         await ExecuteAsync(connection, "ANALYZE", CancellationToken.None);
         return new CopyResult(file, storage.Name, copied, left);
+    }
+
+    // Without them the keys of authenticator apps could not be read.
+    private async Task CopyKeysAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        var folder = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(file))!, KeyRing.Folder);
+        foreach (var key in Directory.Exists(folder) ? Directory.GetFiles(folder, "*.xml") : [])
+        {
+            await using var insert = connection.CreateCommand();
+            insert.CommandText = """INSERT INTO "DataProtectionKeys" ("FriendlyName", "Xml") VALUES ($1, $2)""";
+            insert.Parameters.Add(new NpgsqlParameter { Value = Path.GetFileNameWithoutExtension(key) });
+            insert.Parameters.Add(new NpgsqlParameter { Value = await File.ReadAllTextAsync(key, cancellationToken) });
+            await insert.ExecuteNonQueryAsync(cancellationToken);
+        }
     }
 
     // What others refer to comes first.
@@ -179,9 +194,21 @@ internal sealed class PostgreSqlCopy(IServiceProvider services, string file, boo
     private static async Task<long> CopyPasskeysAsync(AuthDbContext from, AuthDbContext to, CancellationToken cancellationToken)
     {
         var count = 0L;
-        await foreach (var passkeys in from.UserPasskeys.AsNoTracking().AsAsyncEnumerable().Chunk(Batch).WithCancellation(cancellationToken))
+        var stored = from.UserPasskeys.AsNoTracking().Select(passkey => new
         {
-            to.AddRange(passkeys.AsEnumerable());
+            Passkey = passkey,
+            Counter = EF.Property<long>(passkey, PasskeyUse.Counter),
+            LastUsedAt = EF.Property<DateTimeOffset?>(passkey, PasskeyUse.LastUsedAt),
+        });
+        await foreach (var passkeys in stored.AsAsyncEnumerable().Chunk(Batch).WithCancellation(cancellationToken))
+        {
+            foreach (var passkey in passkeys)
+            {
+                var entry = to.Add(passkey.Passkey);
+                entry.Property(PasskeyUse.Counter).CurrentValue = passkey.Counter;
+                entry.Property(PasskeyUse.LastUsedAt).CurrentValue = passkey.LastUsedAt;
+            }
+
             await to.SaveChangesAsync(cancellationToken);
             to.ChangeTracker.Clear();
             count += passkeys.Length;

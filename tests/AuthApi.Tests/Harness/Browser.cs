@@ -26,6 +26,9 @@ internal sealed class Browser(HttpClient client, SessionTransport transport = Se
         set => _headerToken = value;
     }
 
+    /// <summary>How this client sends the token, as a request says it.</summary>
+    public string Transport => transport.ToString().ToLowerInvariant();
+
     public Uri Address => client.BaseAddress!;
 
     /// <summary>Another client with a copy of the token: what a thief of it has.</summary>
@@ -82,7 +85,7 @@ internal sealed class Browser(HttpClient client, SessionTransport transport = Se
     /// <summary>Logs in and returns the session, as the API describes it.</summary>
     public async Task<JsonNode> LogInAsync(string email = "ada@example.com", string password = Password, bool rememberMe = false)
     {
-        using var response = await PostAsync("/login/", new { email, password, rememberMe, transport = transport.ToString().ToLowerInvariant() });
+        using var response = await PostAsync("/login/", new { email, password, rememberMe, transport = Transport });
         Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK), await response.Content.ReadAsStringAsync());
         return await KeepTokenAsync(response);
     }

@@ -1,0 +1,111 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using AuthApi.Sessions.Sqlite;
+using AuthApi.Startup;
+using Microsoft.AspNetCore.DataProtection;
+using Microsoft.AspNetCore.DataProtection.KeyManagement;
+using Microsoft.AspNetCore.DataProtection.Repositories;
+
+namespace AuthApi.Storage;
+
+/// <summary>The configuration section <c>DataProtection</c>: the certificate that encrypts the keys of Data Protection.</summary>
+public sealed class KeyRingOptions
+{
+    public const string Section = "DataProtection";
+
+    /// <summary>A PEM file with a certificate that has an RSA key. Without one the keys are stored in clear.</summary>
+    public string? CertificatePath { get; set; }
+
+    /// <summary>A PEM file with its private key.</summary>
+    public string? CertificateKeyPath { get; set; }
+
+    /// <summary>The certificate before that one, by which older keys are still read.</summary>
+    public string? PreviousCertificatePath { get; set; }
+
+    /// <summary>A PEM file with the private key of that one.</summary>
+    public string? PreviousCertificateKeyPath { get; set; }
+}
+
+/// <summary>
+/// Keeps the keys of Data Protection in a folder beside the SQLite file, or in a table of the PostgreSQL database, which all nodes share. They encrypt the keys of
+/// authenticator apps. No session depends on them.
+/// </summary>
+public static partial class KeyRing
+{
+    /// <summary>The folder, beside the SQLite file.</summary>
+    internal const string Folder = "keys";
+
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+
+    /// <exception cref="ConfigurationException">A certificate cannot be read or used.</exception>
+    public static IServiceCollection AddKeyRing(this IServiceCollection services, IConfiguration configuration)
+    {
+        services.AddKnownKeys<KeyRingOptions>(KeyRingOptions.Section);
+        var builder = services.AddDataProtection().SetApplicationName("AuthApi");
+        if (DatabaseOptions.Of(configuration).Provider == DatabaseOptions.PostgreSql)
+        {
+            builder.PersistKeysToDbContext<PostgreSqlAuthDbContext>();
+        }
+        else
+        {
+            services.AddOptions<KeyManagementOptions>().Configure<SqliteDatabase, ILoggerFactory>((options, database, logging) =>
+                options.XmlRepository = new FileSystemXmlRepository(CreateFolder(Path.GetDirectoryName(database.Path)!, logging), logging));
+        }
+
+        var options = configuration.GetSection(KeyRingOptions.Section).Get<KeyRingOptions>() ?? new();
+        if (Read(nameof(options.CertificatePath), options.CertificatePath, nameof(options.CertificateKeyPath), options.CertificateKeyPath) is { } certificate)
+        {
+            builder.ProtectKeysWithCertificate(certificate);
+        }
+
+        if (Read(nameof(options.PreviousCertificatePath), options.PreviousCertificatePath, nameof(options.PreviousCertificateKeyPath), options.PreviousCertificateKeyPath) is { } previous)
+        {
+            builder.UnprotectKeysWithAnyCertificate(previous);
+        }
+
+        return services;
+    }
+
+    private static X509Certificate2? Read(string name, string? path, string keyName, string? keyPath)
+    {
+        if (string.IsNullOrEmpty(path))
+        {
+            return string.IsNullOrEmpty(keyPath) ? null : throw new ConfigurationException($"{KeyRingOptions.Section}:{keyName}", $"is set, and {KeyRingOptions.Section}:{name} is not.");
+        }
+
+        try
+        {
+            var certificate = X509Certificate2.CreateFromPemFile(path, string.IsNullOrEmpty(keyPath) ? null : keyPath);
+            return certificate.GetRSAPrivateKey() is not null
+                ? certificate
+                : throw new ConfigurationException($"{KeyRingOptions.Section}:{name}", $"has '{path}', whose key is not of RSA, which Data Protection needs.");
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or CryptographicException or ArgumentException)
+        {
+            throw new ConfigurationException($"{KeyRingOptions.Section}:{name}", $"cannot be used with its private key: {exception.Message}");
+        }
+    }
+
+    private static DirectoryInfo CreateFolder(string databaseFolder, ILoggerFactory logging)
+    {
+        var path = Path.Combine(databaseFolder, Folder);
+        if (OperatingSystem.IsWindows())
+        {
+            return Directory.CreateDirectory(path);
+        }
+
+        var folder = Directory.CreateDirectory(path, OwnerOnly);
+        if ((folder.UnixFileMode & ~OwnerOnly) != 0)
+        {
+            Log.FolderIsOpenToOthers(logging.CreateLogger(typeof(KeyRing).FullName!), path);
+        }
+
+        return folder;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(105, LogLevel.Warning, "{Path} can be read by others than its owner; it should have mode 0700. It has the keys that encrypt those of authenticator apps.")]
+        public static partial void FolderIsOpenToOthers(ILogger logger, string path);
+    }
+}

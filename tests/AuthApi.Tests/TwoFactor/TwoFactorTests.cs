@@ -1,0 +1,263 @@
+using System.Net;
+using System.Text.Json.Nodes;
+using System.Xml.Linq;
+using AuthApi.Identity;
+using AuthApi.Sessions;
+using AuthApi.Tests.Harness;
+using Microsoft.EntityFrameworkCore;
+
+namespace AuthApi.Tests.TwoFactor;
+
+/// <summary>Authenticator apps and recovery codes.</summary>
+[TestFixture(TestedStore.Sqlite)]
+[TestFixture(TestedStore.PostgreSql)]
+internal sealed class TwoFactorTests(TestedStore database)
+{
+    private const string Ada = "ada@example.com";
+
+    private AuthApiApplication _application = null!;
+
+    [SetUp]
+    public void SetUp() => _application = new AuthApiApplication(store: database);
+
+    [TearDown]
+    public async Task TearDown() => await _application.DisposeAsync();
+
+    [TestCase(SessionTransport.Cookie)]
+    [TestCase(SessionTransport.Header)]
+    public async Task An_app_is_set_up_and_asked_for_until_it_is_removed(SessionTransport transport)
+    {
+        using var caller = await _application.NewLoggedInBrowserAsync(transport: transport);
+        using var other = _application.NewBrowser(transport: transport);
+        await other.LogInAsync();
+
+        var (app, codes) = await EnableAsync(caller);
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(codes, Has.Length.EqualTo(10).And.Unique);
+            Assert.That(await StatusAsync(caller), Is.EqualTo((true, 10)));
+            Assert.That(await other.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized), "another session");
+            Assert.That((await MeAsync(caller))["twoFactorEnabled"]!.GetValue<bool>(), Is.True);
+            Assert.That(Methods((await MeAsync(caller))["session"]!), Is.EqualTo("pwd otp"), "the code proved who they are");
+        }
+
+        await _application.NextMailAsync(Ada, "an authenticator app was added");
+        using var without = await LogInAsync(other);
+        await without.ShouldBeProblemAsync(HttpStatusCode.Unauthorized, "two_factor_required");
+        using var used = await LogInAsync(other, app.Code());
+        await used.ShouldBeProblemAsync(HttpStatusCode.Unauthorized, "invalid_credentials");
+
+        _application.Time.Advance(TimeSpan.FromSeconds(30));
+        using var login = await LogInAsync(other, app.Code());
+        Assert.That(login.StatusCode, Is.EqualTo(HttpStatusCode.OK), await login.Content.ReadAsStringAsync());
+        var session = await other.KeepTokenAsync(login);
+        Assert.That(Methods(session), Is.EqualTo("pwd otp"));
+
+        using var disabled = await caller.PostAsync("/two-factor/disable/");
+        using var again = await caller.PostAsync("/two-factor/disable/");
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(disabled.StatusCode, Is.EqualTo(HttpStatusCode.NoContent), await disabled.Content.ReadAsStringAsync());
+            Assert.That(again.StatusCode, Is.EqualTo(HttpStatusCode.NoContent));
+            Assert.That(await StatusAsync(caller), Is.EqualTo((false, 0)));
+            Assert.That(await other.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
+            Assert.That(
+                (await _application.EventsAsync(1)).Where(name => name is "TwoFactorEnabled" or "SignInFailed" or "TwoFactorDisabled"),
+                Is.EqualTo(new[] { "TwoFactorEnabled", "SignInFailed", "TwoFactorDisabled" }));
+        }
+
+        await _application.NextMailAsync(Ada, "the authenticator app was removed");
+        await other.LogInAsync();
+    }
+
+    [Test]
+    public async Task The_set_up_has_the_key_in_three_forms()
+    {
+        using var caller = await _application.NewLoggedInBrowserAsync();
+        using var early = await caller.PostAsync("/two-factor/enable/", new { code = "123456" });
+        await early.ShouldBeProblemAsync(HttpStatusCode.Conflict, "setup_required");
+
+        using var response = await caller.PostAsync("/two-factor/setup/");
+        var setup = await response.JsonAsync();
+        var key = setup["sharedKey"]!.GetValue<string>();
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(key, Does.Match("^[A-Z2-7]{32}$"));
+            Assert.That(
+                setup["authenticatorUri"]!.GetValue<string>(),
+                Is.EqualTo($"otpauth://totp/AuthApi:ada%40example.com?secret={key}&issuer=AuthApi&algorithm=SHA1&digits=6&period=30"));
+            Assert.That(XDocument.Parse(setup["qrCodeSvg"]!.GetValue<string>()).Root!.Name.LocalName, Is.EqualTo("svg"));
+            Assert.That(await StatusAsync(caller), Is.EqualTo((false, 0)), "nothing has changed yet");
+        }
+
+        using var wrong = await caller.PostAsync("/two-factor/enable/", new { code = new AuthenticatorApp(key, _application.Time).WrongCode() });
+        await wrong.ShouldBeProblemAsync(HttpStatusCode.BadRequest, "invalid_code");
+        using var missing = await caller.PostAsync("/two-factor/enable/", new { });
+        await missing.ShouldBeInvalidAsync("code");
+
+        // The key is not in the database in clear.
+        var stored = await _application.QueryAsync(context => context.UserTokens.Select(token => token.Value!).SingleAsync());
+        Assert.That(Convert.FromBase64String(stored), Has.Length.GreaterThan(60));
+        Assert.That(stored, Does.Not.Contain(key));
+    }
+
+    [Test]
+    public async Task Each_code_is_accepted_once_and_no_earlier_one_after_it()
+    {
+        using var caller = await _application.NewLoggedInBrowserAsync();
+        var (app, _) = await EnableAsync(caller);
+        using var other = _application.NewBrowser();
+
+        // Of the step after this one, of many at once.
+        _application.Time.Advance(TimeSpan.FromMinutes(1));
+        var code = app.Code(1);
+        var logins = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => LogInAsync(_application.NewBrowser(), code)));
+        Assert.That(logins.Count(login => login.StatusCode == HttpStatusCode.OK), Is.EqualTo(1));
+
+        foreach (var step in new[] { -1, 0, 1, 2 })
+        {
+            using var refused = await LogInAsync(other, app.Code(step));
+            Assert.That(refused.StatusCode, Is.EqualTo(HttpStatusCode.Unauthorized), $"the step {step}");
+        }
+    }
+
+    [Test]
+    public async Task Wrong_codes_count_with_wrong_passwords_and_lock()
+    {
+        using var caller = await _application.NewLoggedInBrowserAsync();
+        var (app, codes) = await EnableAsync(caller);
+        _application.Time.Advance(TimeSpan.FromMinutes(1));
+        using var guesser = _application.NewBrowser();
+        for (var i = 0; i < 3; i++)
+        {
+            using var wrong = await LogInAsync(guesser, app.WrongCode());
+            await wrong.ShouldBeProblemAsync(HttpStatusCode.Unauthorized, "invalid_credentials");
+        }
+
+        using var wrongRecovery = await LogInAsync(guesser, recoveryCode: "7K3M-9QXW-2DTA-4F8H-0YBC-6RVN");
+        await wrongRecovery.ShouldBeProblemAsync(HttpStatusCode.Unauthorized, "invalid_credentials");
+        using var wrongPassword = await guesser.PostAsync("/login/", new { email = Ada, password = "not the password at all" });
+        Assert.That(wrongPassword.StatusCode, Is.EqualTo(HttpStatusCode.Unauthorized));
+
+        // Locked: nothing is accepted, and nothing is used up.
+        using var right = await LogInAsync(guesser, app.Code());
+        await right.ShouldBeProblemAsync(HttpStatusCode.Unauthorized, "invalid_credentials");
+        using var rightRecovery = await LogInAsync(guesser, recoveryCode: codes[0]);
+        await rightRecovery.ShouldBeProblemAsync(HttpStatusCode.Unauthorized, "invalid_credentials");
+        Assert.That(await StatusAsync(caller), Is.EqualTo((true, 10)), "the owner's session goes on");
+
+        _application.Time.Advance(TimeSpan.FromMinutes(6));
+        using var later = await LogInAsync(guesser, app.Code());
+        Assert.That(later.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(
+            await _application.QueryAsync(context => context.Set<AuditEntry>().Where(entry => entry.Event == "SignInFailed").Select(entry => entry.Reason).Distinct().ToListAsync()),
+            Is.EquivalentTo(new[] { "wrong_factor", null }));
+    }
+
+    [Test]
+    public async Task A_recovery_code_logs_in_once_and_the_owner_is_notified()
+    {
+        using var caller = await _application.NewLoggedInBrowserAsync();
+        var (_, codes) = await EnableAsync(caller);
+
+        var logins = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => LogInAsync(_application.NewBrowser(), recoveryCode: codes[0].ToLowerInvariant().Replace("-", " "))));
+        var right = logins.Single(login => login.StatusCode == HttpStatusCode.OK);
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(Methods((await right.JsonAsync())["session"]!), Is.EqualTo("pwd rc"));
+            Assert.That(await StatusAsync(caller), Is.EqualTo((true, 9)));
+            Assert.That((await _application.NextMailAsync(Ada, "a recovery code was used")).TextBody, Does.Contain("9 are left"));
+            Assert.That(
+                (await _application.QueryAsync(context => context.Set<RecoveryCode>().Select(code => code.Hash).ToListAsync())).Select(hash => hash.Length), Has.All.EqualTo(32));
+        }
+
+        // Made new by who has lost the app.
+        using var recovered = _application.NewBrowser(transport: SessionTransport.Header);
+        using var login = await recovered.PostAsync("/login/", new { email = Ada, password = Browser.Password, twoFactorRecoveryCode = codes[1], transport = "header" });
+        await recovered.KeepTokenAsync(login);
+        using var response = await recovered.PostAsync("/two-factor/recovery-codes/");
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK), await response.Content.ReadAsStringAsync());
+        using var old = await LogInAsync(_application.NewBrowser(), recoveryCode: codes[2]);
+        Assert.That(old.StatusCode, Is.EqualTo(HttpStatusCode.Unauthorized));
+        await _application.NextMailAsync(Ada, "new recovery codes");
+        using var both = await recovered.PostAsync("/login/", new { email = Ada, password = Browser.Password, twoFactorCode = "123456", twoFactorRecoveryCode = codes[3] });
+        await both.ShouldBeInvalidAsync("twoFactorCode");
+    }
+
+    [Test]
+    public async Task A_change_of_factors_needs_a_recent_factor()
+    {
+        using var caller = await _application.NewLoggedInBrowserAsync();
+        var (app, _) = await EnableAsync(caller);
+        string[] calls = ["/two-factor/setup/", "/two-factor/disable/", "/two-factor/recovery-codes/"];
+
+        _application.Time.Advance(TimeSpan.FromMinutes(11));
+        await ShouldBeRefusedAsync("no recent authentication");
+        await caller.ReauthenticateAsync();
+        await ShouldBeRefusedAsync("a recent password only");
+
+        using var wrong = await caller.PostAsync("/reauthenticate/", new { twoFactorCode = app.WrongCode() });
+        await wrong.ShouldBeProblemAsync(HttpStatusCode.Forbidden, "invalid_credentials");
+        using var right = await caller.PostAsync("/reauthenticate/", new { twoFactorCode = app.Code() });
+        Assert.That(right.StatusCode, Is.EqualTo(HttpStatusCode.OK), await right.Content.ReadAsStringAsync());
+        Assert.That(Methods(await caller.KeepTokenAsync(right)), Is.EqualTo("pwd otp"));
+        using var again = await caller.PostAsync("/reauthenticate/", new { twoFactorCode = app.Code() });
+        await again.ShouldBeProblemAsync(HttpStatusCode.Forbidden, "invalid_credentials");
+        using var neither = await caller.PostAsync("/reauthenticate/", new { });
+        await neither.ShouldBeInvalidAsync("password");
+
+        // Another app takes the place of the first, which is good until then.
+        _application.Time.Advance(TimeSpan.FromMinutes(1));
+        using var setup = await caller.PostAsync("/two-factor/setup/");
+        var newApp = new AuthenticatorApp((await setup.JsonAsync())["sharedKey"]!.GetValue<string>(), _application.Time);
+        using (var login = await LogInAsync(_application.NewBrowser(), app.Code()))
+        {
+            Assert.That(login.StatusCode, Is.EqualTo(HttpStatusCode.OK), "the first app");
+        }
+
+        using var enabled = await caller.PostAsync("/two-factor/enable/", new { code = newApp.Code() });
+        Assert.That(enabled.StatusCode, Is.EqualTo(HttpStatusCode.OK), await enabled.Content.ReadAsStringAsync());
+        _application.Time.Advance(TimeSpan.FromMinutes(1));
+        using var byOld = await LogInAsync(_application.NewBrowser(), app.Code());
+        using var byNew = await LogInAsync(_application.NewBrowser(), newApp.Code());
+        Assert.That((byOld.StatusCode, byNew.StatusCode), Is.EqualTo((HttpStatusCode.Unauthorized, HttpStatusCode.OK)));
+
+        async Task ShouldBeRefusedAsync(string why)
+        {
+            foreach (var call in calls)
+            {
+                using var refused = await caller.PostAsync(call);
+                Assert.That(refused.StatusCode, Is.EqualTo(HttpStatusCode.Forbidden), $"{call} with {why}");
+                await refused.ShouldBeProblemAsync(HttpStatusCode.Forbidden, "reauthentication_required");
+            }
+        }
+    }
+
+    private async Task<(AuthenticatorApp App, string[] Codes)> EnableAsync(Browser caller)
+    {
+        using var setup = await caller.PostAsync("/two-factor/setup/");
+        Assert.That(setup.StatusCode, Is.EqualTo(HttpStatusCode.OK), await setup.Content.ReadAsStringAsync());
+        var app = new AuthenticatorApp((await setup.JsonAsync())["sharedKey"]!.GetValue<string>(), _application.Time);
+        using var enabled = await caller.PostAsync("/two-factor/enable/", new { code = app.Code() });
+        Assert.That(enabled.StatusCode, Is.EqualTo(HttpStatusCode.OK), await enabled.Content.ReadAsStringAsync());
+        return (app, [.. (await enabled.JsonAsync())["recoveryCodes"]!.AsArray().Select(code => code!.GetValue<string>())]);
+    }
+
+    private static async Task<HttpResponseMessage> LogInAsync(Browser browser, string? code = null, string? recoveryCode = null) =>
+        await browser.PostAsync("/login/", new { email = Ada, password = Browser.Password, twoFactorCode = code, twoFactorRecoveryCode = recoveryCode, transport = browser.Transport });
+
+    private static async Task<(bool, int)> StatusAsync(Browser browser)
+    {
+        using var response = await browser.GetAsync("/two-factor/");
+        var status = await response.JsonAsync();
+        return (status["enabled"]!.GetValue<bool>(), status["recoveryCodesLeft"]!.GetValue<int>());
+    }
+
+    private static async Task<JsonNode> MeAsync(Browser browser)
+    {
+        using var response = await browser.GetAsync("/me/");
+        return await response.JsonAsync();
+    }
+
+    private static string Methods(JsonNode session) => string.Join(' ', session["authenticationMethods"]!.AsArray().Select(method => method!.GetValue<string>()));
+}
