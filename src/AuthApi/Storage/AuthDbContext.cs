@@ -56,6 +56,7 @@ public class AuthDbContext : IdentityDbContext<ApplicationUser, IdentityRole<int
             builder.Entity<ApplicationUser>().Property(user => user.NormalizedUserName).UseCollation("C");
         }
 
+        PasskeyUse.Map(builder);
         builder.AddServerSideSessions<ApplicationUser>();
         builder.Entity<AuditEntry>().Property<int?>(ByUserId);
         builder.ApplyConfigurationsFromAssembly(typeof(AuthDbContext).Assembly);

@@ -1,6 +1,5 @@
 using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore;
-using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
 namespace AuthApi.Storage;
 
@@ -12,12 +11,13 @@ internal static class PasskeyUse
 
     public const string LastUsedAt = "LastUsedAt";
 
-    internal sealed class Configuration : IEntityTypeConfiguration<IdentityUserPasskey<int>>
+    public static void Map(ModelBuilder builder)
     {
-        public void Configure(EntityTypeBuilder<IdentityUserPasskey<int>> builder)
+        // Identity maps no passkeys where the context has no services of the program to ask for the version of the schema.
+        if (builder.Model.FindEntityType(typeof(IdentityUserPasskey<int>)) is not null)
         {
-            builder.Property<long>(Counter).HasDefaultValue(0L);
-            builder.Property<DateTimeOffset?>(LastUsedAt);
+            builder.Entity<IdentityUserPasskey<int>>().Property<long>(Counter).HasDefaultValue(0L);
+            builder.Entity<IdentityUserPasskey<int>>().Property<DateTimeOffset?>(LastUsedAt);
         }
     }
 }
