@@ -30,6 +30,7 @@ internal sealed partial class TranscriptTests
         [".ci/run"] = "the gate",
         ["UPDATE_OPENAPI=1 dotnet test"] = "would change the document",
         ["FUZZ_REQUESTS="] = "takes hours",
+        ["AUTHAPI_TEST_ROUNDS="] = "takes long",
         ["dotnet publish src/AuthApi"] = "ClientTests publish it",
         ["AuthApi "] = "RunbookTests, and StorageCommandsTests",
         ["/opt/authapi/AuthApi --help"] = "CommandLineTests",
