@@ -83,8 +83,7 @@ internal sealed partial class AccountPageBrowserTests
         await ExpectAsync("Logged out from another device");
         await KeepAsync("activity");
 
-        await _page.GetByRole(AriaRole.Navigation).GetByRole(AriaRole.Button, new() { Name = "Log out" }).ClickAsync();
-        await HeadingAsync("Sign in");
+        await LogOutAsync();
         await ExpectAsync("You have logged out.");
         Assert.That(await _person.CookiesAsync(), Is.Empty);
         NothingElseShouldBeComplained();
@@ -169,8 +168,7 @@ internal sealed partial class AccountPageBrowserTests
         await HeadingAsync("Confirm your new address");
 
         // The link is opened by somebody who is not signed in, and leads on after the sign-in.
-        await _page.GetByRole(AriaRole.Navigation).GetByRole(AriaRole.Button, new() { Name = "Log out" }).ClickAsync();
-        await HeadingAsync("Sign in");
+        await LogOutAsync();
         await OpenAsync($"/account/{await NextLinkAsync("confirm your new address")}");
         await ExpectAsync("Sign in to confirm your new address.");
         await FillAsync("E-mail address or user name", Ada);
@@ -214,6 +212,62 @@ internal sealed partial class AccountPageBrowserTests
         await OpenAsync($"/account/{link}");
         await ClickAsync("Confirm");
         await ExpectAsync("Your address is confirmed. Sign in with your password.");
+        NothingElseShouldBeComplained();
+    }
+
+    [Test]
+    public async Task A_person_sets_up_an_app_and_signs_in_with_its_code()
+    {
+        await SignInAsync();
+        await _page.GetByRole(AriaRole.Link, new() { Name = "Security", Exact = true }).ClickAsync();
+        await ClickAsync("Set it up");
+        await Assertions.Expect(_page.GetByRole(AriaRole.Img)).ToBeVisibleAsync();
+        Assert.That(await _page.GetByRole(AriaRole.Img).EvaluateAsync<int>("image => image.naturalWidth"), Is.GreaterThan(0), "the QR code is drawn");
+        var app = new AuthenticatorApp((await _page.Locator("dialog code").InnerTextAsync()).Replace(" ", "", StringComparison.Ordinal), TimeProvider.System);
+        await FillAsync("The six digits that the app shows", app.WrongCode());
+        await ClickAsync("Switch it on");
+        await ExpectAsync("The code is not right");
+        await KeepAsync("set-up");
+        await FillAsync("The six digits that the app shows", app.Code());
+        await ClickAsync("Switch it on");
+        await ExpectAsync("Your recovery codes");
+        var codes = await _page.Locator(".codes li").AllInnerTextsAsync();
+        Assert.That(codes, Has.Count.EqualTo(10));
+        await KeepAsync("recovery-codes");
+        await ClickAsync("I have kept them");
+        await ExpectAsync("You have 10 recovery codes left");
+        await KeepAsync("on");
+
+        await LogOutAsync();
+        await FillAsync("E-mail address or user name", Ada);
+        await FillAsync("Password", Browser.Password);
+        await ClickAsync("Sign in");
+        await HeadingAsync("Second step");
+        await FillAsync("The six digits that the app shows", app.WrongCode());
+        await ClickAsync("Sign in");
+        await ExpectAsync("is not right.");
+        await KeepAsync("second-step");
+
+        // The code that enabled the app counts as used, and so do earlier ones.
+        await FillAsync("The six digits that the app shows", app.Code(1));
+        await ClickAsync("Sign in");
+        await HeadingAsync("Your devices");
+
+        await LogOutAsync();
+        await FillAsync("E-mail address or user name", Ada);
+        await FillAsync("Password", Browser.Password);
+        await ClickAsync("Sign in");
+        await ClickAsync("I do not have the app: use a recovery code");
+        await FillAsync("Recovery code", codes[0]);
+        await ClickAsync("Sign in");
+        await HeadingAsync("Your devices");
+        await _page.GetByRole(AriaRole.Link, new() { Name = "Security", Exact = true }).ClickAsync();
+        await ExpectAsync("You have 9 recovery codes left");
+        await ClickAsync("New recovery codes");
+        await ClickAsync("I have kept them");
+        await ExpectAsync("You have 10 recovery codes left");
+        await ClickAsync("Switch it off");
+        await ExpectAsync("The authenticator app is off");
         NothingElseShouldBeComplained();
     }
 
@@ -301,6 +355,9 @@ internal sealed partial class AccountPageBrowserTests
         await RegisterAsync();
         await OpenAsync("/account/");
         await HeadingAsync("Sign in");
+        var password = _page.GetByLabel("Password", new() { Exact = true });
+        await Assertions.Expect(password).ToHaveAttributeAsync("type", "password");
+        await Assertions.Expect(password).ToHaveAttributeAsync("autocomplete", "current-password");
         foreach (var (key, text) in new[] { ("Tab", Ada), ("Tab", Browser.Password) })
         {
             await _page.Keyboard.PressAsync(key);
@@ -382,6 +439,12 @@ internal sealed partial class AccountPageBrowserTests
         person.WebError += (_, error) => _complaints.Enqueue(error.Error);
         person.RequestFailed += (_, request) => _complaints.Enqueue($"{request.Url} {request.Failure}");
         return await person.NewPageAsync();
+    }
+
+    private async Task LogOutAsync()
+    {
+        await _page.GetByRole(AriaRole.Navigation).GetByRole(AriaRole.Button, new() { Name = "Log out" }).ClickAsync();
+        await HeadingAsync("Sign in");
     }
 
     private async Task RegisterAsync()

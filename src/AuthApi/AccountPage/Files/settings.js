@@ -6,14 +6,7 @@ import { authenticator } from './factors.js';
 import { go, leave, refresh, state } from './main.js';
 
 export async function security() {
-  show('Security', password(), await authenticator(security).catch(isNotThere));
-}
-
-// Of a server without factors.
-function isNotThere(problem) {
-  if (problem.status !== 404) {
-    throw problem;
-  }
+  show('Security', password(), await authenticator(security));
 }
 
 const password = () => h('section', {},
