@@ -6,7 +6,7 @@ using AuthApi.Storage;
 namespace AuthApi.Administration;
 
 /// <summary>Adds events of administration to what the context saves next, with who did it: the administrator of the request, or the command line.</summary>
-internal sealed class AdministrationLog(AuthDbContext context, TimeProvider time, IHttpContextAccessor http)
+internal sealed class AdministrationLog(AuthDbContext context, AdministrationMetrics metrics, TimeProvider time, IHttpContextAccessor http)
 {
     /// <summary>The client that the events of the command line have.</summary>
     public static readonly ClientInfo CommandLine = new(null, "AuthApi command line");
@@ -22,6 +22,7 @@ internal sealed class AdministrationLog(AuthDbContext context, TimeProvider time
     /// <param name="reason">What the event alone does not say.</param>
     public void Add(string what, int? userId, string? reason = null)
     {
+        metrics.Done(what);
         var (sessionId, client) = By;
         var entry = new AuditEntry
         {

@@ -12,6 +12,7 @@ public static partial class AdministrationServices
 {
     public static IServiceCollection AddAdministration(this IServiceCollection services)
     {
+        services.AddSingleton<AdministrationMetrics>();
         services.AddScoped<AdministrationLog>();
         services.AddScoped<AccountAdministration>();
         services.AddScoped<UserList>();
@@ -26,6 +27,7 @@ public static partial class AdministrationServices
         services.AddSingleton<IAuthorizationMiddlewareResultHandler>(provider => new RefusedCalls(
             (IAuthorizationMiddlewareResultHandler)(inner.ImplementationFactory?.Invoke(provider) ?? ActivatorUtilities.CreateInstance(provider, inner.ImplementationType!)),
             provider.GetRequiredService<IDbContextFactory<AuthDbContext>>(),
+            provider.GetRequiredService<AdministrationMetrics>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<RefusedCalls>>()));
         services.AddGeneratedJson(AdministrationJson.Default);

@@ -12,7 +12,7 @@ namespace AuthApi.Administration;
 
 /// <summary>Records calls of administration that are refused (ASVS 16.3.2): once a minute for each kind of refusal and client, however many there are.</summary>
 internal sealed partial class RefusedCalls(
-    IAuthorizationMiddlewareResultHandler inner, IDbContextFactory<AuthDbContext> contexts, TimeProvider time, ILogger<RefusedCalls> logger) : IAuthorizationMiddlewareResultHandler
+    IAuthorizationMiddlewareResultHandler inner, IDbContextFactory<AuthDbContext> contexts, AdministrationMetrics metrics, TimeProvider time, ILogger<RefusedCalls> logger) : IAuthorizationMiddlewareResultHandler
 {
     /// <summary>How many kinds and clients are known at a time. More than that in a minute are not recorded.</summary>
     internal const int MaxKnown = 1_000;
@@ -28,6 +28,7 @@ internal sealed partial class RefusedCalls(
             var problem = authorizeResult.Challenged ? ApiProblem.NotAuthenticated
                 : authorizeResult.AuthorizationFailure?.FailedRequirements.OfType<RolesAuthorizationRequirement>().Any() == true ? ApiProblem.Forbidden
                 : ApiProblem.ReauthenticationRequired;
+            metrics.Refused(problem.Code);
             await RecordAsync(context, problem.Code);
         }
 

@@ -14,7 +14,7 @@ internal sealed class SessionAdministration(
 {
     // How many rows are read at a time, and how many ends wait for the store at once: the store commits those of one moment together.
     private const int Batch = 500;
-    private const int Parallelism = 64;
+    private const int Parallelism = 24;
 
     /// <summary>Reads a page, in the order of the rows.</summary>
     /// <returns>The sessions, where the next page begins, and how many there are in all; <see langword="null"/> where <paramref name="after"/> is not of this list.</returns>

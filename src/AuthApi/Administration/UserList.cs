@@ -118,6 +118,11 @@ internal sealed class UserList(AuthDbContext context, ILookupNormalizer normaliz
 
     private async Task<IReadOnlyList<UserItem>> WithRolesAsync(List<ApplicationUser> users)
     {
+        if (users.Count == 0)
+        {
+            return [];
+        }
+
         var ids = users.ConvertAll(user => user.Id);
         var roles = (await (from member in context.UserRoles
                             join role in context.Roles on member.RoleId equals role.Id
