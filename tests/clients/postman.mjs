@@ -115,7 +115,7 @@ function request(operationId, { body, query = {}, path = {}, headers = {}, auth,
   const parts = operation.path.split('/').slice(1).map(part => part.replace(/^\{(.+)\}$/, ':$1'));
   const parameters = (operation.parameters ?? []).map(resolve);
   const variable = parameters.filter(parameter => parameter.in === 'path')
-    .map(({ name, description }) => ({ key: name, value: path[name] ?? `{{${name}}}`, description }));
+    .map(({ name, description, example }) => ({ key: name, value: path[name] ?? (operation.tags[0] === 'Administration' ? String(example) : `{{${name}}}`), description }));
   const search = parameters.filter(parameter => parameter.in === 'query')
     .map(({ name, description, example }) => ({ key: name, value: String(query[name] ?? example ?? ''), description, disabled: !(name in query) }));
   const used = search.filter(parameter => !parameter.disabled).map(parameter => `${parameter.key}=${parameter.value}`).join('&');

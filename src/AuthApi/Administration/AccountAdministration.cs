@@ -13,7 +13,7 @@ namespace AuthApi.Administration;
 /// </summary>
 internal sealed class AccountAdministration(
     AuthDbContext context,
-    UserManager<ApplicationUser> users,
+    ApplicationUserManager users,
     RoleManager<IdentityRole<int>> roles,
     Administrators administrators,
     AdministrationLog log,
@@ -58,10 +58,7 @@ internal sealed class AccountAdministration(
     /// <returns>Why not; <see langword="null"/> when it is done.</returns>
     public Task<ApiProblem?> ResetFactorsAsync(int id) => ChangeAsync(id, keepsAdministrator: false, async user =>
     {
-        await context.UserTokens.Where(token => token.UserId == id).ExecuteDeleteAsync();
-        await context.Set<RecoveryCode>().Where(code => code.UserId == id).ExecuteDeleteAsync();
-        await context.UserPasskeys.Where(passkey => passkey.UserId == id).ExecuteDeleteAsync();
-        user.TwoFactorEnabled = false;
+        await users.RemoveFactorsAsync(user);
         log.Add(AdministrationEvent.FactorsReset, id);
         Notify(user, texts.FactorsReset(user.Email!));
         return await users.UpdateSecurityStampAsync(user);

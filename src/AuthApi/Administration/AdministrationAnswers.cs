@@ -5,7 +5,7 @@ internal static class AdministrationAnswers
 {
     public const string Tag = "Administration";
 
-    public const string Forbidden = "`forbidden`: the caller is no administrator. `reauthentication_required`: what changes something needs a recent authentication.";
+    public const string Forbidden = "`forbidden`: the caller is no administrator. `reauthentication_required`: what changes something needs a recent authentication, by a factor where the caller's account has one.";
 
     public const string NoUser = "`not_found`: there is no account with this id.";
 

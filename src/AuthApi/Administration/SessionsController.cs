@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using AuthApi.Api;
+using AuthApi.Identity;
 using AuthApi.Sessions;
 using AuthApi.Storage;
 using Microsoft.AspNetCore.Authentication;
@@ -49,7 +50,7 @@ public sealed class SessionsController(UserSessionManager sessions, IServiceProv
     /// <param name="id" example="42">The account's id.</param>
     /// <response code="200">They have ended.</response>
     [HttpDelete("/admin/users/{id}/sessions/", Name = "endUserSessions")]
-    [RequireRecentAuthentication]
+    [RequireRecentFactor]
     [ProducesResponseType<EndedSessionsResponse>(StatusCodes.Status200OK)]
     [ProducesProblem(StatusCodes.Status404NotFound, AdministrationAnswers.NoUser)]
     public async Task<ActionResult<EndedSessionsResponse>> EndOfUser(int id)
@@ -68,10 +69,10 @@ public sealed class SessionsController(UserSessionManager sessions, IServiceProv
 
     /// <summary>End one session of an account</summary>
     /// <param name="id" example="42">The account's id.</param>
-    /// <param name="sessionId">The session's id.</param>
+    /// <param name="sessionId" example="01998c5e-6c1f-7d0a-8a53-2f9c1d4b7e60">The session's id.</param>
     /// <response code="204">It has ended. Its token is rejected from then on, on every node.</response>
     [HttpDelete("/admin/users/{id}/sessions/{sessionId}/", Name = "endUserSession")]
-    [RequireRecentAuthentication]
+    [RequireRecentFactor]
     [ProducesResponseType(StatusCodes.Status204NoContent)]
     [ProducesProblem(StatusCodes.Status404NotFound, "`not_found`: there is no account with this id, or it has no live session with this id.")]
     public async Task<ActionResult> EndOne(int id, Guid sessionId)
@@ -120,7 +121,7 @@ public sealed class SessionsController(UserSessionManager sessions, IServiceProv
     /// <param name="filter">Which sessions.</param>
     /// <response code="200">They have ended.</response>
     [HttpDelete("/admin/sessions/", Name = "endEverybodysSessions")]
-    [RequireRecentAuthentication]
+    [RequireRecentFactor]
     [ProducesResponseType<EndedSessionsResponse>(StatusCodes.Status200OK)]
     public async Task<ActionResult<EndedSessionsResponse>> End([FromQuery] SessionFilter filter)
     {

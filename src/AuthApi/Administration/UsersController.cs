@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using AuthApi.Api;
+using AuthApi.Identity;
 using AuthApi.Sessions;
 using AuthApi.Storage;
 using Microsoft.AspNetCore.Authorization;
@@ -62,7 +63,7 @@ public sealed class UsersController(IServiceProvider services) : ControllerBase
     /// <param name="id" example="42">The account's id.</param>
     /// <response code="204">It is disabled, and its sessions have ended.</response>
     [HttpPost("/admin/users/{id}/disable/", Name = "disableUser")]
-    [RequireRecentAuthentication]
+    [RequireRecentFactor]
     [ProducesResponseType(StatusCodes.Status204NoContent)]
     [ProducesProblem(StatusCodes.Status404NotFound, AdministrationAnswers.NoUser)]
     [ProducesProblem(StatusCodes.Status409Conflict, AdministrationAnswers.LastAdministrator)]
@@ -73,7 +74,7 @@ public sealed class UsersController(IServiceProvider services) : ControllerBase
     /// <param name="id" example="42">The account's id.</param>
     /// <response code="204">It is enabled.</response>
     [HttpPost("/admin/users/{id}/enable/", Name = "enableUser")]
-    [RequireRecentAuthentication]
+    [RequireRecentFactor]
     [ProducesResponseType(StatusCodes.Status204NoContent)]
     [ProducesProblem(StatusCodes.Status404NotFound, AdministrationAnswers.NoUser)]
     public async Task<ActionResult> Enable(int id) => Answer(await Administration.EnableAsync(id));
@@ -83,7 +84,7 @@ public sealed class UsersController(IServiceProvider services) : ControllerBase
     /// <param name="id" example="42">The account's id.</param>
     /// <response code="204">They are removed, and the sessions have ended.</response>
     [HttpPost("/admin/users/{id}/reset-factors/", Name = "resetFactors")]
-    [RequireRecentAuthentication]
+    [RequireRecentFactor]
     [ProducesResponseType(StatusCodes.Status204NoContent)]
     [ProducesProblem(StatusCodes.Status404NotFound, AdministrationAnswers.NoUser)]
     public async Task<ActionResult> ResetFactors(int id) => Answer(await Administration.ResetFactorsAsync(id));
@@ -96,7 +97,7 @@ public sealed class UsersController(IServiceProvider services) : ControllerBase
     /// <param name="id" example="42">The account's id.</param>
     /// <response code="204">It is required, and the sessions have ended.</response>
     [HttpPost("/admin/users/{id}/require-password-change/", Name = "requirePasswordChange")]
-    [RequireRecentAuthentication]
+    [RequireRecentFactor]
     [ProducesResponseType(StatusCodes.Status204NoContent)]
     [ProducesProblem(StatusCodes.Status404NotFound, AdministrationAnswers.NoUser)]
     [ProducesProblem(StatusCodes.Status503ServiceUnavailable, "`mail_not_configured`: the owner could not get the code that sets another password. `store_unavailable`: the store is out of reach. Try again after `Retry-After` seconds.")]
@@ -107,7 +108,7 @@ public sealed class UsersController(IServiceProvider services) : ControllerBase
     /// <param name="id" example="42">The account's id.</param>
     /// <response code="204">It is deleted, and its sessions have ended.</response>
     [HttpDelete("/admin/users/{id}/", Name = "deleteUser")]
-    [RequireRecentAuthentication]
+    [RequireRecentFactor]
     [ProducesResponseType(StatusCodes.Status204NoContent)]
     [ProducesProblem(StatusCodes.Status404NotFound, AdministrationAnswers.NoUser)]
     [ProducesProblem(StatusCodes.Status409Conflict, AdministrationAnswers.LastAdministrator)]
@@ -119,7 +120,7 @@ public sealed class UsersController(IServiceProvider services) : ControllerBase
     /// <param name="role" example="Admin">The role: <c>Admin</c>.</param>
     /// <response code="204">The account has the role.</response>
     [HttpPut("/admin/users/{id}/roles/{role}/", Name = "grantRole")]
-    [RequireRecentAuthentication]
+    [RequireRecentFactor]
     [ProducesResponseType(StatusCodes.Status204NoContent)]
     [ProducesProblem(StatusCodes.Status404NotFound, "`not_found`: there is no account with this id, or no role with this name.")]
     public async Task<ActionResult> Grant(int id, string role) => Answer(await Administration.GrantAsync(id, role));
@@ -130,7 +131,7 @@ public sealed class UsersController(IServiceProvider services) : ControllerBase
     /// <param name="role" example="Admin">The role: <c>Admin</c>.</param>
     /// <response code="204">The account does not have the role.</response>
     [HttpDelete("/admin/users/{id}/roles/{role}/", Name = "removeRole")]
-    [RequireRecentAuthentication]
+    [RequireRecentFactor]
     [ProducesResponseType(StatusCodes.Status204NoContent)]
     [ProducesProblem(StatusCodes.Status404NotFound, "`not_found`: there is no account with this id, or no role with this name to take away.")]
     [ProducesProblem(StatusCodes.Status409Conflict, AdministrationAnswers.LastAdministrator)]

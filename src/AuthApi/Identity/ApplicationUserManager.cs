@@ -198,12 +198,21 @@ public sealed partial class ApplicationUserManager : UserManager<ApplicationUser
     /// </summary>
     public async Task TakeOverAsync(ApplicationUser user)
     {
+        await RemoveFactorsAsync(user);
+        await Context.UserLogins.Where(login => login.UserId == user.Id).ExecuteDeleteAsync();
+        await Context.Set<KnownDevice>().Where(device => device.UserId == user.Id).ExecuteDeleteAsync();
+    }
+
+    /// <summary>
+    /// Removes passkeys, the authenticator app and recovery codes. They are deleted in the caller's transaction, and the rest with the caller's next save.
+    /// </summary>
+    public async Task RemoveFactorsAsync(ApplicationUser user)
+    {
         user.TwoFactorEnabled = false;
         await Context.UserTokens.Where(token => token.UserId == user.Id).ExecuteDeleteAsync();
         await Context.Set<RecoveryCode>().Where(code => code.UserId == user.Id).ExecuteDeleteAsync();
-        await Context.UserLogins.Where(login => login.UserId == user.Id).ExecuteDeleteAsync();
         await Context.UserPasskeys.Where(passkey => passkey.UserId == user.Id).ExecuteDeleteAsync();
-        await Context.Set<KnownDevice>().Where(device => device.UserId == user.Id).ExecuteDeleteAsync();
+        await Context.Set<PasskeyCeremony>().Where(ceremony => ceremony.UserId == user.Id).ExecuteDeleteAsync();
     }
 
     /// <summary>Creates an account. Where a concurrent registration takes the address or the name, the result says so.</summary>

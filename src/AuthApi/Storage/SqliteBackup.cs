@@ -178,7 +178,7 @@ internal static class SqliteBackup
             """,
             cancellationToken);
         var ended = await context.Set<UserSession>().ExecuteDeleteAsync(cancellationToken);
-        await context.Database.ExecuteSqlRawAsync("""DELETE FROM "OneTimeCodes"; DELETE FROM "CodeRequests"; DELETE FROM "MailQueue" """, cancellationToken);
+        await context.Database.ExecuteSqlRawAsync("""DELETE FROM "OneTimeCodes"; DELETE FROM "CodeRequests"; DELETE FROM "MailQueue"; DELETE FROM "PasskeyCeremonies" """, cancellationToken);
 
         await transaction.CommitAsync(cancellationToken);
         return ended;
