@@ -125,6 +125,42 @@ internal sealed class PostgreSqlStorageTests
     }
 
     [Test]
+    public async Task A_running_node_goes_on_when_a_newer_one_migrates()
+    {
+        var database = await _server.CreateDatabaseAsync();
+        await using var application = new AuthApiApplication(settings: new() { ["ConnectionStrings:Auth"] = _server.ConnectionString(database) }, store: TestedStore.PostgreSql);
+        using var browser = await application.NewLoggedInBrowserAsync();
+        for (var i = 0; i < 10; i++)
+        {
+            // Often enough that the server has planned its statements once for all.
+            using var other = application.NewBrowser();
+            await other.LogInAsync();
+            await other.MeAsync();
+            using var logout = await other.LogOutAsync();
+        }
+
+        await _server.ExecuteAsync(
+            database,
+            """
+            ALTER TABLE "AspNetUsers" ADD COLUMN "New" text;
+            ALTER TABLE "UserSessions" ADD COLUMN "New" text;
+            ALTER TABLE "AuditEntries" ADD COLUMN "New" integer NOT NULL DEFAULT 0;
+            CREATE INDEX ON "UserSessions" ("New");
+            INSERT INTO "__EFMigrationsHistory" VALUES ('29990101000000_FromTheFuture', '99.0')
+            """);
+
+        Assert.That(await browser.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+        using var second = application.NewBrowser();
+        await second.LogInAsync();
+        foreach (var client in new[] { browser, second })
+        {
+            using var logout = await client.LogOutAsync();
+            Assert.That(logout.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+            Assert.That(await client.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
+        }
+    }
+
+    [Test]
     public async Task A_user_who_may_not_migrate_stops_the_start()
     {
         var database = await _server.CreateDatabaseAsync();
