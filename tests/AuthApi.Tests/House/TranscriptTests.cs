@@ -32,6 +32,7 @@ internal sealed partial class TranscriptTests
         ["FUZZ_REQUESTS="] = "takes hours",
         ["AUTHAPI_TEST_ROUNDS="] = "takes long",
         ["dotnet publish src/AuthApi"] = "ClientTests publish it",
+        ["CI=true dotnet pack"] = "PackageTests and ReproducibleBuildTests pack it",
         ["AuthApi "] = "RunbookTests, and StorageCommandsTests",
         ["/opt/authapi/AuthApi --help"] = "CommandLineTests",
         ["/opt/authapi/AuthApi --Database:Provider=PostgreSql"] = "PostgreSqlStorageTests",
