@@ -85,32 +85,38 @@ internal sealed class UserList(AuthDbContext context, ILookupNormalizer normaliz
             return null;
         }
 
+        // As many as are missing, and on where some of them were found by their names.
         var from = last[1..];
-        var emails = await context.Users.FromSql(
-            $"""
-            SELECT * FROM "AspNetUsers" WHERE "NormalizedEmail" >= {prefix} AND "NormalizedEmail" < {prefix + End} AND "NormalizedEmail" > {from}
-            ORDER BY "NormalizedEmail" LIMIT {MaxRead}
-            """).AsNoTracking().ToListAsync();
-        var room = limit - found.Count;
-        var taken = 0;
-        foreach (var user in emails)
+        for (var read = 0; read < MaxRead; read += limit + 1)
         {
-            var isNamed = user.NormalizedUserName != user.NormalizedEmail && user.NormalizedUserName!.StartsWith(prefix, StringComparison.Ordinal);
-            if (user.Id != id && !isNamed)
+            var emails = await context.Users.FromSql(
+                $"""
+                SELECT * FROM "AspNetUsers" WHERE "NormalizedEmail" >= {prefix} AND "NormalizedEmail" < {prefix + End} AND "NormalizedEmail" > {from}
+                ORDER BY "NormalizedEmail" LIMIT {limit + 1}
+                """).AsNoTracking().ToListAsync();
+            foreach (var user in emails)
             {
-                if (room == 0)
+                var isNamed = user.NormalizedUserName != user.NormalizedEmail && user.NormalizedUserName!.StartsWith(prefix, StringComparison.Ordinal);
+                if (user.Id != id && !isNamed)
                 {
-                    return (found, "e" + (taken == 0 ? from : emails[taken - 1].NormalizedEmail));
+                    if (found.Count == limit)
+                    {
+                        return (found, "e" + from);
+                    }
+
+                    found.Add(user);
                 }
 
-                found.Add(user);
-                room--;
+                from = user.NormalizedEmail!;
             }
 
-            taken++;
+            if (emails.Count <= limit)
+            {
+                return (found, null);
+            }
         }
 
-        return (found, emails.Count == MaxRead ? "e" + emails[^1].NormalizedEmail : null);
+        return (found, "e" + from);
     }
 
     private static (List<ApplicationUser> Users, string? Next) Page(List<ApplicationUser> users, int limit, Func<ApplicationUser, string> key) =>

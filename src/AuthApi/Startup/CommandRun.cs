@@ -44,9 +44,10 @@ internal sealed class CommandRun(ProgramCommand command, ParseResult parsed, str
                 await (store?.CloseAsync() ?? Task.CompletedTask);
             }
         }
-        catch (Exception exception) when (exception is CommandException || StartupErrors.Explain(exception) is not null)
+        catch (Exception exception) when (exception is not OperationCanceledException || stop.IsCancellationRequested)
         {
-            await console.WriteErrorAsync(Line(StartupErrors.Explain(exception) ?? exception.Message));
+            // One line whatever it is; what a database says is in the innermost.
+            await console.WriteErrorAsync(Line(StartupErrors.Explain(exception) ?? exception.GetBaseException().Message));
             return CommandExit.Failed;
         }
 

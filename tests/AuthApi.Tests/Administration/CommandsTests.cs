@@ -81,6 +81,28 @@ internal sealed class CommandsTests
     }
 
     [Test]
+    public async Task A_database_user_without_rights_is_named()
+    {
+        var server = await PostgreSqlServer.SharedAsync();
+        await using var application = new AuthApiApplication(store: TestedStore.PostgreSql);
+        using var ada = await application.NewLoggedInBrowserAsync();
+        var database = Microsoft.Extensions.DependencyInjection.ServiceProviderServiceExtensions.GetRequiredService<PostgreSqlStorage>(application.Services).Database;
+        await server.ExecuteAsync(database, $"""CREATE ROLE "{database}" LOGIN PASSWORD 'weak'; GRANT SELECT ON ALL TABLES IN SCHEMA public TO "{database}" """);
+        _settings = ["--Database:Provider=PostgreSql", $"--ConnectionStrings:Auth={server.ConnectionString(database, database, "weak")}"];
+
+        foreach (var command in new[] { new[] { "users", "disable", "1", "--yes" }, ["sessions", "revoke", "--all", "--yes"], ["create-admin", "root@example.com"] })
+        {
+            var (exitCode, output, error) = await RunAsync(Browser.Password, command);
+            Assert.That((exitCode, output), Is.EqualTo((1, "")), error);
+            Assert.That(error.TrimEnd().Split('\n'), Has.Length.EqualTo(1), error);
+            Assert.That(error, Does.StartWith($"AuthApi {command[0]}").And.Contain("may not").Or.Contain("permission denied"));
+        }
+
+        Assert.That(await ada.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+        await server.ExecuteAsync(database, $"DROP OWNED BY \"{database}\"");
+    }
+
+    [Test]
     public async Task A_backup_is_one_state_and_a_restore_revives_no_session()
     {
         var backup = Path.Combine(_folder.Path, "backup.db");

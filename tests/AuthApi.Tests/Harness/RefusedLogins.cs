@@ -35,7 +35,7 @@ internal static class RefusedLogins
         options.Lockout.MaxFailedAccessAttempts = int.MaxValue;
     });
 
-    /// <summary>Makes the accounts. One that is disabled is locked for ever.</summary>
+    /// <summary>Makes the accounts.</summary>
     public static async Task RegisterAsync(AuthApiApplication application, Browser browser)
     {
         foreach (var email in All.Select(login => login.Email).Distinct().Where(email => email is not ("nobody@example.com" or "not an address")))
@@ -45,12 +45,8 @@ internal static class RefusedLogins
             {
                 user.EmailConfirmed = email != Unconfirmed;
                 user.PasswordHash = email == Passwordless ? null : user.PasswordHash;
-                user.LockoutEnd = email switch
-                {
-                    Locked => application.Time.GetUtcNow().AddMinutes(5),
-                    Disabled => DateTimeOffset.MaxValue,
-                    _ => null,
-                };
+                user.LockoutEnd = email == Locked ? application.Time.GetUtcNow().AddMinutes(5) : null;
+                user.DisabledAt = email == Disabled ? application.Time.GetUtcNow() : null;
             });
         }
     }
