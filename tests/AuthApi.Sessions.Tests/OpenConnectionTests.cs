@@ -126,16 +126,23 @@ internal sealed class OpenConnectionTests
     [CancelAfter(60_000)]
     public async Task A_circuit_is_signed_out_after_the_end_of_its_session()
     {
-        // The framework's provider waits by the system's clock: three of its intervals, five seconds each.
-        using var provider = NewStateProvider();
+        // The framework's provider waits by the system's clock.
+        using (var usual = ActivatorUtilities.CreateInstance<SessionAuthenticationStateProvider>(_application.Services))
+        {
+            Assert.That(usual.Interval, Is.EqualTo(TimeSpan.FromSeconds(5)));
+        }
+
+        using var provider = NewStateProvider(TimeSpan.FromMilliseconds(50));
+        _isOutOfReach = true;
         var changed = new TaskCompletionSource<AuthenticationState>(TaskCreationOptions.RunContinuationsAsynchronously);
         provider.SetAuthenticationState(Task.FromResult(new AuthenticationState(_user)));
         provider.AuthenticationStateChanged += async state => changed.TrySetResult(await state);
 
-        _isOutOfReach = true;
+        await _checks.WaitAsync();
         await _checks.WaitAsync();
         Assert.That(changed.Task.IsCompleted, Is.False, "the store is out of reach");
         _isOutOfReach = false;
+        await _checks.WaitAsync();
         await _checks.WaitAsync();
         Assert.That(changed.Task.IsCompleted, Is.False, "the session is live");
         Assert.That((await provider.GetAuthenticationStateAsync()).User, Is.SameAs(_user));
@@ -159,8 +166,11 @@ internal sealed class OpenConnectionTests
         Assert.That(await sessions.IsLiveAsync(new ClaimsPrincipal(new ClaimsIdentity()), identity), Is.False);
     }
 
-    private SessionAuthenticationStateProvider NewStateProvider() =>
-        new(NullLoggerFactory.Instance, _application.Services.GetRequiredService<UserSessionManager>(), _application.Services.GetRequiredService<IOptions<IdentityOptions>>());
+    private SessionAuthenticationStateProvider NewStateProvider(TimeSpan interval) =>
+        new(NullLoggerFactory.Instance, _application.Services.GetRequiredService<UserSessionManager>(), _application.Services.GetRequiredService<IOptions<IdentityOptions>>())
+        {
+            Interval = interval,
+        };
 
     private async Task ConnectAsync(ClaimsPrincipal? user, CancellationToken closed = default)
     {

@@ -18,7 +18,7 @@ public sealed class PostgreSqlUserSessionStoreTests<TKey> : UserSessionStoreTest
     private string? _database;
 
     [OneTimeSetUp]
-    public async Task StartServerAsync() => _server = await PostgreSqlServer.StartAsync();
+    public async Task StartServerAsync() => _server = await PostgreSqlServer.StartAsync(typeof(TKey) == typeof(string) ? [] : PostgreSqlServer.WithoutSyncs);
 
     [OneTimeTearDown]
     public async Task EndServerAsync()
@@ -36,7 +36,7 @@ public sealed class PostgreSqlUserSessionStoreTests<TKey> : UserSessionStoreTest
             await _server.StartAgainAsync();
         }
 
-        // One database, emptied for each test: with syncs to the disk another one takes a second.
+        // One database, emptied for each test: another one takes a second.
         if (_database is null)
         {
             _database = await StockApplication<TKey>.CreateDatabaseAsync(_server);

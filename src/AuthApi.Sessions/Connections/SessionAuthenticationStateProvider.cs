@@ -19,7 +19,10 @@ public sealed partial class SessionAuthenticationStateProvider(
     private readonly ILogger _logger = loggerFactory.CreateLogger<SessionAuthenticationStateProvider>();
 
     /// <summary>How often an open circuit is checked. A check reads the session's row, and is no use of the session.</summary>
-    protected override TimeSpan RevalidationInterval => SessionLiveness.Interval;
+    protected override TimeSpan RevalidationInterval => Interval;
+
+    /// <summary>That, for tests, which cannot set the framework's clock.</summary>
+    internal TimeSpan Interval { get; init; } = SessionLiveness.Interval;
 
     /// <inheritdoc/>
     protected override async Task<bool> ValidateAuthenticationStateAsync(AuthenticationState authenticationState, CancellationToken cancellationToken)

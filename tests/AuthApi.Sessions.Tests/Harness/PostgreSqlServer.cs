@@ -14,12 +14,15 @@ internal sealed class PostgreSqlServer : IAsyncDisposable
 {
     public const string Password = "authapi";
 
+    /// <summary>Settings of a server that keeps what it acknowledges when it is killed, but not when the machine is.</summary>
+    public static readonly string[] WithoutSyncs = ["fsync=off", "full_page_writes=off", "shared_buffers=16MB"];
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
     private static readonly Lazy<string?> Found = new(Find);
 
     // Made once for the run. To copy it takes a tenth of the time.
     private static readonly Lazy<Task<TemporaryFolder>> Template = new(InitializeAsync);
-    private static readonly Lazy<Task<PostgreSqlServer>> OfTheRun = new(() => StartAsync("fsync=off", "full_page_writes=off", "max_connections=300"));
+    private static readonly Lazy<Task<PostgreSqlServer>> OfTheRun = new(() => StartAsync([.. WithoutSyncs, "max_connections=300"]));
 
     private readonly TemporaryFolder _folder;
     private readonly string[] _settings;
@@ -149,6 +152,21 @@ internal sealed class PostgreSqlServer : IAsyncDisposable
         await ExecuteAsync("postgres", $"CREATE DATABASE \"{name}\" TEMPLATE \"{template}\" STRATEGY FILE_COPY");
         return name;
     }
+
+    /// <summary>Empties a database, so that another test can have it: its tables stay, and ids begin at 1 again. A copy takes a hundred times as long.</summary>
+    public Task DeleteRowsAsync(string database) => ExecuteAsync(
+        database,
+        """
+        DO $$
+        DECLARE name text;
+        BEGIN
+            SET LOCAL session_replication_role = replica;
+            FOR name IN SELECT c.oid::regclass::text FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relname <> '__EFMigrationsHistory' LOOP
+                EXECUTE 'DELETE FROM ' || name;
+            END LOOP;
+            PERFORM setval(c.oid, 1, false) FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'S';
+        END $$
+        """);
 
     /// <summary>Runs a statement on a connection of its own.</summary>
     public async Task ExecuteAsync(string database, string sql)

@@ -101,6 +101,9 @@ internal class StockApplication<TUser, TRole, TContext> : IAsyncDisposable
     // By server: a database with the tables of the context, which each application of a test gets a copy of.
     private static readonly ConcurrentDictionary<PostgreSqlServer, Lazy<Task<string>>> Templates = new();
 
+    // By server: copies of those that no test uses now.
+    private static readonly ConcurrentDictionary<PostgreSqlServer, ConcurrentBag<string>> Free = new();
+
     private readonly TemporaryFolder? _folder;
     private readonly WebApplication _application;
     private readonly AppSetup _setup;
@@ -154,7 +157,9 @@ internal class StockApplication<TUser, TRole, TContext> : IAsyncDisposable
         }
 
         var server = setup.Server ?? await PostgreSqlServer.SharedAsync();
-        var name = setup.HasDatabase ? await CreateDatabaseAsync(server) : await server.CreateDatabaseAsync();
+        var name = !setup.HasDatabase ? await server.CreateDatabaseAsync()
+            : FreeOn(server).TryTake(out var used) ? used
+            : await CreateDatabaseAsync(server);
         return setup with { ConnectionString = server.ConnectionString(name), OwnDatabase = (server, name) };
     }
 
@@ -261,7 +266,7 @@ internal class StockApplication<TUser, TRole, TContext> : IAsyncDisposable
         if (_setup.Store == TestedStore.PostgreSql)
         {
             await _application.DisposeAsync();
-            await DropDatabaseAsync();
+            await GiveBackAsync();
         }
         else
         {
@@ -278,16 +283,19 @@ internal class StockApplication<TUser, TRole, TContext> : IAsyncDisposable
         GC.SuppressFinalize(this);
     }
 
-    private async Task DropDatabaseAsync()
+    private static ConcurrentBag<string> FreeOn(PostgreSqlServer server) => Free.GetOrAdd(server, _ => []);
+
+    private async Task GiveBackAsync()
     {
         await using (var pool = new NpgsqlConnection(ConnectionString))
         {
             NpgsqlConnection.ClearPool(pool);
         }
 
-        if (_setup.OwnDatabase is (var server, var name) && server.IsRunning)
+        if (_setup is { HasDatabase: true, OwnDatabase: (var server, var name) } && server.IsRunning)
         {
-            await server.ExecuteAsync("postgres", $"DROP DATABASE \"{name}\" WITH (FORCE)");
+            await server.DeleteRowsAsync(name);
+            FreeOn(server).Add(name);
         }
     }
 
