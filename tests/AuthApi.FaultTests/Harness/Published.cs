@@ -17,6 +17,15 @@ internal static class Published
     public static async Task<(int ExitCode, string Error)> RunToEndAsync(string folder, params string[] arguments) =>
         await RunningProgram.RunPublishedToEndAsync((await Binaries.Value).Path, folder, arguments);
 
+    /// <summary>Runs one of its commands, which is expected to succeed.</summary>
+    /// <returns>What it said on standard output.</returns>
+    public static async Task<string> RunCommandAsync(string folder, params string[] arguments)
+    {
+        var (exitCode, output, error) = await RunningProgram.RunPublishedCommandAsync((await Binaries.Value).Path, folder, arguments);
+        Assert.That(exitCode, Is.Zero, error);
+        return output;
+    }
+
     /// <summary>Starts it and kills it after this time, wherever it is then.</summary>
     public static async Task KillAfterAsync(TimeSpan time, string folder, params string[] arguments) =>
         await RunningProgram.RunPublishedAndKillAsync((await Binaries.Value).Path, folder, time, arguments);

@@ -102,6 +102,10 @@ internal sealed partial class RunningProgram : IAsyncDisposable
         return (exitCode, error);
     }
 
+    /// <summary>Runs a command of the published program, with these arguments and no others.</summary>
+    public static Task<(int ExitCode, string Output, string Error)> RunPublishedCommandAsync(string published, string folder, params string[] arguments) =>
+        RunWithInputAsync(folder, "", arguments, In(published));
+
     /// <summary>Starts the program where it may open no more than so many files and connections.</summary>
     public static Task<RunningProgram> StartWithHandlesAsync(int handles, string folder, params string[] arguments) =>
         StartAsync(folder, [], arguments, Built, handles: handles);
