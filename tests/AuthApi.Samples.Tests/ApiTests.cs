@@ -22,7 +22,6 @@ internal sealed class ApiTests
         _application.Change("own.diff");
         await _application.BuildAsync();
         await _application.AddMigrationAsync("Initial");
-        await _application.BuildAsync();
         await using (var stock = await _application.StartAsync())
         {
             using var visitor = new Visitor(stock.Address);
@@ -40,7 +39,6 @@ internal sealed class ApiTests
         _application.Change("header.diff");
         await _application.BuildAsync();
         await _application.AddMigrationAsync("AddServerSideSessions");
-        await _application.BuildAsync();
 
         // A test goes back; the others use what it goes back from.
         _running = await _application.CopyTo("Api.Adopted").StartAsync();
@@ -175,7 +173,6 @@ internal sealed class ApiTests
         await _application.RemovePackageAsync("AuthApi.Sessions.Sqlite");
         await _application.BuildAsync();
         await _application.AddMigrationAsync("RemoveServerSideSessions");
-        await _application.BuildAsync();
         var stock = File.ReadAllText(Path.Combine(_application.Folder, "Program.cs"));
         await using var back = await _application.StartAsync();
 

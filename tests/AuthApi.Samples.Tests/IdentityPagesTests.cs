@@ -54,7 +54,6 @@ internal abstract class IdentityPagesTests(string sample, string account)
         Application.Change("list.diff");
         await Application.BuildAsync();
         await Application.AddMigrationAsync("AddServerSideSessions");
-        await Application.BuildAsync();
         await BeforeUpdateAsync();
         await Application.UpdateDatabaseAsync();
         _running = await Application.StartAsync(Settings);

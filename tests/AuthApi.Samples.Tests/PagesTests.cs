@@ -17,7 +17,6 @@ internal sealed class PagesTests() : IdentityPagesTests("Pages", "/Identity/Acco
         Application.CopyOwn();
         await Application.BuildAsync();
         await Application.AddMigrationAsync("AddFavouriteColour");
-        await Application.BuildAsync();
         await Application.UpdateDatabaseAsync();
     }
 

@@ -44,17 +44,8 @@ internal sealed class AdoptersMachine
         _folder = Directory.CreateTempSubdirectory("adopter-");
         for (var above = _folder; above is not null; above = above.Parent)
         {
-            Assert.That(above.GetFiles("Directory.*"), Is.Empty, "nothing of this repository is in effect here");
+            Assert.That(above.GetFiles("Directory.*.props"), Is.Empty, "nothing of this repository is in effect here");
         }
-
-        await PackAsync(Path.Combine(_folder.FullName, "source"), Feed);
-        await File.WriteAllTextAsync(Path.Combine(_folder.FullName, "nuget.config"), $"""
-            <configuration>
-              <packageSources>
-                <add key="feed" value="{SecurityElement.Escape(Feed)}" />
-              </packageSources>
-            </configuration>
-            """);
 
         // A package once installed is kept by its version: these go with the folder. What the machine has of others is used.
         var kept = System.Environment.GetEnvironmentVariable("NUGET_PACKAGES")
@@ -62,8 +53,22 @@ internal sealed class AdoptersMachine
         Environment["NUGET_PACKAGES"] = Path.Combine(_folder.FullName, "packages");
         Environment["NUGET_FALLBACK_PACKAGES"] = kept;
 
+        // One process builds for all applications. It is known by this value, and ended at the end. Else each command compiles MSBuild for itself again.
+        Environment["DOTNET_CLI_USE_MSBUILD_SERVER"] = "1";
+        Environment["MSBUILDDISABLENODEREUSE"] = "0";
+        Environment["MSBUILDNODEHANDSHAKESALT"] = _folder.Name;
+
         // The version of Entity Framework Core that the templates ask for.
-        await RunAsync(_folder.FullName, "dotnet", "tool", "install", "dotnet-ef", "--version", "10.0.12", "--tool-path", "tools");
+        var install = RunAsync(_folder.FullName, "dotnet", "tool", "install", "dotnet-ef", "--version", "10.0.12", "--tool-path", "tools");
+        await PackAsync(Path.Combine(_folder.FullName, "source"), Feed);
+        await install;
+        await File.WriteAllTextAsync(Path.Combine(_folder.FullName, "nuget.config"), $"""
+            <configuration>
+              <packageSources>
+                <add key="feed" value="{SecurityElement.Escape(Feed)}" />
+              </packageSources>
+            </configuration>
+            """);
     }
 
     /// <summary>Packs the libraries as a release does, from a copy of their sources.</summary>
@@ -88,5 +93,9 @@ internal sealed class AdoptersMachine
     }
 
     [OneTimeTearDown]
-    public void TearDown() => _folder.Delete(recursive: true);
+    public async Task TearDownAsync()
+    {
+        await RunAsync(_folder.FullName, "dotnet", "build-server", "shutdown", "--msbuild");
+        _folder.Delete(recursive: true);
+    }
 }

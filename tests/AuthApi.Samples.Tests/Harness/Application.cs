@@ -57,7 +57,12 @@ internal sealed partial class Application(string sample)
     /// <summary>Builds it; a warning is an error, one of NuGet's too.</summary>
     public Task BuildAsync() => DotnetAsync(Folder, "build", "-warnaserror", "-nologo");
 
-    public Task AddMigrationAsync(string name) => AdoptersMachine.RunEfAsync(Folder, "migrations", "add", name, "--no-build");
+    /// <summary>Adds a migration and builds the application with it.</summary>
+    public async Task AddMigrationAsync(string name)
+    {
+        await AdoptersMachine.RunEfAsync(Folder, "migrations", "add", name, "--no-build");
+        await DotnetAsync(Folder, "build", "-warnaserror", "-nologo", "--no-restore");
+    }
 
     public Task UpdateDatabaseAsync() => AdoptersMachine.RunEfAsync(Folder, "database", "update", "--no-build");
 
