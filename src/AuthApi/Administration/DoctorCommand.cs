@@ -36,7 +36,7 @@ internal static class DoctorCommand
     private static async Task<int> RunAsync(CommandCall call)
     {
         var findings = new List<Finding>();
-        foreach (var check in new Func<CommandCall, IAsyncEnumerable<Finding>>[] { Configuration, Database, Files, Disk, Mail, Certificates })
+        foreach (var check in new Func<CommandCall, IAsyncEnumerable<Finding>>[] { Configuration, Database, Keys, Files, Disk, Mail, Certificates })
         {
             await foreach (var finding in check(call))
             {
@@ -141,6 +141,14 @@ internal static class DoctorCommand
             connected == 0 ? Error("replication", $"no synchronous standby of '{standbys}' is connected: commits wait for it") :
             Ok("replication", string.Create(CultureInfo.InvariantCulture, $"{connected} synchronous standbys of '{standbys}'")),
         ];
+    }
+
+    private static async IAsyncEnumerable<Finding> Keys(CommandCall call)
+    {
+        var configuration = call.Services.GetRequiredService<IConfiguration>();
+        yield return configuration[$"{KeyRingOptions.Section}:{nameof(KeyRingOptions.CertificatePath)}"] is { Length: > 0 } ? Ok("keys", "those of authenticator apps are encrypted by a certificate")
+            : SqlitePath(call) is null ? Warning("keys", $"a copy of the database shows the keys of authenticator apps: set {KeyRingOptions.Section}:{nameof(KeyRingOptions.CertificatePath)}")
+            : Ok("keys", $"those of authenticator apps are encrypted by {KeyRing.Folder}/ beside the file: back it up, elsewhere than the file");
     }
 
     private static async IAsyncEnumerable<Finding> Files(CommandCall call)

@@ -54,7 +54,11 @@ internal static class StorageCommands
     {
         var file = call.Arguments.GetRequiredValue(BackupTarget).FullName;
         var (from, size) = await SqliteBackup.BackUpAsync(call.Services, file, call.Cancelled);
-        await call.PrintAsync(new { From = from, File = file, Size = size }, string.Create(CultureInfo.InvariantCulture, $"Copied {from} to {file}, {size} bytes."));
+        var folder = Path.Combine(Path.GetDirectoryName(from)!, KeyRing.Folder);
+        var keys = Directory.Exists(folder) ? folder : null;
+        await call.PrintAsync(
+            new { From = from, File = file, Size = size, Keys = keys },
+            string.Create(CultureInfo.InvariantCulture, $"Copied {from} to {file}, {size} bytes.{(keys is null ? "" : $" Copy {keys} too, elsewhere: without these keys no code of an authenticator app is accepted.")}"));
         return CommandExit.Done;
     }
 
