@@ -71,6 +71,9 @@ internal sealed class RequestFuzzer
         "APPLICATION/JSON", "application/json;;;", ";", "", "json", "application/json, text/plain", "application/json; " + new string('x', 2_000),
     ];
 
+    // The server refuses a longer request line: calls with several parameters come there.
+    private const int MaxPath = 8_000;
+
     // Whole headers, lines and all. A flag says which of them the server may refuse by itself.
     private static readonly (string Text, bool IsForTheProgram)[] Headers =
     [
@@ -119,6 +122,7 @@ internal sealed class RequestFuzzer
         var method = mayHash || !dice.OneIn(5) ? operation.Method : dice.Of(OtherMethods);
         var isForTheProgram = true;
         var path = MakePath(dice, operation.Path, ref isForTheProgram) + MakeQuery(dice, operation.Query);
+        isForTheProgram &= path.Length <= MaxPath;
         var session = MakeSession(dice, endsIt: operation.Body is null && operation.Method != "GET" && method == operation.Method);
 
         var head = new StringBuilder($"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n");
