@@ -80,9 +80,9 @@ internal abstract partial class Lane<TCall, TAnswer>(PostgreSqlDatabase database
                 batch[i].TrySetResult(answers[i]);
             }
         }
-        catch (PostgresException exception) when (PostgreSqlFailures.IsConflict(exception) || !PostgreSqlFailures.IsOutOfReach(exception))
+        catch (Exception exception) when (IsRefused(exception))
         {
-            // Rolled back as a whole: it may be repeated, each call for itself, so that one that is refused does not take the others with it.
+            // Rolled back as a whole, or a row that cannot be read: it may be repeated, each call for itself, so that one that is refused does not take the others with it.
             if (batch.Count == 1)
             {
                 batch[0].TrySetException(exception);
@@ -114,6 +114,9 @@ internal abstract partial class Lane<TCall, TAnswer>(PostgreSqlDatabase database
             }
         }
     }
+
+    private bool IsRefused(Exception exception) =>
+        (exception is PostgresException || IsRepeatable) && (PostgreSqlFailures.IsConflict(exception) || !PostgreSqlFailures.IsOutOfReach(exception));
 
     private async Task<TAnswer[]> ExecuteAsync(List<TCall> calls)
     {

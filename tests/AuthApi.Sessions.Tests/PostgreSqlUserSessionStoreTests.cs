@@ -1,4 +1,5 @@
 using System.Buffers.Text;
+using AuthApi.Sessions.PostgreSql;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Storage;
@@ -143,6 +144,34 @@ internal sealed class PostgreSqlUserSessionStoreTests
     }
 
     [Test]
+    public async Task A_user_who_cannot_be_read_takes_no_other_with_them()
+    {
+        await using var application = await StockApplication.StartAsync(new()
+        {
+            Store = TestedStore.PostgreSql,
+            ConnectionString = _application.ConnectionString,
+            Services = services => services.AddSingleton<ISessionUserReader, NameReader>(),
+        });
+        var store = application.Services.GetRequiredService<IUserSessionStore>();
+        var (readable, other) = (new List<UserSession>(), await StartAsync(_otherUserId));
+        for (var i = 0; i < 20; i++)
+        {
+            readable.Add(await StartAsync(_userId));
+        }
+
+        // The first goes alone, the others together.
+        var found = readable.Select(session => store.FindAsync(session.TokenHash)).ToList();
+        var unreadable = store.FindAsync(other.TokenHash);
+        found.AddRange(readable.Select(session => store.FindAsync(session.TokenHash)));
+
+        var exception = await Assert.CatchAsync(() => unreadable);
+        Assert.That(exception, Is.TypeOf<FormatException>());
+        Assert.That(store.IsOutOfReach(exception), Is.False);
+        Assert.That((await Task.WhenAll(found)).Select(session => session?.User), Is.All.EqualTo("ada@example.com"));
+        Assert.That(await store.FindAsync(SessionToken.Create().Hash), Is.Null);
+    }
+
+    [Test]
     public async Task Starts_ends_and_changes_of_a_user_do_not_block_each_other()
     {
         var rounds = Enumerable.Range(0, 8).Select(async _ =>
@@ -214,6 +243,14 @@ internal sealed class PostgreSqlUserSessionStoreTests
 
         browser.Cookies["__Host-session"] = Base64Url.EncodeToString(hash);
         Assert.That(await browser.MeAsync(), Is.EqualTo(System.Net.HttpStatusCode.Unauthorized));
+    }
+
+    private sealed class NameReader : ISessionUserReader
+    {
+        public string Columns => """u."UserName" """;
+
+        public object Read(System.Data.Common.DbDataReader row, int first) =>
+            row.GetString(first) is var name && name.StartsWith("eve", StringComparison.Ordinal) ? throw new FormatException(name) : name;
     }
 
     private async Task<UserSession> StartAsync(string userId)
