@@ -249,8 +249,9 @@ internal sealed class UserChangeInterceptor(IServiceProvider services) : SaveCha
         var keepsAsked = reason == StampReason && context?.KeepsUserSession() == true;
         foreach (var userId in userIds)
         {
+            // Where another user is signed in, an administrator is: their session shows who did it, and where they are is not the owner's business.
             var by = current?.UserId == userId ? current.Id : (Guid?)null;
-            var cause = new SessionEnd(AuditEvent.SessionRevoked, client, by, reason);
+            var cause = new SessionEnd(AuditEvent.SessionRevoked, current is null || by is not null ? client : default, current?.Id, reason);
             var ended = await store.EndAllAsync(connection, transaction, userId, cause, now, except: keepsAsked || keepsOwn.Contains(userId) ? by : null);
             state.Ended.AddRange(ended);
             if (by is { } own && ended.Any(one => one.SessionId == own))

@@ -11,11 +11,6 @@ internal sealed class AdministrationLog(AuthDbContext context, AdministrationMet
     /// <summary>The client that the events of the command line have.</summary>
     public static readonly ClientInfo CommandLine = new(null, "AuthApi command line");
 
-    /// <summary>The administrator's session, and the client; of the command line the latter alone.</summary>
-    public (Guid? SessionId, ClientInfo Client) By => http.HttpContext is { } request
-        ? (request.FindUserSession()?.Session.Id, ClientInfo.Of(request))
-        : (null, CommandLine);
-
     /// <summary>Adds an event.</summary>
     /// <param name="what">One of <see cref="AdministrationEvent"/>.</param>
     /// <param name="userId">The account that it is about; <see langword="null"/> for everybody.</param>
@@ -23,19 +18,21 @@ internal sealed class AdministrationLog(AuthDbContext context, AdministrationMet
     public void Add(string what, int? userId, string? reason = null)
     {
         metrics.Done(what);
-        var (sessionId, client) = By;
+
+        // Not where the administrator is: the owner of the account sees the event too. The administrator's own sign-in has it.
+        var request = http.HttpContext;
+        var session = request?.FindUserSession()?.Session;
         var entry = new AuditEntry
         {
             At = time.GetUtcNow(),
             Event = what,
             UserId = userId?.ToString(CultureInfo.InvariantCulture),
             SessionId = null,
-            BySessionId = sessionId,
+            BySessionId = session?.Id,
             Reason = reason,
-            IpAddress = client.IpAddress,
-            UserAgent = client.UserAgent,
+            UserAgent = request is null ? CommandLine.UserAgent : null,
         };
         context.AddAuditEntry(entry);
-        context.Entry(entry).Property(AuthDbContext.ByUserId).CurrentValue = http.HttpContext is { } request && request.FindUserSession() is not null ? request.User.GetUserId() : null;
+        context.Entry(entry).Property(AuthDbContext.ByUserId).CurrentValue = session is null ? null : request!.User.GetUserId();
     }
 }

@@ -29,7 +29,8 @@ public sealed class SessionsController(UserSessionManager sessions, IServiceProv
 
     private AdministrationLog Log => services.GetRequiredService<AdministrationLog>();
 
-    private SessionEnd Cause => new(AuditEvent.SessionRevoked, ClientInfo.Of(HttpContext), HttpContext.GetUserSession().Session.Id, Reason);
+    // Not where the administrator is: the owner sees it too.
+    private SessionEnd Cause => new(AuditEvent.SessionRevoked, BySessionId: HttpContext.GetUserSession().Session.Id, Reason: Reason);
 
     /// <summary>See the sessions of an account</summary>
     /// <param name="id" example="42">The account's id.</param>

@@ -35,6 +35,12 @@ internal sealed class TerminalConsole : CommandConsole
             return await Console.In.ReadLineAsync();
         }
 
+        if (isSecret)
+        {
+            // Loads what reads keys: until that runs, the terminal shows what is typed.
+            _ = Console.KeyAvailable;
+        }
+
         // Not to standard output, which may be a file.
         await Console.Error.WriteAsync(prompt);
         return isSecret ? ReadSecret() : await Console.In.ReadLineAsync();

@@ -78,6 +78,10 @@ internal sealed class CommandsTests
 
         Assert.That((int?)(await JsonAsync("sessions", "revoke", "--all", "--yes", "--json"))["endedSessions"], Is.EqualTo(1));
         Assert.That(await root.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
+
+        // A socket that a killed server has left is none.
+        await program.KillAsync();
+        Assert.That((await JsonAsync("users", "list", "--json")).Each<int>("id"), Is.EqualTo(new[] { 1, 2 }));
     }
 
     [Test]
