@@ -5,7 +5,9 @@ using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using AuthApi.Administration;
 using AuthApi.Sessions;
+using AuthApi.Storage;
 using AuthApi.Tests.Harness;
 using AuthApi.Tests.House;
 using Microsoft.AspNetCore.Builder;
@@ -84,6 +86,8 @@ internal sealed partial class TelemetryTests
         await using var application = new AuthApiApplication(settings: new() { ["Metrics:Enabled"] = "true", ["RateLimiting:Enabled"] = "true" }, kestrel: true);
         var secrets = await UseEveryCallAsync(() => application.NewBrowser("http"), transport => application.NewBrowser("http", transport));
         using var prometheus = application.NewBrowser("http");
+        using var refused = await prometheus.GetAsync("/admin/users/");
+        await application.WithScopeAsync(services => services.GetRequiredService<AccountAdministration>().GrantAsync(1, AccountRoles.Admin));
         await application.MailIsQuietAsync();
 
         using var response = await prometheus.GetAsync("/metrics");
