@@ -7,6 +7,7 @@ using AuthApi.Codes;
 using AuthApi.Identity;
 using AuthApi.Mail;
 using AuthApi.OpenApi;
+using AuthApi.Passkeys;
 using AuthApi.Security;
 using AuthApi.Startup;
 using AuthApi.Storage;
@@ -39,6 +40,7 @@ static WebApplication Build(string[] settings)
         .AddAccounts()
         .AddAdministration()
         .AddTwoFactor()
+        .AddPasskeys()
         .AddAccountPage(builder.Environment)
         .AddTelemetry(builder.Configuration)
         .AddOpenApi(builder.Configuration, builder.Environment);

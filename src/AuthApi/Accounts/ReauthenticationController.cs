@@ -1,11 +1,14 @@
 using System.ComponentModel.DataAnnotations;
+using System.Text.Json;
 using System.Text.Json.Serialization;
 using AuthApi.Api;
 using AuthApi.Identity;
 using AuthApi.Security;
 using AuthApi.Sessions;
+using AuthApi.Storage;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Mvc;
+using Microsoft.AspNetCore.Mvc.ModelBinding.Validation;
 
 namespace AuthApi.Accounts;
 
@@ -15,11 +18,13 @@ namespace AuthApi.Accounts;
 [Tags("Accounts")]
 public sealed class ReauthenticationController(
     ApplicationSignInManager signInManager,
-    ApplicationUserManager userManager) : ControllerBase
+    ApplicationUserManager userManager,
+    IServiceProvider services,
+    TimeProvider time) : ControllerBase
 {
     /// <summary>Prove again who I am, for calls that need a recent authentication</summary>
     /// <remarks>
-    /// Takes the password, or a code of the authenticator app, or both. The session keeps its id, counts as recently authenticated, and gets a new token; the old one
+    /// Takes the password, or a code of the authenticator app, or both, or the answer of a passkey. The session keeps its id, counts as recently authenticated, and gets a new token; the old one
     /// is dead. Its <c>authenticationMethods</c> say what was given. Calls that need it answer 403 <c>reauthentication_required</c>. Wrong passwords and codes count as
     /// failed logins do.
     /// </remarks>
@@ -28,11 +33,16 @@ public sealed class ReauthenticationController(
     [Authorize]
     [CountedAs(RateLimit.Logins)]
     [ProducesResponseType<ReauthenticateResponse>(StatusCodes.Status200OK)]
-    [ProducesProblem(StatusCodes.Status403Forbidden, "`invalid_credentials`: the password or the code is wrong, or the code was used already. The session goes on.")]
+    [ProducesProblem(StatusCodes.Status403Forbidden, "`invalid_credentials`: the password, the code or the passkey is wrong, or was used already. The session goes on.")]
     [ProducesProblem(StatusCodes.Status503ServiceUnavailable, PasswordAnswers.UnavailableWithFactor)]
     public async Task<ActionResult<ReauthenticateResponse>> Reauthenticate(ReauthenticateRequest request)
     {
         var session = HttpContext.GetUserSession().Session;
+        if (request.Credential.ValueKind != JsonValueKind.Undefined)
+        {
+            return await ReauthenticateWithPasskeyAsync(request.Credential, session);
+        }
+
         var user = await userManager.GetUserAsync(User);
         if (!await signInManager.ReauthenticateAsync(user, request.Password, session.Id, new GivenFactor(request.TwoFactorCode, RecoveryCode: null)))
         {
@@ -49,6 +59,23 @@ public sealed class ReauthenticationController(
             ? new ReauthenticateResponse(renewed.Response, renewed.Token)
             : Challenge(); // ended while the password was being checked
     }
+
+    private async Task<ActionResult<ReauthenticateResponse>> ReauthenticateWithPasskeyAsync(JsonElement credential, UserSession session)
+    {
+        var finished = await services.GetRequiredService<PasskeyCeremonies>().FinishAssertionAsync(
+            credential, ceremony => ceremony.Purpose is PasskeyPurpose.Reauthentication or PasskeyPurpose.Login && ceremony.SessionId == session.Id);
+        if (finished is not var (user, _) || user.Id != User.GetUserId())
+        {
+            var context = services.GetRequiredService<AuthDbContext>();
+            context.AddAccountEvent(HttpContext, time, User.GetUserId(), AuditEvent.ReauthenticationFailed, session.Id, "passkey");
+            await context.SaveChangesAsync();
+            return new ProblemResult(ApiProblem.InvalidCredentials with { Status = StatusCodes.Status403Forbidden });
+        }
+
+        return await HttpContext.RenewUserSessionAsync(AuthenticationMethod.After(session.AuthenticationMethods, AuthenticationMethod.Passkey)) is { } renewed
+            ? new ReauthenticateResponse(renewed.Response, renewed.Token)
+            : Challenge();
+    }
 }
 
 /// <summary>The body of <c>POST /reauthenticate/</c>.</summary>
@@ -64,6 +91,10 @@ public sealed record ReauthenticateRequest
     [MaxCharacters(16, ErrorMessage = "This must have at most 16 characters.")]
     public string? TwoFactorCode { get; init => field = value is "" ? null : value; }
 
+    /// <summary>What <c>PublicKeyCredential.toJSON()</c> returns, in the place of both: the answer to <c>POST /reauthenticate/options/</c>, or to <c>POST /login/passkey/options/</c> of this session.</summary>
+    [ValidateNever]
+    public JsonElement Credential { get; init; }
+
     // MVC logs the arguments of an action, at Trace.
     public override string ToString() => nameof(ReauthenticateRequest);
 
@@ -71,8 +102,8 @@ public sealed record ReauthenticateRequest
     private sealed class AnyProofAttribute : ValidationAttribute
     {
         protected override ValidationResult? IsValid(object? value, ValidationContext validationContext) =>
-            validationContext.ObjectInstance is ReauthenticateRequest { Password: null, TwoFactorCode: null }
-                ? new ValidationResult("Give password or twoFactorCode.", [validationContext.MemberName!])
+            validationContext.ObjectInstance is ReauthenticateRequest { Password: null, TwoFactorCode: null, Credential.ValueKind: JsonValueKind.Undefined }
+                ? new ValidationResult("Give password, twoFactorCode or credential.", [validationContext.MemberName!])
                 : ValidationResult.Success;
     }
 }

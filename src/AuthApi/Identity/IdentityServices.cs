@@ -61,6 +61,10 @@ public static class IdentityServices
         services.AddScoped<Authenticators>();
         services.AddExceptionHandler<Authenticators.UnavailableException.Handler>();
         services.AddScoped<RecoveryCodes>();
+        services.AddScoped<IPasskeyHandler<ApplicationUser>, PasskeyHandler<ApplicationUser>>();
+        services.AddScoped<PasskeyCeremonies>();
+        services.AddHostedService<ExpiredCeremonies>();
+        PasskeyOptions.Add(services);
         services.AddRecentFactor();
         services.AddRecoverySession();
         return services;
