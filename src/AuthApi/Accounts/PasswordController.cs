@@ -38,6 +38,7 @@ public sealed partial class PasswordController(
     /// <response code="200">The session as it is now. Its new token comes the way its first one came.</response>
     [HttpPost("/password/change/", Name = "changePassword")]
     [Authorize]
+    [AllowRecoverySession]
     [CountedAs(RateLimit.Logins)]
     [ProducesResponseType<ReauthenticateResponse>(StatusCodes.Status200OK)]
     [ProducesProblem(StatusCodes.Status403Forbidden, "`invalid_credentials`: the current password is wrong. The session goes on.")]
@@ -46,7 +47,8 @@ public sealed partial class PasswordController(
     {
         var session = HttpContext.GetUserSession();
         var user = await userManager.GetUserAsync(User);
-        if (!await signInManager.ReauthenticateAsync(user, request.CurrentPassword, session.Session.Id))
+        var isRecovery = HttpContext.IsRecoverySession();
+        if (user is null || (!isRecovery && !await signInManager.ReauthenticateAsync(user, request.CurrentPassword, session.Session.Id)))
         {
             return new ProblemResult(ApiProblem.InvalidCredentials with { Status = StatusCodes.Status403Forbidden });
         }
@@ -65,7 +67,8 @@ public sealed partial class PasswordController(
         }
 
         Log.Changed(logger, user!.Id);
-        return await HttpContext.RenewUserSessionAsync(AuthenticationMethod.After(session.Session.AuthenticationMethods, AuthenticationMethod.Password)) is { } renewed
+        return await HttpContext.RenewUserSessionAsync(
+            isRecovery ? null : AuthenticationMethod.After(session.Session.AuthenticationMethods, AuthenticationMethod.Password)) is { } renewed
             ? new ReauthenticateResponse(renewed.Response, renewed.Token)
             : Challenge();
     }
@@ -131,7 +134,7 @@ public sealed partial class PasswordController(
         }
 
         (user.AccessFailedCount, user.LockoutEnd, user.EmailConfirmed) = (0, null, true);
-        Record(user, AccountEvent.PasswordReset, sessionId: null, device: null);
+        Record(user, AccountEvent.PasswordReset, sessionId: null, device: null, await services.GetRequiredService<Credentials>().ListAsync(user));
         if (!(await userManager.UpdateSecurityStampAsync(user)).Succeeded)
         {
             return new ProblemResult(ApiProblem.InvalidCode); // another change has overtaken it, and has voided the code
@@ -149,7 +152,7 @@ public sealed partial class PasswordController(
     }
 
     // Saved with the new password.
-    private void Record(ApplicationUser user, string what, Guid? sessionId, string? device)
+    private void Record(ApplicationUser user, string what, Guid? sessionId, string? device, IReadOnlyList<string>? credentials = null)
     {
         var (now, client) = (time.GetUtcNow(), ClientInfo.Of(HttpContext));
         Context.AddAuditEntry(new AuditEntry
@@ -161,7 +164,11 @@ public sealed partial class PasswordController(
             IpAddress = client.IpAddress,
             UserAgent = client.UserAgent,
         });
-        Mail.Add(user.Email!, services.GetRequiredService<MailTexts>().PasswordChanged(user.Email!, now, client.IpAddress, device), user.Id);
+        var texts = services.GetRequiredService<MailTexts>();
+        var content = credentials is null
+            ? texts.PasswordChanged(user.Email!, now, client.IpAddress, device)
+            : texts.PasswordReset(user.Email!, credentials, now, client.IpAddress);
+        Mail.Add(user.Email!, content, user.Id);
     }
 
     private static partial class Log
@@ -181,9 +188,9 @@ public sealed record AcceptedResponse(string Message);
 /// <summary>The body of <c>POST /password/change/</c>.</summary>
 public sealed record ChangePasswordRequest
 {
-    /// <summary>The account's password.</summary>
+    /// <summary>The account's password. A session of <c>POST /recovery/</c> needs none.</summary>
     /// <example>correct horse battery staple</example>
-    [Required(AllowEmptyStrings = true, ErrorMessage = "This is required."), MinLength(1, ErrorMessage = "This is required.")]
+    [RequiredOutsideRecovery]
     [MaxCharacters(AccountPasswordOptions.MaxCharacters, ErrorMessage = "This must have at most 1024 characters.")]
     public string CurrentPassword { get; init; } = "";
 
@@ -195,6 +202,15 @@ public sealed record ChangePasswordRequest
 
     // MVC logs the arguments of an action, at Trace.
     public override string ToString() => nameof(ChangePasswordRequest);
+
+    [AttributeUsage(AttributeTargets.Property)]
+    private sealed class RequiredOutsideRecoveryAttribute : ValidationAttribute
+    {
+        protected override ValidationResult? IsValid(object? value, ValidationContext validationContext) =>
+            value is string { Length: > 0 } || validationContext.GetRequiredService<IHttpContextAccessor>().HttpContext!.IsRecoverySession()
+                ? ValidationResult.Success
+                : new ValidationResult("This is required.", [validationContext.MemberName!]);
+    }
 }
 
 /// <summary>The body of <c>POST /password/forgot/</c>.</summary>

@@ -61,6 +61,7 @@ public static class IdentityServices
         services.AddScoped<Authenticators>();
         services.AddExceptionHandler<Authenticators.UnavailableException.Handler>();
         services.AddScoped<RecoveryCodes>();
+        services.AddScoped<Credentials>();
         services.AddScoped<IPasskeyHandler<ApplicationUser>, PasskeyHandler<ApplicationUser>>();
         services.AddScoped<PasskeyCeremonies>();
         services.AddHostedService<ExpiredCeremonies>();

@@ -50,6 +50,7 @@ internal sealed class EveryAddressTests
         ("POST", "/login/passkey/", HttpStatusCode.UnsupportedMediaType, HttpStatusCode.UnsupportedMediaType),
         ("POST", "/reauthenticate/options/", HttpStatusCode.Unauthorized, HttpStatusCode.OK),
         ("GET", "/.well-known/webauthn", HttpStatusCode.NotFound, HttpStatusCode.NotFound),
+        ("POST", "/recovery/", HttpStatusCode.UnsupportedMediaType, HttpStatusCode.UnsupportedMediaType),
         ("GET", "/two-factor/", HttpStatusCode.Unauthorized, HttpStatusCode.OK),
         ("POST", "/two-factor/setup/", HttpStatusCode.Unauthorized, HttpStatusCode.OK),
         ("POST", "/two-factor/enable/", HttpStatusCode.Unauthorized, HttpStatusCode.UnsupportedMediaType),

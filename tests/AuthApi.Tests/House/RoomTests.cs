@@ -12,6 +12,7 @@ internal sealed partial class RoomTests
     {
         ["Accounts"] = ["Identity", "Codes", "Mail", "Security", "Storage", "Api", "Startup"],
         ["Administration"] = ["Identity", "Codes", "Mail", "Security", "Storage", "Api", "Startup"],
+        ["Recovery"] = ["Identity", "Codes", "Mail", "Security", "Storage", "Api", "Startup"],
         ["Passkeys"] = ["Identity", "Mail", "Security", "Storage", "Api", "Startup"],
         ["TwoFactor"] = ["Identity", "Mail", "Security", "Storage", "Api", "Startup"],
         ["AccountPage"] = ["Mail", "Security", "Api", "Startup"],

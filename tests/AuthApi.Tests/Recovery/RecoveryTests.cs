@@ -1,0 +1,92 @@
+using System.Net;
+using System.Net.Http.Json;
+using AuthApi.Sessions;
+using AuthApi.Tests.Harness;
+
+namespace AuthApi.Tests.Recovery;
+
+/// <summary>Getting into an account by a mailed code and a recovery code.</summary>
+[TestFixture(TestedStore.Sqlite)]
+[TestFixture(TestedStore.PostgreSql)]
+internal sealed class RecoveryTests(TestedStore database)
+{
+    private const string Ada = "ada@example.com";
+    private const string NewPassword = "staple battery horse correct";
+
+    [TestCase(SessionTransport.Cookie)]
+    [TestCase(SessionTransport.Header)]
+    public async Task A_recovered_session_adds_a_passkey_or_a_password_only(SessionTransport transport)
+    {
+        await using var application = new AuthApiApplication(store: database);
+        using var owner = await application.NewLoggedInBrowserAsync(transport: transport);
+        using var codes = await owner.PostAsync("/two-factor/recovery-codes/");
+        var recoveryCode = (await codes.JsonAsync())["recoveryCodes"]![0]!.GetValue<string>();
+        using var lost = new SoftwareAuthenticator();
+        using var lostOptions = await owner.PostAsync("/passkeys/options/");
+        (await owner.PostAsync("/passkeys/", new { credential = lost.Create(await lostOptions.JsonAsync()), name = "Lost phone" })).Dispose();
+        using var forgotten = await owner.PostAsync("/password/forgot/", new { email = Ada });
+        var code = await application.NextCodeAsync();
+
+        using var caller = application.NewBrowser(transport: transport);
+        foreach (var (mailed, recovery) in new[] { (code, "7K3M-9QXW-2DTA-4F8H-0YBC-6RVN"), ("7K3M-9QXW-2DTA", recoveryCode) })
+        {
+            using var wrong = await caller.PostAsync("/recovery/", new { email = Ada, code = mailed, recoveryCode = recovery });
+            await wrong.ShouldBeProblemAsync(HttpStatusCode.BadRequest, "invalid_code");
+        }
+
+        using var recovered = await caller.PostAsync("/recovery/", new { email = Ada, code, recoveryCode, transport = caller.Transport });
+        Assert.That(recovered.StatusCode, Is.EqualTo(HttpStatusCode.OK), await recovered.Content.ReadAsStringAsync());
+        var session = await caller.KeepTokenAsync(recovered);
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(session["authenticationMethods"]!.ToJsonString(), Is.EqualTo("""["rc"]"""));
+            Assert.That(session["expiresAt"]!.GetValue<DateTimeOffset>(), Is.LessThanOrEqualTo(application.Time.GetUtcNow().AddMinutes(10)));
+            Assert.That(await owner.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized), "the other session");
+            Assert.That((await application.NextMailAsync(Ada, "your account was recovered")).TextBody, Does.Contain("Lost phone").And.Contain("9 recovery codes"));
+            Assert.That(await application.EventsAsync(1), Has.Member("AccountRecovered").And.Member("RecoveryCodeUsed"));
+        }
+
+        using var again = await application.NewBrowser().PostAsync("/recovery/", new { email = Ada, code, recoveryCode });
+        await again.ShouldBeProblemAsync(HttpStatusCode.BadRequest, "invalid_code");
+
+        foreach (var (method, path) in new[]
+        {
+            ("GET", "/sessions/"), ("GET", "/session/"), ("GET", "/me/activity/"), ("GET", "/me/export/"), ("DELETE", "/me/"), ("PATCH", "/me/"), ("POST", "/reauthenticate/"),
+            ("POST", "/email/change/"), ("GET", "/two-factor/"), ("POST", "/two-factor/setup/"), ("POST", "/two-factor/disable/"), ("POST", "/two-factor/recovery-codes/"),
+            ("DELETE", $"/passkeys/{lost.Id}/"), ("GET", "/admin/users/"),
+        })
+        {
+            using var refused = await caller.SendAsync(new HttpMethod(method), path, method is "POST" or "PATCH" ? JsonContent.Create(new { }) : null);
+            await refused.ShouldBeProblemAsync(HttpStatusCode.Forbidden, "recovery_session");
+        }
+
+        using var passkey = new SoftwareAuthenticator();
+        using var options = await caller.PostAsync("/passkeys/options/");
+        using var added = await caller.PostAsync("/passkeys/", new { credential = passkey.Create(await options.JsonAsync()), name = "New phone" });
+        Assert.That(added.StatusCode, Is.EqualTo(HttpStatusCode.Created), await added.Content.ReadAsStringAsync());
+        using var changed = await caller.PostAsync("/password/change/", new { newPassword = NewPassword });
+        Assert.That(changed.StatusCode, Is.EqualTo(HttpStatusCode.OK), await changed.Content.ReadAsStringAsync());
+        await caller.KeepTokenAsync(changed);
+        using var still = await caller.GetAsync("/sessions/");
+        await still.ShouldBeProblemAsync(HttpStatusCode.Forbidden, "recovery_session");
+        using var out_ = await caller.LogOutAsync();
+        Assert.That(out_.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+
+        // With what was set up, all is open again, and the lost passkey goes.
+        using var loginOptions = await caller.PostAsync("/login/passkey/options/");
+        using var login = await caller.PostAsync("/login/passkey/", new { credential = passkey.Get(await loginOptions.JsonAsync()), transport = caller.Transport });
+        await caller.KeepTokenAsync(login);
+        using var removed = await caller.DeleteAsync($"/passkeys/?except={passkey.Id}");
+        Assert.That((await removed.JsonAsync())["removed"]!.GetValue<int>(), Is.EqualTo(1));
+        await caller.LogInAsync(password: NewPassword);
+
+        // A reset lists what else can log in.
+        application.Time.Advance(TimeSpan.FromMinutes(6));
+        using var forgottenAgain = await caller.PostAsync("/password/forgot/", new { email = Ada });
+        var resetCode = await application.NextCodeAsync();
+        using var reset = await caller.PostAsync("/password/reset/", new { email = Ada, code = resetCode, newPassword = "correct horse staple battery" });
+        Assert.That(reset.StatusCode, Is.EqualTo(HttpStatusCode.NoContent));
+        Assert.That((await application.NextMailAsync(Ada, "your password has been changed")).TextBody, Does.Not.Contain("New phone"), "of the change");
+        Assert.That((await application.NextMailAsync(Ada, "your password has been changed")).TextBody, Does.Contain("New phone"), "of the reset");
+    }
+}
