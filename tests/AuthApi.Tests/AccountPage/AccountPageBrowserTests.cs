@@ -21,7 +21,10 @@ internal sealed partial class AccountPageBrowserTests
     private RunningProgram _program = null!;
     private IBrowserContext _person = null!;
     private IPage _page = null!;
+    private string _host = null!;
     private int _screenshots;
+
+    private Uri Home => new UriBuilder(_program.Address) { Host = _host }.Uri;
 
     [OneTimeSetUp]
     public async Task StartBrowser() => _chromium = await Chromium.StartAsync();
@@ -34,6 +37,7 @@ internal sealed partial class AccountPageBrowserTests
     {
         _complaints.Clear();
         _screenshots = 0;
+        _host = "127.0.0.1";
         _folder = new TemporaryFolder();
         _program = await StartProgramAsync();
         _person = await _chromium!.NewPersonAsync();
@@ -272,6 +276,91 @@ internal sealed partial class AccountPageBrowserTests
     }
 
     [Test]
+    public async Task A_person_adds_a_passkey_and_signs_in_with_it()
+    {
+        // Passkeys belong to names, and a browser has them over plain HTTP on localhost only.
+        _host = "localhost";
+        await AddAuthenticatorAsync();
+        await SignInAsync();
+        await _page.GetByRole(AriaRole.Link, new() { Name = "Security", Exact = true }).ClickAsync();
+        await AddPasskeyAsync("Laptop");
+        await ClickAsync("Rename Laptop");
+        await FillAsync("Name", "Old laptop");
+        await ClickAsync("Keep");
+        await ExpectAsync("Old laptop");
+        await KeepAsync("passkeys");
+
+        // By the button, in a browser that offers nothing by itself.
+        await _page.EvaluateAsync("() => { PublicKeyCredential.isConditionalMediationAvailable = async () => false; }");
+        await LogOutAsync();
+        await ClickAsync("Sign in with a passkey");
+        await HeadingAsync("Your devices");
+        await KeepAsync("signed-in");
+
+        // By the offer in the field of the address.
+        await LogOutAsync();
+        await _page.ReloadAsync();
+        await HeadingAsync("Your devices");
+
+        await _page.GetByRole(AriaRole.Link, new() { Name = "Security", Exact = true }).ClickAsync();
+        await ClickAsync("Remove Old laptop");
+        await ExpectAsync("The passkey Old laptop has been removed.");
+        await Assertions.Expect(_page.GetByRole(AriaRole.Button, new() { Name = "Remove Old laptop" })).ToHaveCountAsync(0);
+        NothingElseShouldBeComplained();
+    }
+
+    [Test]
+    public async Task A_lost_account_is_recovered_with_a_recovery_code()
+    {
+        await SignInAsync();
+        await _page.GetByRole(AriaRole.Link, new() { Name = "Security", Exact = true }).ClickAsync();
+        await ClickAsync("New recovery codes");
+        var recoveryCode = await _page.Locator(".codes li").First.InnerTextAsync();
+        await ClickAsync("I have kept them");
+        await LogOutAsync();
+        await _page.GetByRole(AriaRole.Link, new() { Name = "I have forgotten my password" }).ClickAsync();
+        await FillAsync("E-mail address", Ada);
+        await ClickAsync("Mail me a code");
+        var code = (await NextLinkAsync("set a new password")).Split("code=")[1];
+        await _page.GetByRole(AriaRole.Link, new() { NameRegex = new Regex("have a recovery code") }).ClickAsync();
+
+        await FillAsync("E-mail address", Ada);
+        await FillAsync("Code from the message", code);
+        await FillAsync("Recovery code", recoveryCode);
+        await ClickAsync("Go on");
+        await ExpectAsync("You are in for ten minutes");
+        await KeepAsync("recovered");
+        await FillAsync("New password", Other);
+        await ClickAsync("Set the password");
+        await ExpectAsync("The password is set. Sign in with it.");
+        await FillAsync("E-mail address or user name", Ada);
+        await FillAsync("Password", Other);
+        await ClickAsync("Sign in");
+        await HeadingAsync("Your devices");
+        NothingElseShouldBeComplained();
+    }
+
+    [Test]
+    public async Task A_passkey_proves_who_somebody_is_once_more()
+    {
+        _host = "localhost";
+        await AddAuthenticatorAsync();
+        await SignInAsync();
+        await _page.GetByRole(AriaRole.Link, new() { Name = "Security", Exact = true }).ClickAsync();
+        await AddPasskeyAsync("Laptop");
+
+        // The session goes on, and no sign-in is recent any more.
+        await _program.DisposeAsync();
+        _program = await StartProgramAsync("--Sessions:RecentAuthentication=00:00:04");
+        await OpenAsync("/account/#security");
+        await _page.EvaluateAsync("() => new Promise(done => setTimeout(done, 4100))");
+        await ClickAsync("Remove Laptop");
+        await ClickAsync("Use a passkey");
+        await ExpectAsync("The passkey Laptop has been removed.");
+        NothingElseShouldBeComplained();
+    }
+
+    [Test]
     public async Task A_violation_of_the_pages_policy_fails_these_tests()
     {
         await OpenAsync("/account/");
@@ -288,12 +377,12 @@ internal sealed partial class AccountPageBrowserTests
     public async Task A_call_that_needs_the_password_asks_for_it_and_goes_on()
     {
         await _program.DisposeAsync();
-        _program = await StartProgramAsync("--Sessions:RecentAuthentication=00:00:01");
+        _program = await StartProgramAsync("--Sessions:RecentAuthentication=00:00:04");
         await SignInAsync();
         using var phone = _program.NewBrowser();
         await phone.LogInAsync();
 
-        // A reload takes longer than the second for which the sign-in counts as recent.
+        // The wait is longer than the time for which the sign-in counts as recent.
         await Assertions.Expect(_page.GetByRole(AriaRole.Dialog)).ToHaveCountAsync(0);
         await UntilRefusedAsync();
         await FillAsync("Your password", "not the right password");
@@ -308,7 +397,7 @@ internal sealed partial class AccountPageBrowserTests
 
         async Task UntilRefusedAsync()
         {
-            await _page.EvaluateAsync("() => new Promise(done => setTimeout(done, 1100))");
+            await _page.EvaluateAsync("() => new Promise(done => setTimeout(done, 4100))");
             await _page.ReloadAsync();
             await HeadingAsync("Your devices");
             await ClickAsync("Log out everywhere else (1)");
@@ -322,7 +411,7 @@ internal sealed partial class AccountPageBrowserTests
         var axe = await AxeAsync();
         await _page.EmulateMediaAsync(new() { ColorScheme = colors });
         await _page.SetViewportSizeAsync(width, 800);
-        foreach (var view in new[] { "signin", "register", "forgot", "reset", "confirm" })
+        foreach (var view in new[] { "signin", "register", "forgot", "reset", "recover", "confirm" })
         {
             await OpenAsync($"/account/#{view}");
             await ShouldBeAccessibleAsync(view);
@@ -335,11 +424,21 @@ internal sealed partial class AccountPageBrowserTests
             await ShouldBeAccessibleAsync(view);
         }
 
+        foreach (var (view, opener) in new[] { ("account", "Delete my account"), ("security", "Set it up") })
+        {
+            await OpenAsync($"/account/#{view}");
+            await ClickAsync(opener);
+            await Assertions.Expect(_page.GetByRole(AriaRole.Dialog)).ToBeVisibleAsync();
+            await ShouldBeAccessibleAsync($"{view}-dialog", isDialog: true);
+            await _page.Keyboard.PressAsync("Escape");
+            await Assertions.Expect(_page.GetByRole(AriaRole.Dialog)).ToHaveCountAsync(0);
+        }
+
         NothingElseShouldBeComplained();
 
-        async Task ShouldBeAccessibleAsync(string view)
+        async Task ShouldBeAccessibleAsync(string view, bool isDialog = false)
         {
-            await Assertions.Expect(_page.GetByRole(AriaRole.Heading, new() { Level = 1 })).ToBeFocusedAsync();
+            await Assertions.Expect(isDialog ? _page.Locator("dialog :focus") : _page.GetByRole(AriaRole.Heading, new() { Level = 1 })).ToBeFocusedAsync();
             await KeepAsync($"{view}-{colors}-{width}");
             Assert.That(await _page.EvaluateAsync<int>("() => document.documentElement.scrollWidth - innerWidth"), Is.LessThanOrEqualTo(0), $"{view} is as wide as the window");
             await _page.EvaluateAsync(axe);
@@ -431,7 +530,7 @@ internal sealed partial class AccountPageBrowserTests
         };
         person.Request += (_, request) =>
         {
-            if (!request.Url.StartsWith(_program.Address.ToString(), StringComparison.Ordinal) && !request.Url.StartsWith("data:", StringComparison.Ordinal))
+            if (!request.Url.StartsWith(Home.ToString(), StringComparison.Ordinal) && !request.Url.StartsWith("data:", StringComparison.Ordinal))
             {
                 _complaints.Enqueue($"{request.Url} is elsewhere.");
             }
@@ -445,6 +544,33 @@ internal sealed partial class AccountPageBrowserTests
     {
         await _page.GetByRole(AriaRole.Navigation).GetByRole(AriaRole.Button, new() { Name = "Log out" }).ClickAsync();
         await HeadingAsync("Sign in");
+    }
+
+    private async Task AddPasskeyAsync(string name)
+    {
+        await ClickAsync("Add a passkey");
+        await FillAsync("Name", name);
+        await ClickAsync("Keep");
+        await ExpectAsync($"The passkey {name} has been added.");
+    }
+
+    // The browser's own, which answers for the person at once.
+    private async Task AddAuthenticatorAsync()
+    {
+        var browser = await _person.NewCDPSessionAsync(_page);
+        await browser.SendAsync("WebAuthn.enable");
+        await browser.SendAsync("WebAuthn.addVirtualAuthenticator", new()
+        {
+            ["options"] = new
+            {
+                protocol = "ctap2",
+                transport = "internal",
+                hasResidentKey = true,
+                hasUserVerification = true,
+                isUserVerified = true,
+                automaticPresenceSimulation = true,
+            },
+        });
     }
 
     private async Task RegisterAsync()
@@ -463,7 +589,7 @@ internal sealed partial class AccountPageBrowserTests
         await HeadingAsync("Your devices");
     }
 
-    private async Task OpenAsync(string path) => await _page.GotoAsync(new Uri(_program.Address, path).ToString());
+    private async Task OpenAsync(string path) => await _page.GotoAsync(new Uri(Home, path).ToString());
 
     private Task FillAsync(string label, string value) => _page.GetByLabel(label, new() { Exact = true }).FillAsync(value);
 

@@ -1,7 +1,8 @@
 // The ways in: sign in, register, confirm an address, set a new password.
 import { post } from './api.js';
-import { ask, cancel, form, h, say, show } from './page.js';
+import { ask, button, cancel, form, h, say, show } from './page.js';
 import { secondStep } from './factors.js';
+import { choose, isSupported, offer } from './passkeys.js';
 import { go, signedIn, state } from './main.js';
 
 const email = value => ({ name: 'email', label: 'E-mail address', type: 'email', autocomplete: 'email', value });
@@ -29,8 +30,15 @@ export function signIn({ reason, isEnded } = {}) {
         submit: 'Sign in',
         send: logIn,
       }),
+      isSupported() && button('Sign in with a passkey', async () => signInWith(await choose('login/passkey/options/'))),
       link('forgot', 'I have forgotten my password'),
       link('register', 'Create an account')));
+  void offer(signInWith);
+}
+
+async function signInWith(credential) {
+  await post('login/passkey/', { credential, rememberMe: document.querySelector('[name=rememberMe]').checked });
+  await signedIn();
 }
 
 async function logIn({ email: name, password, rememberMe }) {
@@ -49,6 +57,10 @@ async function logIn({ email: name, password, rememberMe }) {
 
     if (problem.code === 'email_not_confirmed') {
       return go('confirm', { email: who.email, reason: 'The password is right. Confirm your address first: type the code from the message that was mailed to you.' });
+    }
+
+    if (problem.code === 'password_change_required') {
+      return go('forgot', { reason: problem.message });
     }
 
     throw problem;
@@ -106,8 +118,8 @@ export function confirm({ email: address, code: given, reason } = {}) {
       })));
 }
 
-export function forgot() {
-  show('Set a new password', h('section', { class: 'narrow' },
+export function forgot({ reason } = {}) {
+  show('Set a new password', reason && h('p', { class: 'card' }, reason), h('section', { class: 'narrow' },
     h('p', {}, 'A code will be mailed to the address of your account.'),
     form({
       fields: [email()],
@@ -132,7 +144,22 @@ export function reset({ email: address, code: given, reason } = {}) {
           say('The password is set, and all devices are logged out. Sign in with the new one.');
         },
       }),
+      link('recover', 'I have lost my authenticator app or passkey, and have a recovery code'),
       link('forgot', 'Mail me another code')));
+}
+
+export function recover({ email: address, code: given } = {}) {
+  show('Recover your account', h('section', { class: 'narrow' },
+    h('p', {}, 'A code from a message and a recovery code together get you into your account. All devices are logged out.'),
+    form({
+      fields: [email(address), code(given), { name: 'recoveryCode', label: 'Recovery code', kind: 'code', hint: '24 letters and digits. It is used up.' }],
+      submit: 'Go on',
+      send: async values => {
+        await post('recovery/', values);
+        await signedIn();
+      },
+    }),
+    link('forgot', 'Mail me a code')));
 }
 
 /** Asks for a proof once more: the password, or a code where the account has an app. Returns whether it was right. */
@@ -141,16 +168,15 @@ export async function reauthenticate({ twoFactorEnabled }) {
   const field = twoFactorEnabled
     ? { name: 'twoFactorCode', label: 'The six digits that your authenticator app shows', autocomplete: 'one-time-code', inputmode: 'numeric', hint }
     : { name: 'password', label: 'Your password', type: 'password', autocomplete: 'current-password', hint };
-  return await ask('Is it you?', close => form({
-    fields: [field],
-    names: { password: field.name },
-    submit: 'Go on',
-    send: async values => {
-      await post('reauthenticate/', values);
+  return await ask('Is it you?', close => {
+    const prove = async proof => {
+      await post('reauthenticate/', proof);
       close(true);
-    },
-    more: [cancel(close)],
-  })) === true;
+    };
+    return h('div', {},
+      form({ fields: [field], names: { password: field.name }, submit: 'Go on', send: prove, more: [cancel(close)] }),
+      isSupported() && button('Use a passkey', async () => prove({ credential: await choose('reauthenticate/options/') })));
+  }) === true;
 }
 
 export { code, email, newPassword };

@@ -5,32 +5,32 @@ import { refresh } from './main.js';
 
 const appCode = { name: 'code', label: 'The six digits that the app shows', autocomplete: 'one-time-code', inputmode: 'numeric' };
 
-/** The section of the authenticator app. */
+/** The sections of the authenticator app and of the recovery codes. */
 export async function authenticator(redraw) {
   const { enabled, recoveryCodesLeft } = await get('two-factor/');
-  return h('section', {},
+  const app = h('section', {},
     h('h2', {}, 'Authenticator app ', h('span', { class: 'mark' }, enabled ? 'on' : 'off')),
-    enabled
-      ? [
-        h('p', {}, `Who signs in with your password needs a code of the app too. You have ${recoveryCodesLeft} recovery codes left, for when you do not have the app.`),
-        h('div', { class: 'buttons' },
-          button('New recovery codes', async () => {
-            await keep((await post('two-factor/recovery-codes/')).recoveryCodes);
-            await redraw();
-            say('The earlier recovery codes are void.');
-          }),
-          button('Set up another app', () => setUp(redraw)),
-          button('Switch it off', async () => {
-            await post('two-factor/disable/');
-            await refresh();
-            await redraw();
-            say('The authenticator app is off, and all other devices are logged out.');
-          }, { kind: 'bad' })),
-      ]
-      : [
-        h('p', {}, 'A second proof beside the password: six digits from an app on your phone. A stolen password is then not enough.'),
-        button('Set it up', () => setUp(redraw)),
-      ]);
+    h('p', {}, enabled
+      ? 'Who signs in with your password needs a code of the app too.'
+      : 'A second proof beside the password: six digits from an app on your phone. A stolen password is then not enough.'),
+    h('div', { class: 'buttons' },
+      button(enabled ? 'Set up another app' : 'Set it up', () => setUp(redraw)),
+      enabled && button('Switch it off', async () => {
+        await post('two-factor/disable/');
+        await refresh();
+        await redraw();
+        say('The authenticator app is off, and all other devices are logged out.');
+      }, { kind: 'bad' })));
+  const codes = h('section', {},
+    h('h2', {}, 'Recovery codes'),
+    h('p', {}, 'For when you have lost the app, the password or the passkey. ',
+      recoveryCodesLeft === 0 ? 'You have none.' : `You have ${recoveryCodesLeft} recovery codes left.`),
+    button('New recovery codes', async () => {
+      await keep((await post('two-factor/recovery-codes/')).recoveryCodes);
+      await redraw();
+      say('The earlier recovery codes are void.');
+    }));
+  return [app, codes];
 }
 
 async function setUp(redraw) {
@@ -55,7 +55,7 @@ async function setUp(redraw) {
 
 // They are shown this once.
 const keep = codes => ask('Your recovery codes', close => h('div', {},
-  h('p', {}, 'Each signs you in once in the place of the app. Keep them where you find them without your phone: they are shown this once.'),
+  h('p', {}, 'Each is good once, in the place of the app, or with a mailed code to get into the account. Keep them where you find them without your phone: they are shown this once.'),
   h('ul', { class: 'codes' }, codes.map(code => h('li', {}, code))),
   h('div', { class: 'buttons' },
     h('button', { type: 'button', class: 'main', onclick: () => close() }, 'I have kept them'),

@@ -42,6 +42,11 @@ const events = {
   session_replaced: 'Signed in again in the same browser', session_expired: 'A session ended by time', session_evicted: 'The device that was not used for the longest time was logged out',
   reauthenticated: 'The password was given once more', reauthentication_failed: 'A wrong password was given by somebody who was signed in', code_refused: 'A wrong code was given',
   password_changed: 'The password was changed', password_reset: 'A new password was set with a mailed code', email_changed: 'The address was changed', email_confirmed: 'The address was confirmed',
+  two_factor_enabled: 'An authenticator app was switched on', two_factor_disabled: 'The authenticator app was switched off', recovery_codes_created: 'New recovery codes were made',
+  recovery_code_used: 'A recovery code was used', passkey_added: 'A passkey was added', passkey_renamed: 'A passkey got another name', passkey_removed: 'A passkey was removed',
+  passkey_refused: 'A passkey was refused, as a copy of it may be in use', account_recovered: 'The account was recovered with a mailed code and a recovery code',
+  account_disabled: 'An administrator disabled the account', account_enabled: 'An administrator enabled the account', factors_reset: 'An administrator removed the passkeys and the authenticator app',
+  password_change_required: 'An administrator requires another password', sessions_ended: 'You ended sessions as an administrator',
 };
 const nameOf = event => events[event] ?? event[0].toUpperCase() + event.slice(1).replaceAll('_', ' ');
 

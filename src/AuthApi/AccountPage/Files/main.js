@@ -3,15 +3,18 @@ import { call, get, hooks, post } from './api.js';
 import { button, h, say, show } from './page.js';
 import * as entrance from './entrance.js';
 import * as home from './home.js';
+import { stop } from './passkeys.js';
 import * as settings from './settings.js';
 
 const views = {
-  signin: entrance.signIn, register: entrance.register, forgot: entrance.forgot, reset: entrance.reset, confirm: entrance.confirm,
+  signin: entrance.signIn, register: entrance.register, forgot: entrance.forgot, reset: entrance.reset, recover: entrance.recover, confirm: entrance.confirm,
   devices: home.devices, activity: home.activity, security: settings.security, account: settings.account, email: settings.confirmEmail,
 };
 const forEverybody = ['reset', 'confirm'];
-const beforeSignIn = ['signin', 'register', 'forgot'];
+const beforeSignIn = ['signin', 'register', 'forgot', 'recover'];
 const names = { devices: 'Devices', activity: 'Activity', security: 'Security', account: 'Account' };
+// A session that a recovery code began may do little, and says so by how it was begun.
+const isRecovery = () => state.me?.session.authenticationMethods.join() === 'rc';
 const nav = document.querySelector('nav');
 
 /** What the views share: who is signed in, and where a mailed link led before that. */
@@ -51,9 +54,10 @@ async function render(view, given = {}) {
     return go('devices');
   }
 
+  stop();
   showNav(view);
   try {
-    await views[view](given);
+    await (isHome && isRecovery() ? settings.recovered() : views[view](given));
   } catch (problem) {
     if (problem.code !== 'not_authenticated') {
       show('That did not work', h('p', {}, problem.message), button('Try again', () => render(view, given)));
@@ -64,7 +68,7 @@ async function render(view, given = {}) {
 function showNav(view) {
   nav.hidden = !state.me;
   nav.replaceChildren(...state.me ? [h('ul', {},
-    Object.entries(names).map(([name, text]) => h('li', {}, h('a', { href: `#${name}`, 'aria-current': name === view ? 'page' : undefined }, text))),
+    Object.entries(isRecovery() ? {} : names).map(([name, text]) => h('li', {}, h('a', { href: `#${name}`, 'aria-current': name === view ? 'page' : undefined }, text))),
     h('li', {}, button('Log out', logOut)))] : []);
 }
 

@@ -51,7 +51,7 @@ async function run(element, error, action) {
   try {
     await action();
   } catch (problem) {
-    error.textContent = message(problem);
+    error.textContent = problem.name === 'AbortError' ? '' : message(problem);
   } finally {
     element.disabled = false;
   }

@@ -3,10 +3,30 @@ import { call, get, post, remove } from './api.js';
 import { ask, button, cancel, form, h, say, show } from './page.js';
 import { code, email, newPassword } from './entrance.js';
 import { authenticator } from './factors.js';
+import { passkeys } from './passkeys.js';
 import { go, leave, refresh, state } from './main.js';
 
 export async function security() {
-  show('Security', password(), await authenticator(security));
+  show('Security', password(), ...(await Promise.all([authenticator(security), passkeys(security)])).flat());
+}
+
+/** For who has come by a mailed code and a recovery code, and may do no more than this. */
+export async function recovered() {
+  const done = async text => {
+    await post('logout/');
+    leave(text);
+  };
+  show('Recover your account',
+    h('p', { class: 'card' }, 'You are in for ten minutes, to set a new password or to add a passkey. Then sign in with it. All other devices are logged out.'),
+    h('section', {}, h('h2', {}, 'Set a new password'), form({
+      fields: [newPassword('newPassword', 'New password')],
+      submit: 'Set the password',
+      send: async values => {
+        await post('password/change/', values);
+        await done('The password is set. Sign in with it.');
+      },
+    })),
+    await passkeys(() => done('The passkey has been added. Sign in with it.'), { isRecovery: true }));
 }
 
 const password = () => h('section', {},
