@@ -22,6 +22,7 @@ try
         ["logout", .. var more] => await RunAsync(more, LogoutRun.RunAsync),
         ["login", .. var more] => await RunAsync(more, LoginRun.RunAsync),
         ["account", .. var more] => await RunAsync(more, AccountRun.RunAsync),
+        ["factors", .. var more] => await RunAsync(more, FactorRun.RunAsync),
         ["tickets", .. var more] => await RunAsync(more, TicketsRun.RunAsync),
         ["flood", .. var more] => await RunAsync(more, FloodRun.RunAsync),
         ["sustained", .. var more] => await RunAsync(more, SustainedRun.RunAsync),
@@ -72,6 +73,7 @@ static int Usage()
             me                         GET /me/ over 32 and 256 connections, and as each session's first request
             logout                     POST /logout/ of 20,000 sessions in a row over 32 and 256 connections, and of sessions used before
             login                      logins one after the other, 100 at the same moment, and 20 while all cores are busy
+            factors                    logins with a code of an app and with a passkey beside those with a password
             account                    registrations, logins and resets beside their hash; known and unknown addresses; logouts while mail is sent
             tickets                    GET /me/ and POST /logout/ beside the framework's own answer, an ITicketStore on EF Core
             flood [CONNECTIONS]        GET /me/ and POST /logout/ while so many connections (64) flood POST /login/
