@@ -53,6 +53,7 @@ public sealed partial class PasskeysController(
     }
 
     /// <summary>Begin to add a passkey</summary>
+    /// <remarks>Asks the client for a passkey that it can find by itself at a login, and for none that the account has already.</remarks>
     /// <response code="200">The options, for <c>PublicKeyCredential.parseCreationOptionsFromJSON</c> and <c>navigator.credentials.create</c>. They are good for five minutes, once, in this session.</response>
     [HttpPost("/passkeys/options/", Name = "passkeyOptions")]
     [RequireRecentFactor]
@@ -126,6 +127,7 @@ public sealed partial class PasskeysController(
     }
 
     /// <summary>Give a passkey another name</summary>
+    /// <remarks>The name is for its owner, and in messages about it; the device has one of its own.</remarks>
     /// <param name="id">The passkey's <c>id</c> in <c>GET /passkeys/</c>.</param>
     /// <param name="request">The new name.</param>
     /// <response code="200">The passkey as it is now.</response>
@@ -288,7 +290,7 @@ public sealed record AddPasskeyRequest
 
     /// <summary>A name by which the owner knows it: 1 to 64 characters.</summary>
     /// <example>Phone</example>
-    [Required(ErrorMessage = "This is required."), RegularExpression(@"[^\p{C}]{1,64}", ErrorMessage = "This must have 1 to 64 visible characters.")]
+    [Required(ErrorMessage = "This is required."), PasskeyName]
     public string Name { get; init; } = "";
 
     // MVC logs the arguments of an action, at Trace.
@@ -300,6 +302,13 @@ public sealed record RenamePasskeyRequest
 {
     /// <summary>The new name: 1 to 64 characters.</summary>
     /// <example>Old phone</example>
-    [Required(ErrorMessage = "This is required."), RegularExpression(@"[^\p{C}]{1,64}", ErrorMessage = "This must have 1 to 64 visible characters.")]
+    [Required(ErrorMessage = "This is required."), PasskeyName]
     public string Name { get; init; } = "";
+}
+
+/// <summary>Requires 1 to 64 characters, none of them a control character.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+internal sealed class PasskeyNameAttribute() : ValidationAttribute("This must have 1 to 64 visible characters.")
+{
+    public override bool IsValid(object? value) => value is not string name || (name.Length <= 64 && !name.Any(char.IsControl));
 }

@@ -28,6 +28,7 @@ public sealed partial class TwoFactorController(
     private RecoveryCodes RecoveryCodes => services.GetRequiredService<RecoveryCodes>();
 
     /// <summary>See whether a login needs a code</summary>
+    /// <remarks>Recovery codes can be there without an app: they are of use to <c>POST /recovery/</c> too.</remarks>
     /// <response code="200">Whether the account has an authenticator app, and how many recovery codes are left.</response>
     [HttpGet("/two-factor/", Name = "twoFactor")]
     [Authorize]
