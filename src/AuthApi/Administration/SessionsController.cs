@@ -33,6 +33,7 @@ public sealed class SessionsController(UserSessionManager sessions, IServiceProv
     private SessionEnd Cause => new(AuditEvent.SessionRevoked, BySessionId: HttpContext.GetUserSession().Session.Id, Reason: Reason);
 
     /// <summary>See the sessions of an account</summary>
+    /// <remarks>Its live sessions, the last used first.</remarks>
     /// <param name="id" example="42">The account's id.</param>
     /// <response code="200">Its live sessions, the most recently used first.</response>
     [HttpGet("/admin/users/{id}/sessions/", Name = "listUserSessions")]
@@ -69,6 +70,7 @@ public sealed class SessionsController(UserSessionManager sessions, IServiceProv
     }
 
     /// <summary>End one session of an account</summary>
+    /// <remarks>Its token is rejected from then on, on every node.</remarks>
     /// <param name="id" example="42">The account's id.</param>
     /// <param name="sessionId" example="01998c5e-6c1f-7d0a-8a53-2f9c1d4b7e60">The session's id.</param>
     /// <response code="204">It has ended. Its token is rejected from then on, on every node.</response>

@@ -43,6 +43,7 @@ public sealed class UsersController(IServiceProvider services) : ControllerBase
             : ProblemResult.Invalid(nameof(after), AdministrationAnswers.NotACursor);
 
     /// <summary>See an account</summary>
+    /// <remarks>With its roles, its factors, and how many live sessions it has.</remarks>
     /// <param name="id" example="42">The account's id.</param>
     /// <response code="200">The account, with its factors and the number of its live sessions.</response>
     [HttpGet("/admin/users/{id}/", Name = "user")]
