@@ -13,7 +13,7 @@ namespace AuthApi.FaultTests;
 [TestFixture(StoreKind.PostgreSql)]
 internal sealed class KillTests(StoreKind kind)
 {
-    private const int Seeded = 2_000;
+    private const int Seeded = 400;
     private const int Connections = 8;
 
     // Its own work goes on all the time, so that a kill meets it too.

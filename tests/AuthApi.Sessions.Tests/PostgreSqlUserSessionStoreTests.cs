@@ -321,6 +321,7 @@ internal sealed class PostgreSqlStoreUnderTest<TKey> : StoreUnderTest
     {
         var tested = new PostgreSqlStoreUnderTest<TKey>(
             server, await StockApplication<TKey>.StartAsync(new() { Store = TestedStore.PostgreSql, ConnectionString = server.ConnectionString(database) }));
+        await tested._application.EndCleanupAsync();
         using var browser = tested._application.NewBrowser();
         (tested._userId, tested._otherUserId) = (await browser.SignUpAsync(), await browser.SignUpAsync("eve@example.com"));
         await tested._application.ChangeUserAsync((users, user) =>

@@ -216,6 +216,7 @@ internal sealed class SqliteStoreUnderTest<TKey> : StoreUnderTest
     {
         var tested = new SqliteStoreUnderTest<TKey>();
         tested._application = await StockApplication<TKey>.StartAsync(new() { Folder = tested._folder.Path });
+        await tested._application.EndCleanupAsync();
         using var browser = tested._application.NewBrowser();
         (tested._userId, tested._otherUserId) = (await browser.SignUpAsync(), await browser.SignUpAsync("eve@example.com"));
         await tested._application.ChangeUserAsync((users, user) =>

@@ -48,7 +48,7 @@ public sealed partial class PasswordController(
         var session = HttpContext.GetUserSession();
         var user = await userManager.GetUserAsync(User);
         var isRecovery = HttpContext.IsRecoverySession();
-        if (user is null || (!isRecovery && !await signInManager.ReauthenticateAsync(user, request.CurrentPassword, session.Session.Id)))
+        if (user is null || (!isRecovery && !await signInManager.ReauthenticateAsync(user, request.CurrentPassword ?? "", session.Session.Id)))
         {
             return new ProblemResult(ApiProblem.InvalidCredentials with { Status = StatusCodes.Status403Forbidden });
         }
@@ -192,7 +192,7 @@ public sealed record ChangePasswordRequest
     /// <example>correct horse battery staple</example>
     [RequiredOutsideRecovery]
     [MaxCharacters(AccountPasswordOptions.MaxCharacters, ErrorMessage = "This must have at most 1024 characters.")]
-    public string CurrentPassword { get; init; } = "";
+    public string? CurrentPassword { get; init; }
 
     /// <summary>15 to 1,024 characters of any kind, and not a common or guessable password.</summary>
     /// <example>staple battery horse correct</example>

@@ -38,9 +38,9 @@ public sealed class ReauthenticationController(
     public async Task<ActionResult<ReauthenticateResponse>> Reauthenticate(ReauthenticateRequest request)
     {
         var session = HttpContext.GetUserSession().Session;
-        if (request.Credential.ValueKind != JsonValueKind.Undefined)
+        if (request.Credential is { } credential)
         {
-            return await ReauthenticateWithPasskeyAsync(request.Credential, session);
+            return await ReauthenticateWithPasskeyAsync(credential, session);
         }
 
         var user = await userManager.GetUserAsync(User);
@@ -93,7 +93,7 @@ public sealed record ReauthenticateRequest
 
     /// <summary>What <c>PublicKeyCredential.toJSON()</c> returns, in the place of both: the answer to <c>POST /reauthenticate/options/</c>, or to <c>POST /login/passkey/options/</c> of this session.</summary>
     [ValidateNever]
-    public JsonElement Credential { get; init; }
+    public JsonElement? Credential { get; init; }
 
     // MVC logs the arguments of an action, at Trace.
     public override string ToString() => nameof(ReauthenticateRequest);
@@ -102,7 +102,7 @@ public sealed record ReauthenticateRequest
     private sealed class AnyProofAttribute : ValidationAttribute
     {
         protected override ValidationResult? IsValid(object? value, ValidationContext validationContext) =>
-            validationContext.ObjectInstance is ReauthenticateRequest { Password: null, TwoFactorCode: null, Credential.ValueKind: JsonValueKind.Undefined }
+            validationContext.ObjectInstance is ReauthenticateRequest { Password: null, TwoFactorCode: null, Credential: null }
                 ? new ValidationResult("Give password, twoFactorCode or credential.", [validationContext.MemberName!])
                 : ValidationResult.Success;
     }

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Security.Claims;
 using System.Text.Json;
 using AuthApi.Api;
@@ -55,7 +56,7 @@ public sealed partial class PasskeyLoginController(
     [ProducesProblem(StatusCodes.Status403Forbidden, "`email_not_confirmed`: the passkey is right, and the address must be confirmed first (`Accounts:RequireConfirmedEmail`). `password_change_required`: another password must be set first, by `POST /password/forgot/` and `POST /password/reset/`.")]
     public async Task<ActionResult<LoginResponse>> LogIn(PasskeyLoginRequest request)
     {
-        if (request.Credential.ValueKind != JsonValueKind.Object)
+        if (request.Credential is not { ValueKind: JsonValueKind.Object } credential)
         {
             return ProblemResult.Invalid("credential", "This must be the object that PublicKeyCredential.toJSON() returns.");
         }
@@ -65,7 +66,7 @@ public sealed partial class PasskeyLoginController(
             return new ProblemResult(ApiProblem.AmbiguousSession);
         }
 
-        if (await Ceremonies.FinishAssertionAsync(request.Credential, ceremony => ceremony.Purpose == PasskeyPurpose.Login) is not var (user, isVerified)
+        if (await Ceremonies.FinishAssertionAsync(credential, ceremony => ceremony.Purpose == PasskeyPurpose.Login) is not var (user, isVerified)
             || ApplicationUserManager.IsDisabled(user))
         {
             var context = services.GetRequiredService<AuthDbContext>();
@@ -106,8 +107,8 @@ public sealed partial class PasskeyLoginController(
 public sealed record PasskeyLoginRequest
 {
     /// <summary>What <c>PublicKeyCredential.toJSON()</c> returns.</summary>
-    [ValidateNever]
-    public JsonElement Credential { get; init; }
+    [ValidateNever, Required(ErrorMessage = "This is required.")]
+    public JsonElement? Credential { get; init; }
 
     /// <summary>Whether the session outlives the browser and has the longer limits.</summary>
     /// <example>false</example>

@@ -85,7 +85,7 @@ public sealed partial class PasskeysController(
     [ProducesProblem(StatusCodes.Status409Conflict, "`too_many_passkeys`: the account has 20 passkeys.")]
     public async Task<ActionResult<AddedPasskeyResponse>> Add(AddPasskeyRequest request)
     {
-        if (request.Credential.ValueKind != JsonValueKind.Object)
+        if (request.Credential is not { ValueKind: JsonValueKind.Object } credential)
         {
             return ProblemResult.Invalid("credential", "This must be the object that PublicKeyCredential.toJSON() returns.");
         }
@@ -95,7 +95,7 @@ public sealed partial class PasskeysController(
             return Challenge();
         }
 
-        if (await Ceremonies.FinishRegistrationAsync(request.Credential, user, HttpContext.GetUserSession().Session.Id) is not { } finished)
+        if (await Ceremonies.FinishRegistrationAsync(credential, user, HttpContext.GetUserSession().Session.Id) is not { } finished)
         {
             return new ProblemResult(ApiProblem.InvalidCredential);
         }
@@ -285,8 +285,8 @@ public sealed record RemovedPasskeysResponse(int Removed);
 public sealed record AddPasskeyRequest
 {
     /// <summary>What <c>PublicKeyCredential.toJSON()</c> returns.</summary>
-    [ValidateNever]
-    public JsonElement Credential { get; init; }
+    [ValidateNever, Required(ErrorMessage = "This is required.")]
+    public JsonElement? Credential { get; init; }
 
     /// <summary>A name by which the owner knows it: 1 to 64 characters.</summary>
     /// <example>Phone</example>

@@ -10,6 +10,7 @@ using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 using Npgsql;
@@ -225,6 +226,9 @@ internal class StockApplication<TUser, TRole, TContext> : IAsyncDisposable
 
     public Task<TResult> QueryAsync<TResult>(Func<TContext, Task<TResult>> query) =>
         WithScopeAsync(provider => query(provider.GetRequiredService<TContext>()));
+
+    /// <summary>Ends the clean-up that runs by itself from the start, which may delete what a test deletes.</summary>
+    public Task EndCleanupAsync() => Services.GetServices<IHostedService>().OfType<ExpiredSessionCleanup>().Single().StopAsync(CancellationToken.None);
 
     /// <summary>Changes a user through Identity's manager, in a scope of its own.</summary>
     public Task ChangeUserAsync(Func<UserManager<TUser>, TUser, Task<IdentityResult>> change, string email = "ada@example.com") => WithScopeAsync(async provider =>

@@ -170,8 +170,7 @@ internal sealed class SwaggerUiTests
         await _program.DisposeAsync();
         _program = await RunningProgram.StartAsync(_folder.Path, "--PathBase=/auth");
 
-        await OpenAsync("127.0.0.1", "/auth/");
-        Assert.That(_page.Url, Is.EqualTo($"{_origin}/auth/swagger/"), "where the root leads");
+        await OpenAsync("127.0.0.1", "/auth/swagger/");
         await ExecuteAsync("register", 201);
         await ExecuteAsync("login", 200);
         Assert.That((await _person.CookiesAsync()).Single().Path, Is.EqualTo("/"));

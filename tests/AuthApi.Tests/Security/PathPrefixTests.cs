@@ -56,7 +56,7 @@ internal sealed class PathPrefixTests
 
         using var start = await GetStartPageAsync(browser, "/", forwarded);
 
-        Assert.That(start.Headers.Location?.OriginalString, Is.EqualTo(prefix.Length == 0 ? "swagger/" : $"{prefix}/swagger/"));
+        Assert.That(start.Headers.Location?.OriginalString, Is.EqualTo(prefix.Length == 0 ? "account/" : $"{prefix}/account/"));
     }
 
     [Test]
@@ -67,7 +67,7 @@ internal sealed class PathPrefixTests
 
         using var start = await GetStartPageAsync(browser, "/", "/auth");
 
-        Assert.That(start.Headers.Location?.OriginalString, Is.EqualTo("swagger/"));
+        Assert.That(start.Headers.Location?.OriginalString, Is.EqualTo("account/"));
     }
 
     [TestCase("/auth", "/auth/me/", "/auth", Description = "kept and forwarded")]
@@ -83,7 +83,7 @@ internal sealed class PathPrefixTests
         using var start = await GetStartPageAsync(browser, path.Replace("me/", "", StringComparison.Ordinal), forwarded);
 
         await me.ShouldBeNotAuthenticatedAsync();
-        Assert.That(start.Headers.Location?.OriginalString, Is.EqualTo($"{prefix}/swagger/"));
+        Assert.That(start.Headers.Location?.OriginalString, Is.EqualTo($"{prefix}/account/"));
     }
 
     // It redirects to Swagger UI below the prefix; the document's own address is relative.
