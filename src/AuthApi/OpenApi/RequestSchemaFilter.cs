@@ -38,6 +38,11 @@ internal sealed class RequestSchemaFilter : ISchemaFilter
                 // It is a reference in the document, which has no place for an example: the value that holds when it is left out.
                 example[name] = JsonNamingPolicy.CamelCase.ConvertName(choice.GetValue(Activator.CreateInstance(context.Type))!.ToString()!);
             }
+            else if (target.Required.Contains(name))
+            {
+                // What an authenticator signs, which nobody can write by hand.
+                example[name] = new JsonObject();
+            }
         }
 
         target.Examples = [example];

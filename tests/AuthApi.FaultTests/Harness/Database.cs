@@ -33,6 +33,9 @@ internal abstract class Database : IAsyncDisposable
     /// <summary>Asserts that the database is whole, by its own check.</summary>
     public abstract Task CheckAsync();
 
+    /// <summary>The addresses of the messages that are not sent yet.</summary>
+    public abstract Task<IReadOnlyList<string>> QueuedMailsAsync();
+
     public virtual ValueTask DisposeAsync()
     {
         _own?.Dispose();

@@ -19,6 +19,8 @@ internal sealed class PostgreSqlDatabase : Database
 
     public override async Task CheckAsync() => await Server.ExecuteAsync("postgres", "CREATE EXTENSION IF NOT EXISTS amcheck; SELECT bt_index_check('\"PK_UserSessions\"'::regclass, true)");
 
+    public override async Task<IReadOnlyList<string>> QueuedMailsAsync() => await Server.QueryAsync("postgres", "SELECT \"To\" FROM \"MailQueue\"");
+
     public override async ValueTask DisposeAsync()
     {
         await Server.DisposeAsync();

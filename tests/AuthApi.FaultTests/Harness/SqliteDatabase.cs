@@ -18,6 +18,21 @@ internal sealed class SqliteDatabase(string? folder = null) : Database(folder)
         Assert.That(await command.ExecuteScalarAsync(), Is.EqualTo("ok"));
     }
 
+    public override async Task<IReadOnlyList<string>> QueuedMailsAsync()
+    {
+        await using var connection = await OpenAsync();
+        await using var command = connection.CreateCommand();
+        command.CommandText = "SELECT \"To\" FROM \"MailQueue\"";
+        await using var reader = await command.ExecuteReaderAsync();
+        var addresses = new List<string>();
+        while (await reader.ReadAsync())
+        {
+            addresses.Add(reader.GetString(0));
+        }
+
+        return addresses;
+    }
+
     /// <summary>Takes the lock of the one who writes, until the connection is closed.</summary>
     public async Task<IAsyncDisposable> LockAsync()
     {
