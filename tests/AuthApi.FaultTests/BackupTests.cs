@@ -17,12 +17,7 @@ internal sealed class BackupTests
         IReadOnlyList<string> tokens;
         await using (var program = await database.StartAsync())
         {
-            using var browser = program.NewBrowser();
-            tokens = await database.InsertSessionsAsync(await browser.RegisterAsync(), Sessions);
-            foreach (var token in tokens)
-            {
-                ledger.LoggedIn(token);
-            }
+            tokens = await database.LogInAsync(program, ledger, Sessions);
 
             // Half of them end before the copy, beside it and after it.
             using var load = new Load(program.Address, ledger);

@@ -25,12 +25,7 @@ internal sealed class ClientTests
         _database = new SqliteDatabase();
         _ledger = new Ledger(_database.Folder);
         _program = await _database.StartAsync("--Metrics:Enabled=true");
-        using var browser = _program.NewBrowser();
-        _tokens = await _database.InsertSessionsAsync(await browser.RegisterAsync(), 3_000);
-        foreach (var token in _tokens)
-        {
-            _ledger.LoggedIn(token);
-        }
+        _tokens = await _database.LogInAsync(_program, _ledger, 3_000);
     }
 
     [TearDown]

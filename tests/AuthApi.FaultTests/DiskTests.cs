@@ -33,7 +33,7 @@ internal sealed class DiskTests
         await using var database = new SqliteDatabase(_disk.Path);
         await using var program = await database.StartAsync();
         using var load = new Load(program.Address, _ledger);
-        var tokens = await LogInAsync(program, database, 4_000);
+        var tokens = await database.LogInAsync(program, _ledger, 4_000);
 
         _disk.Fill();
         await load.LogOutAsync(new ConcurrentQueue<string>(tokens.Take(3_000)), connections: 8, CancellationToken.None);
@@ -59,7 +59,7 @@ internal sealed class DiskTests
         await using (var program = await database.StartAsync())
         {
             using var load = new Load(program.Address, _ledger);
-            var tokens = await LogInAsync(program, database, 40);
+            var tokens = await database.LogInAsync(program, _ledger, 40);
             await load.LogOutAsync(new ConcurrentQueue<string>(tokens.Take(20)), connections: 2, CancellationToken.None);
             await _disk.BreakAsync();
 
@@ -95,7 +95,7 @@ internal sealed class DiskTests
         await using (var program = await database.StartAsync())
         {
             using var load = new Load(program.Address, _ledger);
-            var tokens = await LogInAsync(program, database, 200);
+            var tokens = await database.LogInAsync(program, _ledger, 200);
             Truncate(database.File);
 
             await load.LogOutAsync(new ConcurrentQueue<string>(tokens.Take(100)), connections: 2, CancellationToken.None);
@@ -122,7 +122,7 @@ internal sealed class DiskTests
         await using var database = new SqliteDatabase(_disk.Path);
         await using (var program = await database.StartAsync())
         {
-            await LogInAsync(program, database, 10);
+            await database.LogInAsync(program, _ledger, 10);
             await program.TerminateAsync();
             await program.Ended;
         }
@@ -142,7 +142,7 @@ internal sealed class DiskTests
         IReadOnlyList<string> tokens;
         await using (var program = await database.StartAsync())
         {
-            tokens = await LogInAsync(program, database, 400);
+            tokens = await database.LogInAsync(program, _ledger, 400);
             await program.TerminateAsync();
             await program.Ended;
         }
@@ -183,17 +183,5 @@ internal sealed class DiskTests
         await browser.RegisterAsync("late@example.com");
         await browser.LogInAsync("late@example.com");
         Assert.That(await browser.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
-    }
-
-    private async Task<IReadOnlyList<string>> LogInAsync(RunningProgram program, SqliteDatabase database, int count)
-    {
-        using var browser = program.NewBrowser();
-        var tokens = await database.InsertSessionsAsync(await browser.RegisterAsync(), count);
-        foreach (var token in tokens)
-        {
-            _ledger.LoggedIn(token);
-        }
-
-        return tokens;
     }
 }

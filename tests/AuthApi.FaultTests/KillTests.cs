@@ -82,11 +82,7 @@ internal sealed class KillTests(StoreKind kind)
     private async Task KillUnderLoadAsync(RunningProgram program, Database database, Ledger ledger, List<Person> people, int round)
     {
         // Their sessions are live for as long as one that is used.
-        var tokens = new ConcurrentQueue<string>(await database.InsertSessionsAsync(await RegisterAsync(program, $"seeded{round}@example.com"), Seeded));
-        foreach (var token in tokens)
-        {
-            ledger.LoggedIn(token);
-        }
+        var tokens = new ConcurrentQueue<string>(await database.LogInAsync(program, ledger, Seeded, $"seeded{round}@example.com"));
 
         using var load = new Load(program.Address, ledger);
         using var ending = new CancellationTokenSource();
@@ -95,12 +91,6 @@ internal sealed class KillTests(StoreKind kind)
         await program.KillAsync();
         await ending.CancelAsync();
         await Task.WhenAll(clients);
-    }
-
-    private static async Task<int> RegisterAsync(RunningProgram program, string email)
-    {
-        using var browser = program.NewBrowser();
-        return await browser.RegisterAsync(email);
     }
 
     // Somebody who forgot their password in this round: what was accepted is mailed, before the kill or after it.

@@ -37,7 +37,7 @@ internal sealed class SignalTests
         IReadOnlyList<string> output;
         await using (var program = await _database.StartAsync("--Metrics:Enabled=true"))
         {
-            var tokens = await LogInAsync(program, InFlight);
+            var tokens = await _database.LogInAsync(program, _ledger, InFlight);
             using var load = new Load(program.Address, _ledger);
             Task logouts;
             await using (await _database.LockAsync())
@@ -69,7 +69,7 @@ internal sealed class SignalTests
     public async Task A_program_that_stood_still_for_30_seconds_goes_on()
     {
         await using var program = await _database.StartAsync();
-        var tokens = new ConcurrentQueue<string>(await LogInAsync(program, 1_000));
+        var tokens = new ConcurrentQueue<string>(await _database.LogInAsync(program, _ledger, 1_000));
         using var load = new Load(program.Address, _ledger);
         using var ending = new CancellationTokenSource();
         var logouts = load.LogOutAsync(tokens, connections: 8, ending.Token);
@@ -118,17 +118,5 @@ internal sealed class SignalTests
                 return;
             }
         }
-    }
-
-    private async Task<IReadOnlyList<string>> LogInAsync(RunningProgram program, int count)
-    {
-        using var browser = program.NewBrowser();
-        var tokens = await _database.InsertSessionsAsync(await browser.RegisterAsync(), count);
-        foreach (var token in tokens)
-        {
-            _ledger.LoggedIn(token);
-        }
-
-        return tokens;
     }
 }

@@ -22,7 +22,7 @@ internal sealed class StoreOutOfReachTests
         await using var database = new SqliteDatabase();
         using var ledger = new Ledger(database.Folder);
         await using var program = await database.StartAsync();
-        var tokens = await LogInAsync(program, database, ledger, Connections * 20);
+        var tokens = await database.LogInAsync(program, ledger, Connections * 20);
         using var load = new Load(program.Address, ledger);
         Task logouts;
         await using (await database.LockAsync())
@@ -43,7 +43,7 @@ internal sealed class StoreOutOfReachTests
         await using var database = new SqliteDatabase();
         using var ledger = new Ledger(database.Folder);
         await using var program = await database.StartAsync();
-        var tokens = await LogInAsync(program, database, ledger, 200);
+        var tokens = await database.LogInAsync(program, ledger, 200);
         using var load = new Load(program.Address, ledger);
         var (reads, began) = (new List<TimeSpan>(), Stopwatch.GetTimestamp());
         await using (await database.LockAsync())
@@ -77,7 +77,7 @@ internal sealed class StoreOutOfReachTests
         // As an operator does who lets others connect to the same server.
         var connection = new NpgsqlConnectionStringBuilder(database.Server.ConnectionString("postgres")) { Port = proxy.Port, MaxPoolSize = 20 }.ConnectionString;
         await using var program = await Published.StartAsync(database.Folder, PostgreSqlDatabase.SettingsFor(connection));
-        var tokens = await LogInAsync(program, database, ledger, 2_000);
+        var tokens = await database.LogInAsync(program, ledger, 2_000);
         using var load = new Load(program.Address, ledger);
         using var ending = new CancellationTokenSource();
         var waiting = new ConcurrentQueue<string>(tokens.Skip(100));
@@ -180,18 +180,6 @@ internal sealed class StoreOutOfReachTests
         }
 
         Assert.That(Stopwatch.GetElapsedTime(back), Is.LessThan(TimeSpan.FromSeconds(1)), "it is back");
-    }
-
-    private static async Task<IReadOnlyList<string>> LogInAsync(RunningProgram program, Database database, Ledger ledger, int count)
-    {
-        using var browser = program.NewBrowser();
-        var tokens = await database.InsertSessionsAsync(await browser.RegisterAsync(), count);
-        foreach (var token in tokens)
-        {
-            ledger.LoggedIn(token);
-        }
-
-        return tokens;
     }
 
     private sealed class End(Func<Task> action) : IAsyncDisposable

@@ -30,6 +30,20 @@ internal abstract class Database : IAsyncDisposable
         return [.. tokens.Select(token => token.Reveal())];
     }
 
+    /// <summary>Registers an account and inserts sessions of it, which the ledger notes as live.</summary>
+    /// <returns>Their tokens.</returns>
+    public async Task<IReadOnlyList<string>> LogInAsync(RunningProgram program, Ledger ledger, int count, string email = "ada@example.com")
+    {
+        using var browser = program.NewBrowser();
+        var tokens = await InsertSessionsAsync(await browser.RegisterAsync(email), count);
+        foreach (var token in tokens)
+        {
+            ledger.LoggedIn(token);
+        }
+
+        return tokens;
+    }
+
     /// <summary>Asserts that the database is whole, by its own check.</summary>
     public abstract Task CheckAsync();
 
