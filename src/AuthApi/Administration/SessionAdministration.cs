@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using AuthApi.Sessions;
 using AuthApi.Storage;
@@ -6,15 +7,15 @@ using Microsoft.EntityFrameworkCore;
 namespace AuthApi.Administration;
 
 /// <summary>
-/// Everybody's live sessions: listed, and ended, by the same filters. They are ended in batches, as many logouts at a time, so that a logout waits behind one batch and not
-/// behind all of them.
+/// Everybody's live sessions: listed, and ended, by the same filters. They are ended a few at a time with a pause after each few, so that a logout waits behind a few of them
+/// and not behind all.
 /// </summary>
 internal sealed class SessionAdministration(
     IDbContextFactory<AuthDbContext> contexts, UserSessionManager sessions, TimeProvider time)
 {
     // How many rows are read at a time, and how many ends wait for the store at once: the store commits those of one moment together.
     private const int Batch = 500;
-    private const int Parallelism = 24;
+    private const int EndsAtOnce = 16;
 
     /// <summary>Reads a page, in the order of the rows.</summary>
     /// <returns>The sessions, where the next page begins, and how many there are in all; <see langword="null"/> where <paramref name="after"/> is not of this list.</returns>
@@ -101,16 +102,17 @@ internal sealed class SessionAdministration(
         context.Database.SetCommandTimeout(TimeSpan.FromSeconds(60));
         await foreach (var batch in FindAsync(context, filter, now, null).Where(session => session.Row.CreatedAt <= now && session.Row.Id != except).Chunk(Batch).WithCancellation(cancellationToken))
         {
-            var ended = 0;
-            await Parallel.ForEachAsync(batch, new ParallelOptions { MaxDegreeOfParallelism = Parallelism, CancellationToken = cancellationToken }, async (session, _) =>
+            foreach (var some in batch.Chunk(EndsAtOnce))
             {
-                if (await sessions.EndAsync(session.UserId, session.Row.Id, cause) is not null)
-                {
-                    Interlocked.Increment(ref ended);
-                }
-            });
+                var began = Stopwatch.GetTimestamp();
+                var ends = await Task.WhenAll(some.Select(session => sessions.EndAsync(session.UserId, session.Row.Id, cause)));
+                count(ends.Count(ended => ended is not null));
+
+                // As long as they took: half of the store's time, and of the processors', is for others.
+                await Task.Delay(Stopwatch.GetElapsedTime(began), TimeProvider.System, cancellationToken);
+            }
+
             found += batch.Length;
-            count(ended);
         }
 
         return found;

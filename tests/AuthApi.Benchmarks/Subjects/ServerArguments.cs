@@ -9,6 +9,7 @@ internal static class ServerArguments
         "--RateLimiting:RequestsPerMinute", "1000000000",
         "--RateLimiting:LoginsPerMinute", "1000000000",
         "--RateLimiting:RegistrationsPerHour", "1000000000",
+        "--RateLimiting:RegistrationAttemptsPerHour", "1000000000",
     ];
 
     /// <summary>AuthApi as shipped but for its database and the limits of requests.</summary>
