@@ -45,7 +45,7 @@ internal sealed class BlazorTests() : IdentityPagesTests("Blazor", "/Account")
         await tab.FillAsync("[name='Input.Email']", "circuit@example.com");
         await tab.FillAsync("[name='Input.Password']", "Correct-horse-7");
         await tab.ClickAsync("button[type=submit]:text-is('Log in')");
-        await tab.WaitForURLAsync(Running.Address.ToString());
+        await Assertions.Expect(tab).ToHaveURLAsync(Running.Address.ToString(), new() { Timeout = 15_000 });
         await tab.GotoAsync(new Uri(Running.Address, "/counter").ToString());
 
         // Prerendered buttons do nothing yet; the circuit answers when one does.

@@ -131,7 +131,7 @@ internal sealed partial class AccountPageBrowserTests
         await KeepAsync("wrong-code");
 
         await OpenAsync($"/account/{await NextLinkAsync("set a new password")}");
-        await _page.WaitForURLAsync(url => new Uri(url).Fragment == "#reset"); // No code stays in the address.
+        await Assertions.Expect(_page).ToHaveURLAsync(new Uri(Home, "/account/#reset").ToString(), new() { Timeout = 15_000 }); // No code stays in the address.
         Assert.That(await _page.GetByLabel("Code from the message").InputValueAsync(), Has.Length.EqualTo(14));
         await FillAsync("New password", Other);
         await ClickAsync("Set the password");
