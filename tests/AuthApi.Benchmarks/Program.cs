@@ -31,6 +31,7 @@ try
         ["flat-shared", .. var more] => await RunAsync(more, FlatRun.RunOnPostgreSqlAsync),
         ["delay", .. var more] => await RunAsync(more, DelayRun.RunAsync),
         ["revoke", .. var more] => await RunAsync(more, RevokeRun.RunAsync),
+        ["users", .. var more] => await RunAsync(more, UsersRun.RunAsync),
         ["start", .. var more] => await RunAsync(more, StartRun.RunAsync),
         ["soak", .. var more] => await RunAsync(more, SoakRun.RunAsync),
         ["memory", .. var more] => await RunAsync(more, MemoryRun.RunAsync),
@@ -83,6 +84,7 @@ static int Usage()
             flat-shared [SESSIONS]     PostgreSQL with so many sessions (5,000,000 of 1,000,000 users) beside one with few
             delay                      one node whose PostgreSQL is 0.2, 0.5 and 1 ms away
             revoke [SESSIONS]          logouts while an administrator ends so many sessions (100,000) in one call, on both stores
+            users [USERS]              what an administrator reads among so many users (1,000,000), on both stores
             start                      from the start of the published program to its first response, and its memory when it is idle
             soak [MINUTES]             full load for so long (10): whether memory, handles and the write-ahead log level off
             memory [SESSIONS]          the memory of so many sessions (100,000), each used once

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net.Http.Headers;
 using System.Text.Json.Nodes;
 using AuthApi.Benchmarks.Subjects;
 using AuthApi.Benchmarks.Traffic;
@@ -15,7 +14,6 @@ namespace AuthApi.Benchmarks.Runs;
 /// </summary>
 internal static class RevokeRun
 {
-    private const string Administrator = "root@example.com";
     private const int SessionsPerUser = 10;
 
     // What the sessions that are ended are marked with.
@@ -35,13 +33,13 @@ internal static class RevokeRun
         var sqlite = await factory.StartAuthApiAsync("AuthApi on SQLite", count + others, folder =>
         {
             MarkSqlite(folder, count);
-            CreateAdministrator(ServerArguments.ForAuthApi(options.AuthApi, folder));
+            Administrator.Create(ServerArguments.ForAuthApi(options.AuthApi, folder));
         });
         rows.Add(await MeasureAsync(sqlite, count, quiet));
         Progress.Write("starting the server on PostgreSQL");
         var postgreSql = await factory.StartAuthApiOnPostgreSqlAsync("AuthApi on PostgreSQL", count + others);
         await MarkPostgreSqlAsync(postgreSql.ConnectionString!, count);
-        CreateAdministrator(ServerArguments.ForAuthApiOnPostgreSql(options.AuthApi, postgreSql.ConnectionString!));
+        Administrator.Create(ServerArguments.ForAuthApiOnPostgreSql(options.AuthApi, postgreSql.ConnectionString!));
         rows.Add(await MeasureAsync(postgreSql, count, quiet));
         Console.WriteLine($"""
 
@@ -57,7 +55,7 @@ internal static class RevokeRun
     {
         var tokens = DataFolder.ReadTokens(subject.Folder).ToList();
         var others = new Subject(subject.Title, subject.Server, subject.Folder, tokens[count..].ConvertAll(HttpRequests.SessionCookieOf));
-        using var client = await LogInAsync(subject);
+        using var client = await Administrator.LogInAsync(subject, MaxCall);
 
         // The first one warms up.
         NewLoad().Measure(quiet);
@@ -101,28 +99,6 @@ internal static class RevokeRun
         using var response = await client.DeleteAsync(new Uri($"/admin/sessions/?device={Marked}", UriKind.Relative));
         response.EnsureSuccessStatusCode();
         return ((int)JsonNode.Parse(await response.Content.ReadAsStringAsync())!["endedSessions"]!, Stopwatch.GetElapsedTime(began));
-    }
-
-    private static void CreateAdministrator(string[] server)
-    {
-        var settings = server.Skip(1).TakeWhile(argument => !argument.StartsWith("--RateLimiting", StringComparison.Ordinal));
-        using var command = Process.Start(new ProcessStartInfo("dotnet", [server[0], "create-admin", Administrator, .. settings]) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
-        command.StandardInput.WriteLine(Subject.Password);
-        command.StandardInput.Close();
-        command.WaitForExit();
-        if (command.ExitCode != 0)
-        {
-            throw new InvalidOperationException("create-admin failed.");
-        }
-    }
-
-    private static async Task<HttpClient> LogInAsync(Subject subject)
-    {
-        var client = new HttpClient { BaseAddress = subject.Server.Address, Timeout = MaxCall };
-        using var login = await client.PostAsJsonAsync("/login/", new { email = Administrator, Subject.Password, transport = "header" });
-        login.EnsureSuccessStatusCode();
-        client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Session", (string)JsonNode.Parse(await login.Content.ReadAsStringAsync())!["sessionToken"]!);
-        return client;
     }
 
     private static void MarkSqlite(string folder, int count)
