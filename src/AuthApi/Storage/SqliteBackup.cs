@@ -3,7 +3,6 @@ using AuthApi.Sessions.Sqlite;
 using AuthApi.Startup;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
-using Microsoft.Extensions.Options;
 
 namespace AuthApi.Storage;
 
@@ -18,13 +17,13 @@ internal static class SqliteBackup
     /// <exception cref="CommandException">It could not be copied; no copy is left.</exception>
     public static async Task<(string From, long Size)> BackUpAsync(IServiceProvider services, string target, CancellationToken cancellationToken)
     {
-        var from = ConfiguredFile(services, "PostgreSQL is backed up by its own tools: pg_dump, or continuous archiving.");
+        var from = ConfiguredFile(services);
         if (!File.Exists(from))
         {
             throw new CommandException($"{from} is not there.");
         }
 
-        CreateForOwner(target);
+        BackupFile.Create(target);
         try
         {
             await using (var connection = await OpenAsync(from, SqliteOpenMode.ReadWrite, cancellationToken))
@@ -51,15 +50,15 @@ internal static class SqliteBackup
     /// <param name="now">The time of the events.</param>
     /// <param name="confirm">Asks, once it is known that it can be done.</param>
     /// <param name="cancellationToken">Stops it.</param>
-    /// <returns>The restored file, how many sessions were ended, and where the file of before is.</returns>
+    /// <returns>The restored file, how many sessions were ended, where the file of before is, and the keys of Data Protection that rows need and that are not beside it.</returns>
     /// <exception cref="CommandException">It could not be restored; nothing was changed.</exception>
-    public static async Task<(string To, int Ended, string? Previous)> RestoreAsync(
+    public static async Task<(string To, int Ended, string? Previous, IReadOnlyList<Guid> MissingKeys)> RestoreAsync(
         IServiceProvider services, string backup, DateTimeOffset now, Func<string, Task> confirm, CancellationToken cancellationToken)
     {
-        var to = ConfiguredFile(services, "PostgreSQL is restored by its own tools: pg_restore, or a recovery to a point in time. Delete the rows of UserSessions afterwards.");
-        if (!File.Exists(backup))
+        var to = ConfiguredFile(services);
+        if (BackupFile.BeginsWith(backup, "PGDMP"u8))
         {
-            throw new CommandException($"{backup} is not there.");
+            throw new CommandException($"{backup} is a dump of PostgreSQL: set Database:Provider and ConnectionStrings:Auth to the database that it is restored to.");
         }
 
         Take(services.GetRequiredService<SqliteDatabase>());
@@ -67,14 +66,14 @@ internal static class SqliteBackup
         try
         {
             File.Delete(temporary);
-            CreateForOwner(temporary);
+            BackupFile.Create(temporary);
             await using (var connection = await OpenAsync(backup, SqliteOpenMode.ReadOnly, cancellationToken))
             {
                 await ExecuteAsync(connection, "VACUUM INTO $file", cancellationToken, temporary);
             }
 
             await CheckAsync(temporary, cancellationToken);
-            var ended = await EndEverythingAsync(temporary, services, now, cancellationToken);
+            var (ended, missing) = await EndEverythingAsync(temporary, services, Path.Combine(Path.GetDirectoryName(to)!, KeyRing.Folder), now, cancellationToken);
             var previous = File.Exists(to) ? $"{to}.{now:yyyyMMddTHHmmssZ}" : null;
             await confirm($"{to} is replaced by {backup}{(previous is null ? "" : $" and kept as {previous}")}; {ended} sessions are ended.");
             if (previous is not null)
@@ -91,7 +90,7 @@ internal static class SqliteBackup
             File.Delete($"{to}-wal");
             File.Delete($"{to}-shm");
             File.Move(temporary, to);
-            return (to, ended, previous);
+            return (to, ended, previous, missing);
         }
         catch (Exception exception) when (exception is SqliteException or IOException or UnauthorizedAccessException)
         {
@@ -103,10 +102,8 @@ internal static class SqliteBackup
         }
     }
 
-    private static string ConfiguredFile(IServiceProvider services, string otherwise) =>
-        services.GetRequiredService<IOptions<DatabaseOptions>>().Value.Provider == DatabaseOptions.Sqlite
-            ? new SqliteConnectionStringBuilder(SqliteFile.ConnectionString(services.GetRequiredService<IConfiguration>())).DataSource
-            : throw new CommandException(otherwise);
+    private static string ConfiguredFile(IServiceProvider services) =>
+        new SqliteConnectionStringBuilder(SqliteFile.ConnectionString(services.GetRequiredService<IConfiguration>())).DataSource;
 
     // Also where the file is lost: then the lock of the one that was there is taken, and the loss is said all the same.
     private static void Take(SqliteDatabase database)
@@ -125,24 +122,6 @@ internal static class SqliteBackup
         catch (Exception exception) when (exception is SessionSetupException or IOException or UnauthorizedAccessException)
         {
             throw new CommandException($"the file cannot be replaced: {exception.Message}");
-        }
-    }
-
-    private static void CreateForOwner(string path)
-    {
-        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
-        if (!OperatingSystem.IsWindows())
-        {
-            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        }
-
-        try
-        {
-            new FileStream(path, options).Dispose();
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw new CommandException($"{path} cannot be made: {exception.Message}");
         }
     }
 
@@ -166,7 +145,7 @@ internal static class SqliteBackup
     }
 
     // By this version's own schema, which the copy is brought up to.
-    private static async Task<int> EndEverythingAsync(string file, IServiceProvider services, DateTimeOffset now, CancellationToken cancellationToken)
+    private static async Task<(int Ended, IReadOnlyList<Guid> MissingKeys)> EndEverythingAsync(string file, IServiceProvider services, string keys, DateTimeOffset now, CancellationToken cancellationToken)
     {
         await using var context = SqliteFile.NewContext(new SqliteConnectionStringBuilder { DataSource = file, Pooling = false }.ConnectionString, services);
         await context.Database.MigrateAsync(cancellationToken);
@@ -179,9 +158,8 @@ internal static class SqliteBackup
             cancellationToken);
         var ended = await context.Set<UserSession>().ExecuteDeleteAsync(cancellationToken);
         await context.Database.ExecuteSqlRawAsync("""DELETE FROM "OneTimeCodes"; DELETE FROM "CodeRequests"; DELETE FROM "MailQueue"; DELETE FROM "PasskeyCeremonies" """, cancellationToken);
-
         await transaction.CommitAsync(cancellationToken);
-        return ended;
+        return (ended, await NeededKeys.FindMissingAsync(context, keys));
     }
 
     private static async Task<SqliteConnection> OpenAsync(string file, SqliteOpenMode mode, CancellationToken cancellationToken)

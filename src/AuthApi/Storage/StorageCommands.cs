@@ -21,6 +21,8 @@ internal static class StorageCommands
 
     private static readonly Argument<FileInfo> BackupSource = new("FILE") { Description = "A copy that was made by backup." };
 
+    private static readonly Option<DirectoryInfo?> Tools = new("--tools") { Description = "The folder of pg_dump and pg_restore. Without it they are looked for in the PATH and in /usr/lib/postgresql." };
+
     public static IEnumerable<Command> All => [Migrate(), CopyToPostgreSql(), BackUp(), Restore()];
 
     private static ProgramCommand Migrate() => new("migrate", "Bring the schema of the database up to date, or check it.", MigrateAsync)
@@ -37,28 +39,37 @@ internal static class StorageCommands
         Options = { WithSessions },
     };
 
-    private static ProgramCommand BackUp() => new("backup", "Copy the SQLite file, also while it is served.", BackUpAsync)
+    private static ProgramCommand BackUp() => new("backup", "Copy the database while it is served: the SQLite file, or PostgreSQL's by pg_dump.", BackUpAsync)
     {
         Example = "backup /backup/auth.db",
         Arguments = { BackupTarget },
+        Options = { Tools },
     };
 
-    private static ProgramCommand Restore() => new("restore", "Put a copy in the place of the SQLite file. Its sessions are ended: none is revived.", RestoreAsync)
+    private static ProgramCommand Restore() => new("restore", "Put a copy in the place of the SQLite file, or into an empty PostgreSQL database. Its sessions are ended: none is revived.", RestoreAsync)
     {
         Example = "restore /backup/auth.db --yes",
         Arguments = { BackupSource },
-        Options = { ProgramCommand.Yes },
+        Options = { ProgramCommand.Yes, Tools },
     };
+
+    private static bool IsPostgreSql(CommandCall call) => call.Services.GetRequiredService<IOptions<DatabaseOptions>>().Value.Provider == DatabaseOptions.PostgreSql;
 
     private static async Task<int> BackUpAsync(CommandCall call)
     {
         var file = call.Arguments.GetRequiredValue(BackupTarget).FullName;
-        var (from, size) = await SqliteBackup.BackUpAsync(call.Services, file, call.Cancelled);
-        var folder = Path.Combine(Path.GetDirectoryName(from)!, KeyRing.Folder);
+        var isPostgreSql = IsPostgreSql(call);
+        var (from, size) = isPostgreSql
+            ? await new PostgreSqlBackup(call.Services, call.Arguments.GetValue(Tools)?.FullName).BackUpAsync(file, call.Cancelled)
+            : await SqliteBackup.BackUpAsync(call.Services, file, call.Cancelled);
+        var folder = isPostgreSql ? null : Path.Combine(Path.GetDirectoryName(from)!, KeyRing.Folder);
         var keys = Directory.Exists(folder) ? folder : null;
+        var more = isPostgreSql ? " The keys of Data Protection are in it, which encrypt those of authenticator apps."
+            : keys is null ? ""
+            : $" Copy {keys} too, elsewhere: without these keys no code of an authenticator app is accepted.";
         await call.PrintAsync(
-            new { From = from, File = file, Size = size, Keys = keys },
-            string.Create(CultureInfo.InvariantCulture, $"Copied {from} to {file}, {size} bytes.{(keys is null ? "" : $" Copy {keys} too, elsewhere: without these keys no code of an authenticator app is accepted.")}"));
+            new { From = from, File = file, Size = size, HasKeys = isPostgreSql, Keys = keys },
+            string.Create(CultureInfo.InvariantCulture, $"Copied {from} to {file}, {size} bytes.{more}"));
         return CommandExit.Done;
     }
 
@@ -66,10 +77,25 @@ internal static class StorageCommands
     {
         var file = call.Arguments.GetRequiredValue(BackupSource).FullName;
         var now = call.Services.GetRequiredService<TimeProvider>().GetUtcNow();
-        var (to, ended, previous) = await SqliteBackup.RestoreAsync(call.Services, file, now, call.ConfirmAsync, call.Cancelled);
+        string to;
+        string? previous = null;
+        int ended;
+        IReadOnlyList<Guid> missing;
+        if (IsPostgreSql(call))
+        {
+            (to, ended, missing) = await new PostgreSqlBackup(call.Services, call.Arguments.GetValue(Tools)?.FullName).RestoreAsync(file, now, call.ConfirmAsync, call.Cancelled);
+        }
+        else
+        {
+            (to, ended, previous, missing) = await SqliteBackup.RestoreAsync(call.Services, file, now, call.ConfirmAsync, call.Cancelled);
+        }
+
+        var kept = previous is null ? "" : $" The file of before is {previous}.";
+        var warning = missing.Count == 0 ? ""
+            : $" Keys of Data Protection are missing: {string.Join(", ", missing)}. Until they are restored, a login with a code of an authenticator app is answered with 503.";
         await call.PrintAsync(
-            new { File = file, RestoredTo = to, EndedSessions = ended, Previous = previous },
-            string.Create(CultureInfo.InvariantCulture, $"Restored {file} to {to}. {ended} sessions were ended in it: everybody signs in again.{(previous is null ? "" : $" The file of before is {previous}.")}"));
+            new { File = file, RestoredTo = to, EndedSessions = ended, Previous = previous, MissingKeys = missing },
+            string.Create(CultureInfo.InvariantCulture, $"Restored {file} to {to}. {ended} sessions were ended in it: everybody signs in again.{kept}{warning}"));
         return CommandExit.Done;
     }
 
@@ -96,7 +122,7 @@ internal static class StorageCommands
 
     private static async Task<int> CopyAsync(CommandCall call)
     {
-        if (call.Services.GetRequiredService<IOptions<DatabaseOptions>>().Value.Provider != DatabaseOptions.PostgreSql)
+        if (!IsPostgreSql(call))
         {
             throw new ConfigurationException($"{DatabaseOptions.Section}:{nameof(DatabaseOptions.Provider)}", "must be PostgreSql, and ConnectionStrings:Auth name the database to copy to");
         }

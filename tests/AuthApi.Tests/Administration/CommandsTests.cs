@@ -117,7 +117,9 @@ internal sealed class CommandsTests
             await ada.RegisterAsync();
             await ada.LogInAsync();
             token = ada.Token;
-            await DoneAsync("backup", backup);
+            using var app = await ada.PostAsync("/two-factor/setup/");
+            Assert.That(app.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+            Assert.That((string?)(await JsonAsync("backup", backup, "--json"))["keys"], Is.EqualTo(Path.Combine(_folder.Path, "data", "keys")));
             using var left = await ada.LogOutAsync();
 
             Assert.That((await RunAsync("", "backup", backup)).Error, Does.Contain("cannot be made"), "it is there already");
@@ -133,8 +135,12 @@ internal sealed class CommandsTests
         await File.WriteAllTextAsync(novel, new string('x', 8_192));
         Assert.That((await RunAsync("", "restore", novel, "--yes")).Error, Does.Contain("not a database"));
 
+        // To another machine, without the keys.
+        var moved = await JsonAsync("restore", backup, "--yes", "--json", $"--ConnectionStrings:Auth=Data Source={Path.Combine(_folder.Path, "moved", "auth.db")}");
+        Assert.That((moved["missingKeys"]!.AsArray().Count, (string?)moved["previous"]), Is.EqualTo((1, (string?)null)));
+
         var restored = await JsonAsync("restore", backup, "--yes", "--json");
-        Assert.That((int?)restored["endedSessions"], Is.EqualTo(1));
+        Assert.That(((int?)restored["endedSessions"], restored["missingKeys"]!.AsArray().Count), Is.EqualTo((1, 0)));
         Assert.That(File.Exists((string?)restored["previous"]), Is.True);
 
         await using var again = await RunningProgram.StartAsync(_folder.Path);

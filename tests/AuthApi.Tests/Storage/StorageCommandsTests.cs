@@ -1,8 +1,10 @@
+using System.Diagnostics;
 using System.Net;
 using System.Text.Json.Nodes;
 using AuthApi.Storage;
 using AuthApi.Tests.Harness;
 using Microsoft.Data.Sqlite;
+using Npgsql;
 
 namespace AuthApi.Tests.Storage;
 
@@ -189,6 +191,109 @@ internal sealed class StorageCommandsTests
         Assert.That((await RunCopyAsync([])).Error, Does.Contain("Database:Provider must be PostgreSql"));
     }
 
+    [Test]
+    [Platform(Exclude = "Win")]
+    [System.Runtime.Versioning.UnsupportedOSPlatform("windows")]
+    public async Task A_dump_is_one_state_and_its_restore_revives_no_session()
+    {
+        var server = await PostgreSqlServer.SharedAsync();
+        var source = await SettingsAsync(TestedStore.PostgreSql);
+        var target = await SettingsAsync(TestedStore.PostgreSql);
+        var database = new NpgsqlConnectionStringBuilder(target[1].Split('=', 2)[1]).Database!;
+        var (dump, arguments) = (Path.Combine(_folder.Path, "auth.dump"), Path.Combine(_folder.Path, "arguments"));
+        string token;
+        await using (var program = await RunningProgram.StartAsync(_folder.Path, source))
+        {
+            using var ada = program.NewBrowser();
+            await ada.RegisterAsync();
+            await ada.LogInAsync();
+            token = ada.Token;
+            using var app = await ada.PostAsync("/two-factor/setup/");
+            Assert.That(app.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+
+            // The real one, which says what arguments it got.
+            var tools = ToolsOf("exec \"$(ls -d /usr/lib/postgresql/*/bin/\"$(basename \"$0\")\" | sort -V | tail -1)\" \"$@\"", $"echo \"$@\" >>'{arguments}'");
+            var copied = await RunJsonAsync(0, ["backup", dump, "--json", "--tools", tools, .. source]);
+            Assert.That(((long?)copied["size"], (bool?)copied["hasKeys"]), Is.EqualTo((new FileInfo(dump).Length, true)));
+            Assert.That((await File.ReadAllTextAsync(arguments)).Replace(_folder.Path, "", StringComparison.Ordinal), Does.Contain("--format=custom").And.Not.Contain(PostgreSqlServer.Password));
+            Assert.That(File.GetUnixFileMode(dump), Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite));
+            using var left = await ada.LogOutAsync();
+        }
+
+        await RefusedAsync("cannot be made", ["backup", dump, .. source]);
+        await RefusedAsync("is not empty: it has public.AspNetRoleClaims, ", ["restore", dump, "--yes", .. source]);
+        await RefusedAsync("1 sessions are ended. Nothing was changed: add --yes", ["restore", dump, .. target]);
+        await RefusedAsync("is a dump of PostgreSQL", ["restore", dump, "--yes"]);
+
+        var restored = await RunJsonAsync(0, ["restore", dump, "--yes", "--json", .. target]);
+        Assert.That(((int?)restored["endedSessions"], restored["missingKeys"]!.AsArray().Count), Is.EqualTo((1, 0)));
+        Assert.That(
+            await server.QueryAsync(database, """SELECT "UserId", "Reason" FROM "AuditEntries" WHERE "Event" = 'SessionRevoked' AND "SessionId" IS NOT NULL"""),
+            Is.EqualTo(new[] { "1 restore" }));
+        await using var again = await RunningProgram.StartAsync(_folder.Path, target);
+        using var thief = again.NewBrowser();
+        thief.Cookies["session"] = token;
+        Assert.That(await thief.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
+        await thief.LogInAsync();
+        Assert.That(await thief.RegisterAsync("bob@example.com"), Is.EqualTo(2), "ids go on");
+    }
+
+    [Test]
+    [Platform(Exclude = "Win")]
+    [System.Runtime.Versioning.UnsupportedOSPlatform("windows")]
+    public async Task A_dump_that_cannot_be_made_or_restored_changes_nothing()
+    {
+        var server = await PostgreSqlServer.SharedAsync();
+        var source = await SettingsAsync(TestedStore.PostgreSql);
+        var target = await SettingsAsync(TestedStore.PostgreSql);
+        var database = new NpgsqlConnectionStringBuilder(source[1].Split('=', 2)[1]).Database!;
+        var dump = Path.Combine(_folder.Path, "auth.dump");
+        await RefusedAsync("is no database of AuthApi", ["backup", dump, .. source]);
+        await RunJsonAsync(0, ["migrate", "--json", .. source]);
+
+        // Without the tools, with old ones, and without rights.
+        await RefusedAsync("pg_dump was not found in /nowhere", ["backup", dump, "--tools", "/nowhere", .. source]);
+        await RefusedAsync("is version 9", ["backup", dump, "--tools", ToolsOf("echo 'pg_dump (PostgreSQL) 9.6.24'"), .. source]);
+        await server.ExecuteAsync(database, $"""CREATE ROLE "{database}" LOGIN PASSWORD 'weak'; GRANT SELECT ON "__EFMigrationsHistory" TO "{database}" """);
+        await RefusedAsync("permission denied", ["backup", dump, source[0], $"--ConnectionStrings:Auth={server.ConnectionString(database, database, "weak")}"]);
+        await server.ExecuteAsync(database, $"DROP OWNED BY \"{database}\"; DROP ROLE \"{database}\"");
+
+        // A full disk: no file of the process may be longer than 128 KB.
+        await server.ExecuteAsync(database, """INSERT INTO "AuditEntries" ("At", "Event", "Reason") SELECT now(), 'SignedIn', md5(random()::text) FROM generate_series(1, 20000)""");
+        var full = new ProcessStartInfo("bash", ["-c", "trap '' XFSZ; ulimit -f 128; exec \"$@\"", "bash", "dotnet", typeof(Program).Assembly.Location, "backup", dump, .. source])
+        {
+            WorkingDirectory = _folder.Path,
+            RedirectStandardError = true,
+            RedirectStandardOutput = true,
+        };
+        full.Environment["DOTNET_EnableWriteXorExecute"] = "0"; // which takes a long file in memory
+        using (var process = Process.Start(full)!)
+        {
+            var error = await process.StandardError.ReadToEndAsync();
+            await process.WaitForExitAsync();
+            Assert.That((process.ExitCode, File.Exists(dump)), Is.EqualTo((1, false)), error);
+            Assert.That(error, Does.StartWith("AuthApi backup: ").And.Contain("could not be copied").And.Contain("File too large"));
+        }
+
+        // What is no dump, is cut off, or is of a newer version.
+        await File.WriteAllTextAsync(dump, new string('x', 8_192));
+        await RefusedAsync("is no dump", ["restore", dump, "--yes", .. target]);
+        MigratedDatabase.CopyTo(DatabaseFile);
+        await RefusedAsync("is an SQLite file", ["restore", DatabaseFile, "--yes", .. target]);
+        File.Delete(dump);
+        await RunJsonAsync(0, ["backup", dump, "--json", .. source]);
+        var cut = Path.Combine(_folder.Path, "cut.dump");
+        await File.WriteAllBytesAsync(cut, (await File.ReadAllBytesAsync(dump))[..^50_000]);
+        await RefusedAsync("pg_restore", ["restore", cut, "--yes", .. target]);
+        await server.ExecuteAsync(database, """INSERT INTO "__EFMigrationsHistory" VALUES ('29990101000000_FromTheFuture', '99.0')""");
+        File.Delete(dump);
+        await RunJsonAsync(0, ["backup", dump, "--json", .. source]);
+        await RefusedAsync("newer version, with the migration 29990101000000_FromTheFuture", ["restore", dump, "--yes", .. target]);
+        Assert.That(
+            await server.QueryAsync(new NpgsqlConnectionStringBuilder(target[1].Split('=', 2)[1]).Database!, "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace"),
+            Is.EqualTo(new[] { "0" }));
+    }
+
     private static async Task<string[]> SettingsAsync(TestedStore store)
     {
         if (store == TestedStore.Sqlite)
@@ -199,6 +304,28 @@ internal sealed class StorageCommandsTests
         store.Require();
         var server = await PostgreSqlServer.SharedAsync();
         return ["--Database:Provider=PostgreSql", $"--ConnectionStrings:Auth={server.ConnectionString(await server.CreateDatabaseAsync())}"];
+    }
+
+    // Programs with PostgreSQL's names that run these lines.
+    [System.Runtime.Versioning.UnsupportedOSPlatform("windows")]
+    private string ToolsOf(string last, string first = "")
+    {
+        var folder = Directory.CreateDirectory(Path.Combine(_folder.Path, $"tools-{Guid.CreateVersion7()}")).FullName;
+        foreach (var name in new[] { "pg_dump", "pg_restore" })
+        {
+            File.WriteAllText(Path.Combine(folder, name), $"#!/bin/sh\n{first}\n{last}\n");
+            File.SetUnixFileMode(Path.Combine(folder, name), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
+
+        return folder;
+    }
+
+    private async Task RefusedAsync(string reason, string[] arguments)
+    {
+        var (exitCode, output, error) = await RunningProgram.RunAloneAsync(_folder.Path, arguments);
+        Assert.That((exitCode, output), Is.EqualTo((1, "")), error);
+        Assert.That(error, Does.StartWith($"AuthApi {arguments[0]}: ").And.Contain(reason));
+        Assert.That(error.TrimEnd().Split('\n'), Has.Length.EqualTo(1), error);
     }
 
     private Task<(int ExitCode, string Output, string Error)> RunCopyAsync(string[] settings, params string[] options) =>
