@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net;
+using System.Text;
 using System.Text.Json.Nodes;
 using AuthApi.Storage;
 using AuthApi.Tests.Harness;
@@ -85,6 +86,36 @@ internal sealed class CommandsTests
     }
 
     [Test]
+    public async Task A_prompt_is_answered_at_a_terminal()
+    {
+        if (!File.Exists("/usr/bin/script"))
+        {
+            Needs.Missing("script (Debian's bsdutils), which makes a terminal");
+        }
+
+        // The server runs the command, and the person sits at the client.
+        await using var program = await RunningProgram.StartAsync(_folder.Path);
+        using var ada = program.NewBrowser();
+        await ada.RegisterAsync();
+        await ada.LogInAsync();
+        var (exitCode, shown) = await AnswerAsync("n", "sessions revoke --all");
+        Assert.That((exitCode, await ada.MeAsync()), Is.EqualTo((1, HttpStatusCode.OK)), shown);
+        Assert.That(shown, Does.Contain("1 session of everybody will be ended. Go on? [y/N]").And.Contain("Nothing was changed."));
+        (exitCode, shown) = await AnswerAsync("y", "sessions revoke --all");
+        Assert.That((exitCode, await ada.MeAsync()), Is.EqualTo((0, HttpStatusCode.Unauthorized)), shown);
+        Assert.That(shown, Does.Contain("1 sessions have ended."));
+
+        // And without a server.
+        await program.KillAsync();
+        (exitCode, shown) = await AnswerAsync("", "users delete ada@example.com");
+        Assert.That(exitCode, Is.EqualTo(1), shown);
+        Assert.That(shown, Does.Contain("Nothing was changed."));
+        (exitCode, shown) = await AnswerAsync("yes", "users delete ada@example.com");
+        Assert.That(exitCode, Is.Zero, shown);
+        Assert.That((await JsonAsync("users", "list", "--json"))["items"]!.AsArray(), Is.Empty);
+    }
+
+    [Test]
     public async Task A_database_user_without_rights_is_named()
     {
         var server = await PostgreSqlServer.SharedAsync();
@@ -136,6 +167,7 @@ internal sealed class CommandsTests
         Assert.That((await RunAsync("", "restore", novel, "--yes")).Error, Does.Contain("not a database"));
 
         // To another machine, without the keys.
+        Directory.CreateDirectory(Path.Combine(_folder.Path, "moved"));
         var moved = await JsonAsync("restore", backup, "--yes", "--json", $"--ConnectionStrings:Auth=Data Source={Path.Combine(_folder.Path, "moved", "auth.db")}");
         Assert.That((moved["missingKeys"]!.AsArray().Count, (string?)moved["previous"]), Is.EqualTo((1, (string?)null)));
 
@@ -253,6 +285,32 @@ internal sealed class CommandsTests
         Assert.That(items["Email:Smtp:Password"], Is.EqualTo(("***", "command line")));
         Assert.That(items["AllowedHosts"].Item2, Is.EqualTo("appsettings.json"));
         Assert.That((await JsonAsync("config", "show", "--json"))["items"]!.AsArray().Single(item => (string?)item!["key"] == "ConnectionStrings:Auth")!["value"]!.GetValue<string>(), Is.EqualTo(SqliteFile.DefaultConnectionString));
+    }
+
+    // What a person sees who answers at the prompt.
+    private async Task<(int ExitCode, string Shown)> AnswerAsync(string answer, string command)
+    {
+        using var timeout = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        var start = new ProcessStartInfo("script", ["--quiet", "--return", "--command", $"dotnet '{typeof(Program).Assembly.Location}' {command}", "/dev/null"])
+        {
+            WorkingDirectory = _folder.Path,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+        };
+        start.Environment["ASPNETCORE_ENVIRONMENT"] = "Development";
+        using var process = Process.Start(start)!;
+        var shown = new StringBuilder();
+        var buffer = new char[1];
+        while (!shown.ToString().EndsWith("[y/N] ", StringComparison.Ordinal) && await process.StandardOutput.ReadAsync(buffer, timeout.Token) > 0)
+        {
+            shown.Append(buffer[0]);
+        }
+
+        await process.StandardInput.WriteAsync($"{answer}\n");
+        await process.StandardInput.FlushAsync(timeout.Token);
+        shown.Append(await process.StandardOutput.ReadToEndAsync(timeout.Token));
+        await process.WaitForExitAsync(timeout.Token);
+        return (process.ExitCode, shown.ToString());
     }
 
     private Task<(int ExitCode, string Output, string Error)> RunAsync(string input, params string[] arguments) =>
