@@ -65,6 +65,7 @@ static async Task ServeAsync(WebApplication app)
     app.UseRequestLimit();
     app.UseAllowedHosts();
     app.UseHttpsOnly();
+    app.UseRecordOfRefusedCalls();
     app.UseCrossSiteGuard();
     app.UseAccountPage();
     app.UseAuthentication();

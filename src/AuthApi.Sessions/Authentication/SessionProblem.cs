@@ -41,11 +41,12 @@ public sealed partial record SessionProblem(int Status, string Code, string Titl
         Title = "The Authorization header does not carry a session. Send it as Authorization: Session TOKEN.",
     };
 
-    /// <summary>Answers with this problem.</summary>
+    /// <summary>Answers with this problem, and leaves it among the features of the request for the middleware before.</summary>
     /// <param name="context">The request to answer; its response must not have started.</param>
     public Task WriteAsync(HttpContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
+        context.Features.Set(this);
         context.Response.StatusCode = Status;
         context.Response.Headers.CacheControl = "no-store";
         if (Status == StatusCodes.Status401Unauthorized)

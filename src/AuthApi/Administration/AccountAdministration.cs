@@ -1,3 +1,4 @@
+using System.Globalization;
 using AuthApi.Api;
 using AuthApi.Identity;
 using AuthApi.Mail;
@@ -133,8 +134,23 @@ internal sealed class AccountAdministration(
             }
 
             log.Add(AdministrationEvent.RoleRemoved, id, name);
+            Notify(user, texts.RoleRemoved(user.Email!, name));
             return await users.RemoveFromRoleAsync(user, name);
         });
+    }
+
+    /// <summary>Records that sessions were ended, and notifies the owner where they were of one account: nobody is notified of an end of everybody's.</summary>
+    /// <param name="id">The account; <see langword="null"/> for everybody.</param>
+    /// <param name="ended">How many sessions.</param>
+    public async Task RecordEndedSessionsAsync(int? id, int ended)
+    {
+        log.Add(AdministrationEvent.SessionsEnded, id, ended.ToString(CultureInfo.InvariantCulture));
+        if (ended > 0 && id is not null && await context.Users.Where(user => user.Id == id).Select(user => user.Email).SingleOrDefaultAsync() is { } email)
+        {
+            mail.Add(email, texts.SessionsEnded(email, ended), id);
+        }
+
+        await context.SaveChangesAsync();
     }
 
     private static IdentityResult Nothing => IdentityResult.Success;

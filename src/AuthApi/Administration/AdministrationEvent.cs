@@ -26,4 +26,22 @@ internal static class AdministrationEvent
 
     /// <summary>A call of administration was refused: the reason is the code of the answer.</summary>
     public const string AdministrationRefused = "AdministrationRefused";
+
+    /// <summary>Another call was refused for want of a right: the reason is the code of the answer.</summary>
+    public const string AccessRefused = "AccessRefused";
+
+    /// <summary>An administrator has listed accounts.</summary>
+    public const string UsersRead = "UsersRead";
+
+    /// <summary>An administrator has looked at an account; the reason is its id.</summary>
+    public const string UserRead = "UserRead";
+
+    /// <summary>An administrator has looked at the sessions of an account; the reason is its id.</summary>
+    public const string UserSessionsRead = "UserSessionsRead";
+
+    /// <summary>An administrator has listed everybody's sessions.</summary>
+    public const string SessionsRead = "SessionsRead";
+
+    /// <summary>An administrator has read everybody's events.</summary>
+    public const string EventsRead = "EventsRead";
 }

@@ -1,9 +1,6 @@
 using System.Text.Json.Serialization;
 using AuthApi.Api;
 using AuthApi.Startup;
-using AuthApi.Storage;
-using Microsoft.AspNetCore.Authorization;
-using Microsoft.EntityFrameworkCore;
 
 namespace AuthApi.Administration;
 
@@ -21,15 +18,8 @@ public static partial class AdministrationServices
         services.AddSingleton<SessionAdministration>();
         services.AddSingleton<IServerCommands, ControlClient>();
         services.AddHostedService<ControlSocket>();
-
-        // Around the one that answers.
-        var inner = services.Last(service => service.ServiceType == typeof(IAuthorizationMiddlewareResultHandler));
-        services.AddSingleton<IAuthorizationMiddlewareResultHandler>(provider => new RefusedCalls(
-            (IAuthorizationMiddlewareResultHandler)(inner.ImplementationFactory?.Invoke(provider) ?? ActivatorUtilities.CreateInstance(provider, inner.ImplementationType!)),
-            provider.GetRequiredService<IDbContextFactory<AuthDbContext>>(),
-            provider.GetRequiredService<AdministrationMetrics>(),
-            provider.GetRequiredService<TimeProvider>(),
-            provider.GetRequiredService<ILogger<RefusedCalls>>()));
+        services.AddSingleton<BoundedEvents>();
+        services.AddHostedService(provider => provider.GetRequiredService<BoundedEvents>());
         services.AddGeneratedJson(AdministrationJson.Default);
         return services;
     }

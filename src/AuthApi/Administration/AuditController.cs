@@ -33,6 +33,7 @@ public sealed class AuditController(IServiceProvider services) : ControllerBase
     /// <param name="limit" example="20">The maximum number of items, 1 to 100.</param>
     /// <response code="200">A page of events. With <c>before</c>, <c>next</c> is null on the last page; with <c>after</c> there is always one.</response>
     [HttpGet("/admin/audit/", Name = "audit")]
+    [RecordRead(AdministrationEvent.EventsRead)]
     [ProducesResponseType<AuditResponse>(StatusCodes.Status200OK)]
     public async Task<ActionResult<AuditResponse>> List(
         [FromQuery] int? userId,

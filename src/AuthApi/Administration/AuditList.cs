@@ -13,7 +13,7 @@ namespace AuthApi.Administration;
 internal sealed record AuditFilter(int? UserId, string? Event, DateTimeOffset? From, DateTimeOffset? To);
 
 /// <summary>Everybody's events, in pages that each read a bounded number of rows.</summary>
-internal sealed class AuditList(AuthDbContext context, SettledEvents settled)
+internal sealed class AuditList(AuthDbContext context, SettledEvents settled, BoundedEvents bounded)
 {
     // Events of one kind are looked for among so many ids at a time, and so many times for a page.
     private const long Window = 100_000;
@@ -23,6 +23,7 @@ internal sealed class AuditList(AuthDbContext context, SettledEvents settled)
     /// <returns>The events, and the <paramref name="before"/> of the next page; <see langword="null"/> on the last one.</returns>
     public async Task<(IReadOnlyList<AuditItem> Items, long? Next)> ReadBeforeAsync(AuditFilter filter, long? before, int limit)
     {
+        await bounded.WriteAsync();
         var upper = before ?? (await context.Set<AuditEntry>().MaxAsync(entry => (long?)entry.Id) ?? 0) + 1;
         var items = new List<AuditItem>();
         for (var windows = 0; windows < MaxWindows; windows++)
@@ -55,6 +56,7 @@ internal sealed class AuditList(AuthDbContext context, SettledEvents settled)
     /// <returns>The events, and the <paramref name="after"/> to go on with.</returns>
     public async Task<(IReadOnlyList<AuditItem> Items, long Next)> ReadAfterAsync(AuditFilter filter, long after, int limit)
     {
+        await bounded.WriteAsync();
         var last = await settled.FindLastAsync(context);
         var upper = filter.UserId is not null || filter.Event is null ? last : Math.Min(last, after + (Window * MaxWindows));
         var read = await Select(filter).Where(row => row.Entry.Id > after && row.Entry.Id <= upper).OrderBy(row => row.Entry.Id).Take(limit).ToListAsync();

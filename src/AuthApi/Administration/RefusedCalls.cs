@@ -1,95 +1,42 @@
-using System.Collections.Concurrent;
 using AuthApi.Api;
 using AuthApi.Sessions;
-using AuthApi.Storage;
-using Microsoft.AspNetCore.Authorization;
-using Microsoft.AspNetCore.Authorization.Infrastructure;
-using Microsoft.AspNetCore.Authorization.Policy;
 using Microsoft.AspNetCore.Http.Metadata;
-using Microsoft.EntityFrameworkCore;
 
 namespace AuthApi.Administration;
 
-/// <summary>Records calls of administration that are refused (ASVS 16.3.2): once a minute for each kind of refusal and client, however many there are.</summary>
-internal sealed partial class RefusedCalls(
-    IAuthorizationMiddlewareResultHandler inner, IDbContextFactory<AuthDbContext> contexts, AdministrationMetrics metrics, TimeProvider time, ILogger<RefusedCalls> logger) : IAuthorizationMiddlewareResultHandler
+/// <summary>Records calls that the rules of authorization refuse (ASVS 16.3.2): once a minute for each kind of refusal, user and address, however many there are.</summary>
+internal static class RefusedCalls
 {
-    /// <summary>How many kinds and clients are known at a time. More than that in a minute are not recorded.</summary>
-    internal const int MaxKnown = 1_000;
+    // The other codes of 403 are about a login, which has events of its own.
+    private static readonly string[] Refusals =
+        [ApiProblem.Forbidden.Code, ApiProblem.ReauthenticationRequired.Code, ApiProblem.RecoverySession.Code, ApiProblem.CrossSiteRequest.Code];
 
-    private static readonly TimeSpan Interval = TimeSpan.FromMinutes(1);
-
-    private readonly ConcurrentDictionary<(string Code, string? IpAddress), DateTimeOffset> _recorded = [];
-
-    public async Task HandleAsync(RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult authorizeResult)
+    public static IApplicationBuilder UseRecordOfRefusedCalls(this WebApplication app)
     {
-        if (!authorizeResult.Succeeded && context.GetEndpoint()?.Metadata.GetMetadata<ITagsMetadata>()?.Tags.Contains(AdministrationAnswers.Tag) == true)
+        var events = app.Services.GetRequiredService<BoundedEvents>();
+        var metrics = app.Services.GetRequiredService<AdministrationMetrics>();
+        return app.Use(async (context, next) =>
         {
-            var problem = authorizeResult.Challenged ? ApiProblem.NotAuthenticated
-                : authorizeResult.AuthorizationFailure?.FailedRequirements.OfType<RolesAuthorizationRequirement>().Any() == true ? ApiProblem.Forbidden
-                : ApiProblem.ReauthenticationRequired;
-            metrics.Refused(problem.Code);
-            await RecordAsync(context, problem.Code);
-        }
-
-        await inner.HandleAsync(next, context, policy, authorizeResult);
-    }
-
-    private async Task RecordAsync(HttpContext context, string code)
-    {
-        var (now, client) = (time.GetUtcNow(), ClientInfo.Of(context));
-        if (!IsDue((code, client.IpAddress), now))
-        {
-            return;
-        }
-
-        try
-        {
-            await using var database = await contexts.CreateDbContextAsync();
-            var session = context.FindUserSession()?.Session;
-            database.AddAuditEntry(new AuditEntry
+            await next(context);
+            if (context.Response.StatusCode is StatusCodes.Status403Forbidden or StatusCodes.Status401Unauthorized)
             {
-                At = now,
-                Event = AdministrationEvent.AdministrationRefused,
-                UserId = session?.UserId,
-                SessionId = session?.Id,
-                Reason = code,
-                IpAddress = client.IpAddress,
-                UserAgent = client.UserAgent,
-            });
-            await database.SaveChangesAsync();
-        }
-        catch (Exception exception)
-        {
-            // The call is refused all the same.
-            Log.NotRecorded(logger, code, client.IpAddress, exception.Message);
-        }
-    }
-
-    private bool IsDue((string Code, string? IpAddress) kind, DateTimeOffset now)
-    {
-        if (_recorded.Count >= MaxKnown)
-        {
-            foreach (var (old, at) in _recorded)
-            {
-                if (now - at >= Interval)
-                {
-                    _recorded.TryRemove(old, out _);
-                }
+                Record(context, events, metrics);
             }
-
-            if (_recorded.Count >= MaxKnown)
-            {
-                return false;
-            }
-        }
-
-        return _recorded.TryAdd(kind, now) || (_recorded.TryGetValue(kind, out var last) && now - last >= Interval && _recorded.TryUpdate(kind, now, last));
+        });
     }
 
-    private static partial class Log
+    private static void Record(HttpContext context, BoundedEvents events, AdministrationMetrics metrics)
     {
-        [LoggerMessage(1, LogLevel.Warning, "A call of administration was refused ({Code}) to {IpAddress}, and that could not be recorded: {Message}")]
-        public static partial void NotRecorded(ILogger logger, string code, string? ipAddress, string message);
+        // A bare status gets its problem later.
+        var code = context.Features.Get<ApiProblem>()?.Code ?? context.Features.Get<SessionProblem>()?.Code ?? ApiProblem.ForStatus(context.Response.StatusCode).Code;
+        if (context.GetEndpoint()?.Metadata.GetMetadata<ITagsMetadata>()?.Tags.Contains(AdministrationAnswers.Tag) == true)
+        {
+            metrics.Refused(code);
+            events.RecordRefusal(context, AdministrationEvent.AdministrationRefused, code);
+        }
+        else if (Refusals.Contains(code))
+        {
+            events.RecordRefusal(context, AdministrationEvent.AccessRefused, code);
+        }
     }
 }

@@ -3,7 +3,6 @@ using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using AuthApi.Sessions;
 using AuthApi.Startup;
-using AuthApi.Storage;
 
 namespace AuthApi.Administration;
 
@@ -82,8 +81,7 @@ internal static class SessionCommands
         var ended = await sessions.EndAsync(filter, new SessionEnd(AuditEvent.SessionRevoked, AdministrationLog.CommandLine, Reason: "administrator"), cancellationToken: call.Cancelled);
 
         await using var scope = call.Services.CreateAsyncScope();
-        scope.ServiceProvider.GetRequiredService<AdministrationLog>().Add(AdministrationEvent.SessionsEnded, filter.UserId, ended.ToString(CultureInfo.InvariantCulture));
-        await scope.ServiceProvider.GetRequiredService<AuthDbContext>().SaveChangesAsync(CancellationToken.None);
+        await scope.ServiceProvider.GetRequiredService<AccountAdministration>().RecordEndedSessionsAsync(filter.UserId, ended);
         await call.PrintAsync(new EndedSessionsResponse(ended), string.Create(CultureInfo.InvariantCulture, $"{ended} sessions have ended."));
         return CommandExit.Done;
     }

@@ -27,8 +27,6 @@ public sealed class SessionsController(UserSessionManager sessions, IServiceProv
 
     private AuthDbContext Context => services.GetRequiredService<AuthDbContext>();
 
-    private AdministrationLog Log => services.GetRequiredService<AdministrationLog>();
-
     // Not where the administrator is: the owner sees it too.
     private SessionEnd Cause => new(AuditEvent.SessionRevoked, BySessionId: HttpContext.GetUserSession().Session.Id, Reason: Reason);
 
@@ -37,6 +35,7 @@ public sealed class SessionsController(UserSessionManager sessions, IServiceProv
     /// <param name="id" example="42">The account's id.</param>
     /// <response code="200">Its live sessions, the most recently used first.</response>
     [HttpGet("/admin/users/{id}/sessions/", Name = "listUserSessions")]
+    [RecordRead(AdministrationEvent.UserSessionsRead)]
     [ProducesResponseType<SessionsResponse>(StatusCodes.Status200OK)]
     [ProducesProblem(StatusCodes.Status404NotFound, AdministrationAnswers.NoUser)]
     public async Task<ActionResult<SessionsResponse>> ListOfUser(int id)
@@ -48,7 +47,7 @@ public sealed class SessionsController(UserSessionManager sessions, IServiceProv
     }
 
     /// <summary>End the sessions of an account</summary>
-    /// <remarks>All of them. Their tokens are rejected from then on, on every node. Of the caller's own account the session of this request stays.</remarks>
+    /// <remarks>All of them. Their tokens are rejected from then on, on every node. Of the caller's own account the session of this request stays. The owner is notified by mail.</remarks>
     /// <param name="id" example="42">The account's id.</param>
     /// <response code="200">They have ended.</response>
     [HttpDelete("/admin/users/{id}/sessions/", Name = "endUserSessions")]
@@ -70,7 +69,7 @@ public sealed class SessionsController(UserSessionManager sessions, IServiceProv
     }
 
     /// <summary>End one session of an account</summary>
-    /// <remarks>Its token is rejected from then on, on every node.</remarks>
+    /// <remarks>Its token is rejected from then on, on every node. The owner is notified by mail.</remarks>
     /// <param name="id" example="42">The account's id.</param>
     /// <param name="sessionId" example="01998c5e-6c1f-7d0a-8a53-2f9c1d4b7e60">The session's id.</param>
     /// <response code="204">It has ended. Its token is rejected from then on, on every node.</response>
@@ -99,6 +98,7 @@ public sealed class SessionsController(UserSessionManager sessions, IServiceProv
     /// <param name="limit" example="20">The maximum number of items, 1 to 100.</param>
     /// <response code="200">A page of sessions. <c>next</c> is null on the last page.</response>
     [HttpGet("/admin/sessions/", Name = "listEverybodysSessions")]
+    [RecordRead(AdministrationEvent.SessionsRead)]
     [ProducesResponseType<EverybodysSessionsResponse>(StatusCodes.Status200OK)]
     public async Task<ActionResult<EverybodysSessionsResponse>> List(
         [FromQuery] SessionFilter filter,
@@ -170,11 +170,7 @@ public sealed class SessionsController(UserSessionManager sessions, IServiceProv
 
     private Task<bool> ExistsAsync(int id) => Context.Users.AnyAsync(user => user.Id == id);
 
-    private async Task RecordAsync(int? userId, int ended)
-    {
-        Log.Add(AdministrationEvent.SessionsEnded, userId, ended.ToString(CultureInfo.InvariantCulture));
-        await Context.SaveChangesAsync();
-    }
+    private Task RecordAsync(int? userId, int ended) => services.GetRequiredService<AccountAdministration>().RecordEndedSessionsAsync(userId, ended);
 }
 
 /// <summary>The answer to an end of sessions.</summary>

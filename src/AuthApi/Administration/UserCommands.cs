@@ -105,7 +105,7 @@ internal static class UserCommands
         var detail = await UserDetailResponse.ReadAsync(scope.ServiceProvider, user);
         await call.PrintAsync(
             detail,
-            string.Create(CultureInfo.InvariantCulture, $"{Line(detail.User)}{Environment.NewLine}password: {(detail.HasPassword ? "yes" : "no")}, passkeys: {detail.Passkeys}, failed logins: {detail.FailedLogins}, sessions: {detail.Sessions}"));
+            string.Create(CultureInfo.InvariantCulture, $"{Line(detail.User)}{Environment.NewLine}password: {(detail.HasPassword ? "yes" : "no")}, passkeys: {detail.Passkeys}, recovery codes: {detail.RecoveryCodesLeft}, failed logins: {detail.FailedLogins}, sessions: {detail.Sessions}"));
         return CommandExit.Done;
     }
 

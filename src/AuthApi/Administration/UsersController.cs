@@ -26,13 +26,14 @@ public sealed class UsersController(IServiceProvider services) : ControllerBase
     /// <summary>List accounts</summary>
     /// <remarks>
     /// In the order of their ids, or those that a search finds: the account with this id, then those whose user name begins with the text, then those whose address does.
-    /// Case does not count, and no character means any other. A page may have fewer items than asked for, and still a next one.
+    /// Case does not count, and no character means any other. Nothing is found by what stands in the middle, such as the domain of an address. A page may have fewer items than asked for, and still a next one.
     /// </remarks>
     /// <param name="search" example="ada">The beginning of an address or user name, or an id.</param>
     /// <param name="after">The <c>next</c> of the previous page, with the same search; nothing for the first page.</param>
     /// <param name="limit" example="20">The maximum number of items, 1 to 100.</param>
     /// <response code="200">A page of accounts. <c>next</c> is null on the last page.</response>
     [HttpGet("/admin/users/", Name = "listUsers")]
+    [RecordRead(AdministrationEvent.UsersRead)]
     [ProducesResponseType<UsersResponse>(StatusCodes.Status200OK)]
     public async Task<ActionResult<UsersResponse>> List(
         [FromQuery, RegularExpression(@"^[^\u0000-\u001F\u007F]{0,256}$", ErrorMessage = "This must have at most 256 characters, and no control characters.")] string? search,
@@ -43,10 +44,11 @@ public sealed class UsersController(IServiceProvider services) : ControllerBase
             : ProblemResult.Invalid(nameof(after), AdministrationAnswers.NotACursor);
 
     /// <summary>See an account</summary>
-    /// <remarks>With its roles, its factors, and how many live sessions it has.</remarks>
+    /// <remarks>With its roles, its factors, how many recovery codes are left, and how many live sessions it has.</remarks>
     /// <param name="id" example="42">The account's id.</param>
     /// <response code="200">The account, with its factors and the number of its live sessions.</response>
     [HttpGet("/admin/users/{id}/", Name = "user")]
+    [RecordRead(AdministrationEvent.UserRead)]
     [ProducesResponseType<UserDetailResponse>(StatusCodes.Status200OK)]
     [ProducesProblem(StatusCodes.Status404NotFound, AdministrationAnswers.NoUser)]
     public async Task<ActionResult<UserDetailResponse>> Get(int id)
@@ -116,7 +118,7 @@ public sealed class UsersController(IServiceProvider services) : ControllerBase
     public async Task<ActionResult> Delete(int id) => Answer(await Administration.DeleteAsync(id));
 
     /// <summary>Grant a role</summary>
-    /// <remarks>It is in force in the next request of each of the account's sessions, on every node.</remarks>
+    /// <remarks>It is in force in the next request of each of the account's sessions, on every node. The owner is notified by mail.</remarks>
     /// <param name="id" example="42">The account's id.</param>
     /// <param name="role" example="Admin">The role: <c>Admin</c>.</param>
     /// <response code="204">The account has the role.</response>
@@ -127,7 +129,7 @@ public sealed class UsersController(IServiceProvider services) : ControllerBase
     public async Task<ActionResult> Grant(int id, string role) => Answer(await Administration.GrantAsync(id, role));
 
     /// <summary>Take a role away</summary>
-    /// <remarks>It is in force in the next request of each of the account's sessions, on every node.</remarks>
+    /// <remarks>It is in force in the next request of each of the account's sessions, on every node. The owner is notified by mail.</remarks>
     /// <param name="id" example="42">The account's id.</param>
     /// <param name="role" example="Admin">The role: <c>Admin</c>.</param>
     /// <response code="204">The account does not have the role.</response>
@@ -178,9 +180,10 @@ public sealed record UserItem(
 /// <param name="User">The account.</param>
 /// <param name="HasPassword">Whether it has a password.</param>
 /// <param name="Passkeys" example="1">How many passkeys it has.</param>
+/// <param name="RecoveryCodesLeft" example="10">How many recovery codes it has that were not used.</param>
 /// <param name="FailedLogins" example="0">How many wrong passwords there were since the last right one.</param>
 /// <param name="Sessions" example="3">How many live sessions it has.</param>
-public sealed record UserDetailResponse(UserItem User, bool HasPassword, int Passkeys, int FailedLogins, int Sessions)
+public sealed record UserDetailResponse(UserItem User, bool HasPassword, int Passkeys, int RecoveryCodesLeft, int FailedLogins, int Sessions)
 {
     internal static async Task<UserDetailResponse> ReadAsync(IServiceProvider services, ApplicationUser user)
     {
@@ -190,6 +193,7 @@ public sealed record UserDetailResponse(UserItem User, bool HasPassword, int Pas
             UserItem.From(user, roles),
             user.PasswordHash is not null,
             await context.UserPasskeys.CountAsync(passkey => passkey.UserId == user.Id),
+            await services.GetRequiredService<RecoveryCodes>().CountAsync(user),
             user.AccessFailedCount,
             (await services.GetRequiredService<UserSessionManager>().ListAsync(user.Id.ToString(CultureInfo.InvariantCulture))).Count);
     }

@@ -70,11 +70,12 @@ public sealed record ApiProblem(int Status, string Code, string Title, int? Retr
 
     private static ApiProblem Of(SessionProblem problem) => new(problem.Status, problem.Code, problem.Title, problem.RetryAfter);
 
-    /// <summary>Answers with this problem.</summary>
+    /// <summary>Answers with this problem, and leaves it among the features of the request for the middleware before.</summary>
     /// <param name="context">The request to answer; its response must not have started.</param>
     /// <param name="errors">What is wrong with which field, by the field's name in JSON.</param>
     public Task WriteAsync(HttpContext context, IReadOnlyDictionary<string, string[]>? errors = null)
     {
+        context.Features.Set(this);
         context.Response.StatusCode = Status;
         context.Response.Headers.CacheControl = "no-store";
         if (Status == StatusCodes.Status401Unauthorized)

@@ -159,6 +159,18 @@ public class MailTexts(IOptions<EmailOptions> options, IOptions<PublicUrlOptions
         $"Those who run {ProductName} have given your account {email} the role {role}.",
         $"If you have not expected this, write to those who run {ProductName}.");
 
+    /// <summary>Notifies the owner that the account has lost a role.</summary>
+    public virtual MailContent RoleRemoved(string email, string role) => Notice(
+        "your account has lost a role",
+        $"Those who run {ProductName} have taken the role {role} from your account {email}.",
+        $"If you do not know why, write to those who run {ProductName}.");
+
+    /// <summary>Notifies the owner that an administrator has ended sessions of the account.</summary>
+    public virtual MailContent SessionsEnded(string email, int count) => Notice(
+        "you have been logged out",
+        $"Those who run {ProductName} have logged your account {email} out {(count == 1 ? "on one device" : $"on {count} devices")}. You can log in again.",
+        $"If you do not know why, write to those who run {ProductName}.");
+
     /// <summary>The last message of an account that an administrator has deleted.</summary>
     public virtual MailContent AccountDeletedByAdministrator(string email) => Notice(
         "your account has been deleted",

@@ -1,8 +1,10 @@
 using System.Globalization;
 using System.Net;
+using AuthApi.Administration;
 using AuthApi.Sessions;
 using AuthApi.Storage;
 using AuthApi.Tests.Harness;
+using Microsoft.AspNetCore.Http;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -21,6 +23,10 @@ internal sealed class AuditTests(TestedStore database)
     {
         _application = new AuthApiApplication(store: database);
         (_, _root) = await _application.NewAdministratorAsync();
+
+        // That events are read is an event, once a minute: here and now it is written.
+        await EventsAsync("limit=1");
+        await EventsAsync("limit=1");
     }
 
     [TearDown]
@@ -43,7 +49,7 @@ internal sealed class AuditTests(TestedStore database)
         Assert.That(await EventsAsync("event=sign_in_failed"), Is.EqualTo(new[] { "sign_in_failed" }));
         Assert.That(await EventsAsync("event=nothing"), Is.Empty);
         Assert.That(await EventsAsync($"to={Uri.EscapeDataString(began.AddSeconds(1).ToString("o", CultureInfo.InvariantCulture))}&userId=2"), Is.EqualTo(new[] { "sign_in_failed", "signed_in" }));
-        Assert.That(await EventsAsync($"from={Uri.EscapeDataString(began.AddSeconds(1).ToString("o", CultureInfo.InvariantCulture))}"), Is.EqualTo(new[] { "signed_out" }));
+        Assert.That(await EventsAsync($"from={Uri.EscapeDataString(began.AddSeconds(1).ToString("o", CultureInfo.InvariantCulture))}"), Is.EqualTo(new[] { "events_read", "signed_out" }));
 
         // In pages, backwards and forwards.
         var backwards = await FollowAsync("limit=2", "before", null);
@@ -142,6 +148,48 @@ internal sealed class AuditTests(TestedStore database)
         _application.Time.Advance(TimeSpan.FromMinutes(1));
         using var again = await ada.GetAsync("/admin/users/");
         Assert.That(await EventsAsync("event=administration_refused"), Has.Exactly(3).Items);
+    }
+
+    [Test]
+    public async Task Refusals_elsewhere_and_reads_are_recorded_too()
+    {
+        using var ada = await _application.NewLoggedInBrowserAsync();
+        _application.Time.Advance(TimeSpan.FromMinutes(11));
+        for (var i = 0; i < 3; i++)
+        {
+            using var late = await ada.DeleteAsync("/me/");
+            using var crossSite = await ada.SendAsync(HttpMethod.Post, "/logout/", change: static request => request.Headers.Add("Sec-Fetch-Site", "cross-site"));
+            Assert.That((late.StatusCode, crossSite.StatusCode), Is.EqualTo((HttpStatusCode.Forbidden, HttpStatusCode.Forbidden)));
+            foreach (var path in new[] { "/admin/users/", "/admin/users/2/", "/admin/users/1/", "/admin/users/2/sessions/", "/admin/sessions/" })
+            {
+                await _root.GetJsonAsync(path);
+            }
+        }
+
+        var refused = (await _root.GetJsonAsync("/admin/audit/?event=access_refused"))["items"]!.AsArray();
+        Assert.That(
+            refused.Select(item => ((string?)item!["reason"], (int?)item["userId"])),
+            Is.EquivalentTo(new (string?, int?)[] { ("reauthentication_required", 2), ("cross_site_request", null) }));
+        var read = (await _root.GetJsonAsync("/admin/audit/?limit=100"))["items"]!.AsArray().Where(item => ((string)item!["event"]!).EndsWith("_read", StringComparison.Ordinal)).ToList();
+        Assert.That(read.Select(item => ((int?)item!["byUserId"], (int?)item["userId"])), Is.All.EqualTo(((int?)1, (int?)null)));
+        Assert.That(
+            read.Select(item => $"{item!["event"]} {item["reason"]}").Skip(1),
+            Is.EquivalentTo(new[] { "users_read ", "user_read 2", "user_read 1", "user_sessions_read 2", "sessions_read ", "events_read " }), "and the one before this");
+        Assert.That((await ada.GetJsonAsync("/me/activity/")).Each<string>("event"), Is.EqualTo(new[] { "access_refused", "signed_in" }));
+
+        // A flood of clients is none of writes.
+        var events = _application.Services.GetRequiredService<BoundedEvents>();
+        for (var i = 0; i < BoundedEvents.MaxClients + 100; i++)
+        {
+            var context = new DefaultHttpContext();
+            context.Connection.RemoteIpAddress = new IPAddress(0x0100_0000 + i);
+            events.RecordRefusal(context, AdministrationEvent.AccessRefused, "flood");
+        }
+
+        await events.WriteAsync();
+        Assert.That(
+            await _application.QueryAsync(context => context.Set<AuditEntry>().CountAsync(entry => entry.Reason == "flood")),
+            Is.EqualTo(BoundedEvents.MaxClients - refused.Count));
     }
 
     private async Task<List<string>> EventsAsync(string query) => [.. (await _root.GetJsonAsync($"/admin/audit/?{query}")).Each<string>("event")];

@@ -75,7 +75,7 @@ internal sealed class QueryPlanTests(TestedStore database)
     [Test]
     public async Task A_page_of_events_reads_by_an_index()
     {
-        var list = new AuditList(_context, _application.Services.GetRequiredService<SettledEvents>());
+        var list = new AuditList(_context, _application.Services.GetRequiredService<SettledEvents>(), _application.Services.GetRequiredService<BoundedEvents>());
 
         Assert.That((await list.ReadBeforeAsync(new AuditFilter(null, null, null, null), 50_000, 50)).Items, Has.Count.EqualTo(50));
         Assert.That((await list.ReadBeforeAsync(new AuditFilter(17, null, null, null), null, 50)).Items, Has.Count.EqualTo(1));

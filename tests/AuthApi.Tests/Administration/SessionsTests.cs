@@ -52,6 +52,7 @@ internal sealed class SessionsTests(TestedStore database)
 
         Assert.That(await _root.EndAsync("/admin/users/2/sessions/"), Is.EqualTo(1));
         Assert.That(await ada.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
+        Assert.That((await _application.NextMailAsync("ada@example.com", "logged out")).TextBody, Does.Contain("on one device"));
         Assert.That(await _root.EndAsync("/admin/users/2/sessions/"), Is.Zero);
         using var nobody = await _root.DeleteAsync("/admin/users/999/sessions/");
         await nobody.ShouldBeProblemAsync(HttpStatusCode.NotFound, "not_found");

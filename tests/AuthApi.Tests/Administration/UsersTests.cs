@@ -133,12 +133,13 @@ internal sealed class UsersTests(TestedStore database)
             return await context.SaveChangesAsync();
         });
 
+        Assert.That((int?)(await _root.GetJsonAsync("/admin/users/2/"))["recoveryCodesLeft"], Is.EqualTo(1));
         await _root.DoAsync(HttpMethod.Post, "/admin/users/2/reset-factors/");
 
         Assert.That(await ada.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
         await ada.LogInAsync();
         var detail = await _root.GetJsonAsync("/admin/users/2/");
-        Assert.That(((int?)detail["passkeys"], (bool?)detail["user"]!["twoFactorEnabled"]), Is.EqualTo((0, false)));
+        Assert.That(((int?)detail["passkeys"], (int?)detail["recoveryCodesLeft"], (bool?)detail["user"]!["twoFactorEnabled"]), Is.EqualTo((0, 0, false)));
         Assert.That(await _application.QueryAsync(async context => await context.UserTokens.AnyAsync() || await context.Set<RecoveryCode>().AnyAsync()), Is.False);
         await _application.NextMailAsync(Ada, "second factor has been removed");
         Assert.That(await _application.EventsAsync(2), Has.Member("FactorsReset"));
@@ -205,6 +206,7 @@ internal sealed class UsersTests(TestedStore database)
         using var unknown = await _root.SendAsync(HttpMethod.Put, "/admin/users/2/roles/Emperor/");
         Assert.That((string?)(await unknown.ShouldBeProblemAsync(HttpStatusCode.NotFound, "not_found"))["detail"], Does.Contain("'Emperor'"));
         Assert.That(await _application.EventsAsync(2), Has.Member("RoleGranted").And.Member("RoleRemoved"));
+        await _application.NextMailAsync(Ada, "has lost a role");
     }
 
     [Test]

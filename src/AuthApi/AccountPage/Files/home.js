@@ -47,6 +47,7 @@ const events = {
   passkey_refused: 'A passkey was refused, as a copy of it may be in use', account_recovered: 'The account was recovered with a mailed code and a recovery code',
   account_disabled: 'An administrator disabled the account', account_enabled: 'An administrator enabled the account', factors_reset: 'An administrator removed the passkeys and the authenticator app',
   password_change_required: 'An administrator requires another password', sessions_ended: 'You ended sessions as an administrator',
+  access_refused: 'A call was refused, such as one that needs the password once more',
 };
 const nameOf = event => events[event] ?? event[0].toUpperCase() + event.slice(1).replaceAll('_', ' ');
 

@@ -1,0 +1,17 @@
+using Microsoft.AspNetCore.Mvc.Filters;
+
+namespace AuthApi.Administration;
+
+/// <summary>Records that an administrator has read what the action answers, and about which account, where the path has its id.</summary>
+/// <param name="what">One of <see cref="AdministrationEvent"/>.</param>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class RecordReadAttribute(string what) : ResultFilterAttribute
+{
+    public override void OnResultExecuted(ResultExecutedContext context)
+    {
+        if (context.HttpContext.Response.StatusCode == StatusCodes.Status200OK)
+        {
+            context.HttpContext.RequestServices.GetRequiredService<BoundedEvents>().RecordRead(context.HttpContext, what, context.RouteData.Values["id"] as string);
+        }
+    }
+}
