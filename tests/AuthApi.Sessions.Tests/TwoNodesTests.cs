@@ -26,8 +26,8 @@ internal sealed class TwoNodesTests
     [SetUp]
     public async Task SetUp()
     {
-        _a = await StockApplication.StartAsync(new() { Store = TestedStore.PostgreSql, Map = MapEndOthers });
-        _b = await StockApplication.StartAsync(new() { Store = TestedStore.PostgreSql, Map = MapEndOthers, ConnectionString = _a.ConnectionString });
+        _a = await StockApplication.StartAsync(new() { Store = TestedStore.PostgreSql, Map = MapCalls });
+        _b = await StockApplication.StartAsync(new() { Store = TestedStore.PostgreSql, Map = MapCalls, ConnectionString = _a.ConnectionString });
     }
 
     [TearDown]
@@ -128,6 +128,22 @@ internal sealed class TwoNodesTests
             Assert.That((await session.ReadMeAsync())["roles"]!.AsArray(), Is.Empty);
             using var logout = await session.LogOutAsync();
         });
+    }
+
+    [Test]
+    public async Task A_change_by_a_session_that_goes_on_shows_on_both_nodes()
+    {
+        using var onA = await _a.NewLoggedInBrowserAsync();
+        using var onB = OnB(onA);
+        Assert.That((string?)(await onB.ReadMeAsync())["name"], Is.EqualTo("ada@example.com"), "it is cached there");
+
+        using var response = await onA.PostAsync("/rename/", new { name = "ada@lovelace.example" });
+
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        foreach (var node in new[] { onA, onB })
+        {
+            Assert.That((string?)(await node.ReadMeAsync())["name"], Is.EqualTo("ada@lovelace.example"));
+        }
     }
 
     [Test]
@@ -267,8 +283,17 @@ internal sealed class TwoNodesTests
         };
     }
 
-    private static void MapEndOthers(WebApplication application) => application.MapPost(
-        "/end-others/", (HttpContext context, UserSessionManager sessions) => sessions.EndOthersAsync(context.FindUserSession()!)).RequireAuthorization();
+    private static void MapCalls(WebApplication application)
+    {
+        application.MapPost("/end-others/", (HttpContext context, UserSessionManager sessions) => sessions.EndOthersAsync(context.FindUserSession()!)).RequireAuthorization();
+        application.MapPost("/rename/", async (NewName change, HttpContext context, UserManager<AppUser> users) =>
+        {
+            var user = (await users.GetUserAsync(context.User))!;
+            user.UserName = change.Name;
+            context.KeepUserSession();
+            return (await users.UpdateSecurityStampAsync(user)).Succeeded ? Results.Ok() : Results.BadRequest();
+        }).RequireAuthorization();
+    }
 
     /// <summary>
     /// In each round a session is used on both nodes and ended on the first; a request that is sent to the second after the end was acknowledged is refused.
@@ -360,4 +385,6 @@ internal sealed class TwoNodesTests
         _a.Time.Advance(time);
         _b.Time.Advance(time);
     }
+
+    private sealed record NewName(string Name);
 }

@@ -215,7 +215,7 @@ internal sealed class UserChangeInterceptor(IServiceProvider services) : SaveCha
     private async Task ApplyAsync(State state, UserChanges changes, DbConnection connection, DbTransaction? transaction)
     {
         Suspend(state, changes);
-        await EndSessionsAsync(state, changes.Stamped, StampReason, connection, transaction, changes.OnlyFactors);
+        var kept = await EndSessionsAsync(state, changes.Stamped, StampReason, connection, transaction, changes.OnlyFactors);
         var store = services.GetRequiredService<IUserSessionStore>();
         if (changes.Everybody)
         {
@@ -225,7 +225,7 @@ internal sealed class UserChangeInterceptor(IServiceProvider services) : SaveCha
         else
         {
             // And the version of a session that goes on although the stamp changes.
-            foreach (var userId in changes.Changed.Except(changes.Stamped).Union(changes.OnlyFactors))
+            foreach (var userId in changes.Changed.Except(changes.Stamped).Union(kept))
             {
                 await store.RaisePrincipalVersionAsync(connection, transaction, userId);
             }
@@ -234,11 +234,14 @@ internal sealed class UserChangeInterceptor(IServiceProvider services) : SaveCha
         state.IsApplied = true;
     }
 
-    private async Task EndSessionsAsync(State state, HashSet<string> userIds, string reason, DbConnection connection, DbTransaction? transaction, HashSet<string> keepsOwn)
+    // Returns the users of whom a session goes on.
+    private async Task<HashSet<string>> EndSessionsAsync(
+        State state, HashSet<string> userIds, string reason, DbConnection connection, DbTransaction? transaction, HashSet<string> keepsOwn)
     {
+        HashSet<string> kept = [];
         if (userIds.Count == 0)
         {
-            return;
+            return kept;
         }
 
         var store = services.GetRequiredService<IUserSessionStore>();
@@ -252,14 +255,22 @@ internal sealed class UserChangeInterceptor(IServiceProvider services) : SaveCha
             // Where another user is signed in, an administrator is: their session shows who did it, and where they are is not the owner's business.
             var by = current?.UserId == userId ? current.Id : (Guid?)null;
             var cause = new SessionEnd(AuditEvent.SessionRevoked, current is null || by is not null ? client : default, current?.Id, reason);
-            var ended = await store.EndAllAsync(connection, transaction, userId, cause, now, except: keepsAsked || keepsOwn.Contains(userId) ? by : null);
+            var except = keepsAsked || keepsOwn.Contains(userId) ? by : null;
+            var ended = await store.EndAllAsync(connection, transaction, userId, cause, now, except);
             state.Ended.AddRange(ended);
+            if (except is not null)
+            {
+                kept.Add(userId);
+            }
+
             if (by is { } own && ended.Any(one => one.SessionId == own))
             {
                 // RefreshSignInAsync may start another in its place.
                 context!.Features.Set(new EndedByOwnChange(own));
             }
         }
+
+        return kept;
     }
 
     private void Suspend(State state, UserChanges changes)
