@@ -1,10 +1,12 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using System.Xml;
 using AuthApi.Sessions.Sqlite;
 using AuthApi.Startup;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.DataProtection.KeyManagement;
 using Microsoft.AspNetCore.DataProtection.Repositories;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AuthApi.Storage;
 
@@ -52,6 +54,36 @@ public static partial class KeyRing
                 options.XmlRepository = new FileSystemXmlRepository(CreateFolder(Path.GetDirectoryName(database.Path)!, logging), logging));
         }
 
+        UseCertificates(builder, configuration);
+        return services;
+    }
+
+    /// <summary>Reads the keys in a folder, with the configured certificates. Nothing is written there.</summary>
+    /// <returns>Each key, and whether it can be decrypted.</returns>
+    /// <exception cref="ConfigurationException">A certificate cannot be read or used.</exception>
+    internal static IReadOnlyDictionary<Guid, bool> ReadFolder(string folder, IConfiguration configuration)
+    {
+        var services = new ServiceCollection();
+        UseCertificates(services.AddDataProtection(), configuration);
+        services.Configure<KeyManagementOptions>(options => options.XmlRepository = new FileSystemXmlRepository(new DirectoryInfo(folder), NullLoggerFactory.Instance));
+        using var provider = services.BuildServiceProvider();
+        return provider.GetRequiredService<IKeyManager>().GetAllKeys().ToDictionary(key => key.KeyId, CanBeDecrypted);
+    }
+
+    private static bool CanBeDecrypted(IKey key)
+    {
+        try
+        {
+            return key.CreateEncryptor() is not null;
+        }
+        catch (Exception exception) when (exception is CryptographicException or XmlException)
+        {
+            return false;
+        }
+    }
+
+    private static void UseCertificates(IDataProtectionBuilder builder, IConfiguration configuration)
+    {
         var options = configuration.GetSection(KeyRingOptions.Section).Get<KeyRingOptions>() ?? new();
         if (Read(nameof(options.CertificatePath), options.CertificatePath, nameof(options.CertificateKeyPath), options.CertificateKeyPath) is { } certificate)
         {
@@ -62,8 +94,6 @@ public static partial class KeyRing
         {
             builder.UnprotectKeysWithAnyCertificate(previous);
         }
-
-        return services;
     }
 
     private static X509Certificate2? Read(string name, string? path, string keyName, string? keyPath)

@@ -1,5 +1,7 @@
 using System.Data.Common;
 using System.Globalization;
+using System.Xml;
+using System.Xml.Linq;
 using AuthApi.Sessions;
 using AuthApi.Sessions.Sqlite;
 using AuthApi.Startup;
@@ -21,10 +23,15 @@ internal sealed record CopyResult(string From, string To, IReadOnlyDictionary<st
 /// <summary>
 /// Copies an SQLite file into an empty PostgreSQL database, in one transaction: all of it, or nothing. The file is locked meanwhile, so no server writes to it.
 /// </summary>
-internal sealed class PostgreSqlCopy(IServiceProvider services, string file, bool withSessions)
+internal sealed class PostgreSqlCopy(IServiceProvider services, string file, bool withSessions, bool withoutKeys)
 {
     // Rows that are read as entities, some at a time.
     private const int Batch = 1_000;
+
+    private const string KeyTable = "DataProtectionKeys";
+    private const int IdSize = 16;
+
+    private static ReadOnlySpan<byte> ProtectedMark => [0x09, 0xF0, 0xC9, 0xF0];
 
     /// <summary>Copies it.</summary>
     /// <exception cref="CommandException">The file or the database is not what it takes, or a row cannot be stored; nothing was copied.</exception>
@@ -109,24 +116,67 @@ internal sealed class PostgreSqlCopy(IServiceProvider services, string file, boo
             await ContinueIdsAsync(connection, table, cancellationToken);
         }
 
-        await CopyKeysAsync(connection, cancellationToken);
+        copied.Add(KeyTable, await CopyKeysAsync(from, connection, cancellationToken));
         await transaction.CommitAsync(cancellationToken);
         await ExecuteAsync(connection, "ANALYZE", CancellationToken.None);
         return new CopyResult(file, storage.Name, copied, left);
     }
 
-    // Without them the keys of authenticator apps could not be read.
-    private async Task CopyKeysAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    // As they are, encrypted by a certificate or not. Without them no key of an authenticator app could be decrypted.
+    private async Task<long> CopyKeysAsync(AuthDbContext from, NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         var folder = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(file))!, KeyRing.Folder);
-        foreach (var key in Directory.Exists(folder) ? Directory.GetFiles(folder, "*.xml") : [])
+        var copied = 0L;
+        try
         {
-            await using var insert = connection.CreateCommand();
-            insert.CommandText = """INSERT INTO "DataProtectionKeys" ("FriendlyName", "Xml") VALUES ($1, $2)""";
-            insert.Parameters.Add(new NpgsqlParameter { Value = Path.GetFileNameWithoutExtension(key) });
-            insert.Parameters.Add(new NpgsqlParameter { Value = await File.ReadAllTextAsync(key, cancellationToken) });
-            await insert.ExecuteNonQueryAsync(cancellationToken);
+            if (!withoutKeys)
+            {
+                await CheckKeysAsync(from, folder, cancellationToken);
+            }
+
+            foreach (var key in Directory.Exists(folder) ? Directory.GetFiles(folder, "*.xml") : [])
+            {
+                await using var insert = connection.CreateCommand();
+                insert.CommandText = $"""INSERT INTO "{KeyTable}" ("FriendlyName", "Xml") VALUES ($1, $2)""";
+                insert.Parameters.Add(new NpgsqlParameter { Value = Path.GetFileNameWithoutExtension(key) });
+                insert.Parameters.Add(new NpgsqlParameter { Value = XElement.Load(key).ToString(SaveOptions.DisableFormatting) });
+                copied += await insert.ExecuteNonQueryAsync(cancellationToken);
+            }
         }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or XmlException)
+        {
+            throw new CommandException($"nothing was copied: the keys in {folder} cannot be read: {exception.Message}");
+        }
+
+        return copied;
+    }
+
+    private async Task CheckKeysAsync(AuthDbContext from, string folder, CancellationToken cancellationToken)
+    {
+        var needed = (await from.UserTokens.Select(token => token.Value).ToListAsync(cancellationToken)).Select(FindKey).OfType<Guid>().ToList();
+        if (needed.Count == 0)
+        {
+            return;
+        }
+
+        var found = Directory.Exists(folder) ? KeyRing.ReadFolder(folder, services.GetRequiredService<IConfiguration>()) : new Dictionary<Guid, bool>();
+        var (missing, unreadable) = (needed.Count(key => !found.ContainsKey(key)), needed.Count(key => found.TryGetValue(key, out var isReadable) && !isReadable));
+        if (missing + unreadable > 0)
+        {
+            var reason = missing > 0
+                ? $"{folder} has not the keys of Data Protection that encrypt {missing} keys of authenticator apps. Put that folder beside the file."
+                : $"the keys of Data Protection in {folder} that encrypt {unreadable} keys of authenticator apps cannot be decrypted. Set {KeyRingOptions.Section}:{nameof(KeyRingOptions.CertificatePath)} or {KeyRingOptions.Section}:{nameof(KeyRingOptions.PreviousCertificatePath)} as the server of the file has it.";
+            throw new CommandException($"nothing was copied: {reason} If they are lost, copy with --without-keys: the owners of these apps then log in with a recovery code or a passkey, and set the app up again.");
+        }
+    }
+
+    // What Data Protection has encrypted begins with four bytes of its own and the id of the key.
+    private static Guid? FindKey(string? token)
+    {
+        var bytes = new byte[token?.Length ?? 0];
+        return Convert.TryFromBase64String(token ?? "", bytes, out var length) && length > ProtectedMark.Length + IdSize && bytes.AsSpan().StartsWith(ProtectedMark)
+            ? new Guid(bytes.AsSpan(ProtectedMark.Length, IdSize))
+            : null;
     }
 
     // What others refer to comes first.

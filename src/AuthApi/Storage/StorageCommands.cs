@@ -15,6 +15,8 @@ internal static class StorageCommands
 
     private static readonly Option<bool> WithSessions = new("--with-sessions") { Description = "Copy live sessions too, so that everybody stays signed in." };
 
+    private static readonly Option<bool> WithoutKeys = new("--without-keys") { Description = "Copy although the keys that encrypt those of authenticator apps are lost. Their owners set the app up again." };
+
     private static readonly Argument<FileInfo> SqliteSource = new("FILE") { Description = "The SQLite file." };
 
     private static readonly Argument<FileInfo> BackupTarget = new("FILE") { Description = "The copy to make." };
@@ -36,7 +38,7 @@ internal static class StorageCommands
     {
         Example = "copy-to-postgresql data/auth.db --with-sessions --Database:Provider=PostgreSql",
         Arguments = { SqliteSource },
-        Options = { WithSessions },
+        Options = { WithSessions, WithoutKeys },
     };
 
     private static ProgramCommand BackUp() => new("backup", "Copy the database while it is served: the SQLite file, or PostgreSQL's by pg_dump.", BackUpAsync)
@@ -127,7 +129,7 @@ internal static class StorageCommands
             throw new ConfigurationException($"{DatabaseOptions.Section}:{nameof(DatabaseOptions.Provider)}", "must be PostgreSql, and ConnectionStrings:Auth name the database to copy to");
         }
 
-        var copy = new PostgreSqlCopy(call.Services, call.Arguments.GetRequiredValue(SqliteSource).FullName, call.Arguments.GetValue(WithSessions));
+        var copy = new PostgreSqlCopy(call.Services, call.Arguments.GetRequiredValue(SqliteSource).FullName, call.Arguments.GetValue(WithSessions), call.Arguments.GetValue(WithoutKeys));
         var result = await copy.RunAsync(call.Cancelled);
         var lines = result.Tables.Select(table => string.Create(CultureInfo.InvariantCulture, $"  {table.Key,-24}{table.Value}"));
         await call.PrintAsync(

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using AuthApi.Storage;
 using AuthApi.Tests.Harness;
@@ -115,10 +116,16 @@ internal sealed class StorageCommandsTests
     [TestCase(false)]
     public async Task A_file_is_copied_as_a_whole(bool withSessions)
     {
-        // A file with an account that has a role, a passkey, sessions and events.
-        var target = await SettingsAsync(TestedStore.PostgreSql);
+        // A file with an account that has a role, a passkey, sessions and events, and one that has each factor.
+        var certificate = TestCertificate.Create(_folder.Path, "ring");
+        string[] ring = withSessions ? [$"--DataProtection:CertificatePath={certificate.Path}", $"--DataProtection:CertificateKeyPath={certificate.KeyPath}"] : [];
+        var database = await SettingsAsync(TestedStore.PostgreSql);
+        string[] target = [.. database, .. ring];
         var tokens = new Dictionary<string, string>();
-        await using (var program = await RunningProgram.StartAsync(_folder.Path))
+        using var passkey = new SoftwareAuthenticator();
+        AuthenticatorApp app;
+        string recoveryCode;
+        await using (var program = await RunningProgram.StartAsync(_folder.Path, ring))
         {
             using var browser = program.NewBrowser();
             await browser.RegisterAsync("eve@example.com");
@@ -127,6 +134,7 @@ internal sealed class StorageCommandsTests
             tokens = browser.Cookies;
             using var other = program.NewBrowser();
             await other.LogInAsync("eve@example.com");
+            (app, recoveryCode) = await AddFactorsAsync(other, passkey);
             using var left = await other.LogOutAsync();
             Assert.That((await RunCopyAsync(target)).Error, Does.Contain("another process serves"));
             await program.TerminateAsync();
@@ -140,6 +148,10 @@ internal sealed class StorageCommandsTests
             INSERT INTO "AspNetUserPasskeys" ("CredentialId", "UserId", "Data") VALUES (x'0102', 2, '{"AttestationObject":"01","ClientDataJson":"01","CreatedAt":1767225600000,"IsBackedUp":true,"IsBackupEligible":true,"IsUserVerified":true,"Name":"phone","PublicKey":"01","SignCount":3,"Transports":["internal"]}')
             """);
         var events = await ScalarAsync("""SELECT count(*) FROM "AuditEntries" """);
+        if (withSessions)
+        {
+            Assert.That((await RunCopyAsync(database)).Error, Does.Contain("encrypt 1 keys of authenticator apps cannot be decrypted").And.Contain("DataProtection:CertificatePath"));
+        }
 
         var (exitCode, output, error) = await RunCopyAsync(target, withSessions ? "--with-sessions" : "--json");
 
@@ -167,6 +179,20 @@ internal sealed class StorageCommandsTests
             using var export = await onNode.GetAsync("/me/export/");
             Assert.That((string?)(await export.JsonAsync())["passkeys"]![0]!["createdAt"], Is.EqualTo("2026-01-01T00:00:00.000Z"));
             Assert.That(await onNode.RegisterAsync("bob@example.com"), Is.EqualTo(3));
+
+            // With each factor of the other account.
+            foreach (var factor in new object[] { new { twoFactorCode = app.Code(1) }, new { twoFactorRecoveryCode = recoveryCode } })
+            {
+                var login = JsonSerializer.SerializeToNode(factor)!.AsObject();
+                (login["email"], login["password"]) = ("eve@example.com", Browser.Password);
+                using var response = await onNode.PostAsync("/login/", login);
+                Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK), await response.Content.ReadAsStringAsync());
+            }
+
+            passkey.Origin = node.Address.GetLeftPart(UriPartial.Authority);
+            using var options = await onNode.PostAsync("/login/passkey/options/");
+            using var byPasskey = await onNode.PostAsync("/login/passkey/", new { credential = passkey.Get(await options.JsonAsync()) });
+            Assert.That(byPasskey.StatusCode, Is.EqualTo(HttpStatusCode.OK), await byPasskey.Content.ReadAsStringAsync());
         }
 
         // Not twice.
@@ -186,8 +212,18 @@ internal sealed class StorageCommandsTests
         Assert.That((failed.ExitCode, failed.Output), Is.EqualTo((1, "")));
         Assert.That(failed.Error, Does.Contain("NUL in AspNetRoles.Name"));
 
+        // A key of an app whose key of Data Protection is lost.
         await ExecuteAsync("""DELETE FROM "AspNetRoles" WHERE "Id" = 8""");
-        Assert.That((await RunCopyAsync(target)).ExitCode, Is.Zero);
+        await ExecuteAsync(
+            $"""
+            INSERT INTO "AspNetUsers" ("Id", "AccessFailedCount", "CreatedAt", "EmailConfirmed", "LockoutEnabled", "PhoneNumberConfirmed", "TwoFactorEnabled") VALUES (7, 0, 0, 1, 1, 0, 1);
+            INSERT INTO "AspNetUserTokens" ("UserId", "LoginProvider", "Name", "Value") VALUES (7, '[AspNetUserStore]', 'AuthenticatorKey', '{Convert.ToBase64String([0x09, 0xF0, 0xC9, 0xF0, .. new byte[80]])}')
+            """);
+        var withoutRing = await RunCopyAsync(target);
+        Assert.That((withoutRing.ExitCode, withoutRing.Output), Is.EqualTo((1, "")));
+        Assert.That(withoutRing.Error, Does.Contain("has not the keys of Data Protection that encrypt 1 keys of authenticator apps").And.Contain("--without-keys"));
+
+        Assert.That((await RunCopyAsync(target, "--without-keys")).ExitCode, Is.Zero);
         Assert.That((await RunCopyAsync([])).Error, Does.Contain("Database:Provider must be PostgreSql"));
     }
 
@@ -292,6 +328,18 @@ internal sealed class StorageCommandsTests
         Assert.That(
             await server.QueryAsync(new NpgsqlConnectionStringBuilder(target[1].Split('=', 2)[1]).Database!, "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace"),
             Is.EqualTo(new[] { "0" }));
+    }
+
+    private static async Task<(AuthenticatorApp App, string RecoveryCode)> AddFactorsAsync(Browser caller, SoftwareAuthenticator passkey)
+    {
+        using var setup = await caller.PostAsync("/two-factor/setup/");
+        var app = new AuthenticatorApp((await setup.JsonAsync())["sharedKey"]!.GetValue<string>(), TimeProvider.System);
+        using var enabled = await caller.PostAsync("/two-factor/enable/", new { code = app.Code() });
+        passkey.Origin = caller.Address.GetLeftPart(UriPartial.Authority);
+        using var options = await caller.PostAsync("/passkeys/options/");
+        using var added = await caller.PostAsync("/passkeys/", new { credential = passkey.Create(await options.JsonAsync()), name = "Phone" });
+        Assert.That(added.StatusCode, Is.EqualTo(HttpStatusCode.Created), await added.Content.ReadAsStringAsync());
+        return (app, (await enabled.JsonAsync())["recoveryCodes"]![0]!.GetValue<string>());
     }
 
     private static async Task<string[]> SettingsAsync(TestedStore store)

@@ -1,6 +1,4 @@
 using System.Net;
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using AuthApi.Tests.Harness;
 
 namespace AuthApi.Tests.TwoFactor;
@@ -65,7 +63,7 @@ internal sealed class TwoFactorKeyTests
     {
         using var folder = new TemporaryFolder();
         var file = Path.Combine(folder.Path, "data", "auth.db");
-        var (first, second) = (Certificate("first"), Certificate("second"));
+        var (first, second) = (TestCertificate.Create(folder.Path, "first"), TestCertificate.Create(folder.Path, "second"));
         Dictionary<string, string?> settings = new()
         {
             ["ConnectionStrings:Auth"] = $"Data Source={file}",
@@ -92,16 +90,5 @@ internal sealed class TwoFactorKeyTests
         renewed.Time.Advance(TimeSpan.FromMinutes(1));
         using var login = await browser.PostAsync("/login/", new { email = Ada, password = Browser.Password, twoFactorCode = new AuthenticatorApp(key, renewed.Time).Code() });
         Assert.That(login.StatusCode, Is.EqualTo(HttpStatusCode.OK), await login.Content.ReadAsStringAsync());
-
-        (string Path, string KeyPath) Certificate(string name)
-        {
-            using var rsa = RSA.Create(2048);
-            using var certificate = new CertificateRequest($"CN={name}", rsa, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1)
-                .CreateSelfSigned(new DateTimeOffset(2020, 1, 1, 0, 0, 0, TimeSpan.Zero), new DateTimeOffset(2060, 1, 1, 0, 0, 0, TimeSpan.Zero));
-            var (path, keyPath) = (Path.Combine(folder.Path, $"{name}.pem"), Path.Combine(folder.Path, $"{name}.key"));
-            File.WriteAllText(path, certificate.ExportCertificatePem());
-            File.WriteAllText(keyPath, rsa.ExportPkcs8PrivateKeyPem());
-            return (path, keyPath);
-        }
     }
 }
