@@ -11,9 +11,6 @@ internal static class AccountPage
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
         + "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
-    private static readonly PageHeaders Asked = new(Policy, "no-cache");
-    private static readonly PageHeaders Kept = new(Policy, "public, max-age=31536000, immutable");
-
     /// <summary>Serves <c>/account/</c> where it is on, and leads a browser there from <c>/</c>. Elsewhere there is nothing at either.</summary>
     public static IApplicationBuilder UseAccountPage(this WebApplication app)
     {
@@ -22,7 +19,7 @@ internal static class AccountPage
             return app;
         }
 
-        var files = app.Services.GetRequiredService<AccountPageFiles>().All;
+        var files = app.Services.GetRequiredService<AccountPageFiles>();
         return app.Use((context, next) =>
         {
             var request = context.Request;
@@ -39,13 +36,13 @@ internal static class AccountPage
             }
 
             // Written exactly so: another spelling would pass the rule of a proxy for /account.
-            return files.TryGetValue(request.Path.Value!, out var file) && PlainPath.IsSent(context) ? SendAsync(context, file) : next(context);
+            return files.Find(request.Path.Value!) is { } file && PlainPath.IsSent(context) ? SendAsync(context, file) : next(context);
         });
     }
 
     private static Task SendAsync(HttpContext context, AccountPageFile file)
     {
-        context.Features.Set(file.IsKept ? Kept : Asked);
+        context.Features.Set(new PageHeaders(Policy, file.CacheControl));
         var (request, response) = (context.Request, context.Response);
         var tag = $"\"{file.Hash}\"";
         response.Headers.ETag = tag;

@@ -361,6 +361,41 @@ internal sealed partial class AccountPageBrowserTests
     }
 
     [Test]
+    public async Task A_second_visit_draws_after_one_request()
+    {
+        await SignInAsync();
+        var again = await _person.NewPageAsync();
+        await again.AddInitScriptAsync(
+            "new MutationObserver(() => { window.drawnAt ??= document.querySelector('h1') ? performance.now() : undefined; }).observe(document, { childList: true, subtree: true });");
+        await again.GotoAsync(new Uri(Home, "/account/").ToString());
+        await Assertions.Expect(again.GetByRole(AriaRole.Heading, new() { Level = 1 })).ToHaveTextAsync("Your devices");
+
+        // What came from the cache of the browser has no size.
+        var awaited = await again.EvaluateAsync<string[]>(
+            "() => performance.getEntries().filter(entry => entry.transferSize > 0 && entry.responseEnd <= window.drawnAt).map(entry => entry.name)");
+        Assert.That(awaited, Is.EqualTo(new[] { new Uri(Home, "/me/").ToString() }));
+        NothingElseShouldBeComplained();
+    }
+
+    [Test]
+    public async Task A_kept_page_of_an_earlier_version_is_loaded_again()
+    {
+        // A browser has kept the page, and not its files.
+        var loads = 0;
+        await _page.RouteAsync("**/account/", async route =>
+        {
+            var response = await route.FetchAsync();
+            var page = await response.TextAsync();
+            await route.FulfillAsync(new() { Response = response, Body = ++loads == 1 ? Version().Replace(page, "0123456789abcdef/") : page });
+        });
+
+        await _page.GotoAsync(new Uri(Home, "/account/#register").ToString(), new() { WaitUntil = WaitUntilState.Commit });
+
+        await HeadingAsync("Create an account");
+        Assert.That(loads, Is.EqualTo(2));
+    }
+
+    [Test]
     public async Task A_violation_of_the_pages_policy_fails_these_tests()
     {
         await OpenAsync("/account/");
@@ -610,6 +645,10 @@ internal sealed partial class AccountPageBrowserTests
 
     [GeneratedRegex("#[a-z]+[?][^\\s]+")]
     private static partial Regex Link();
+
+    // The folder of the page's files.
+    [GeneratedRegex("[A-Za-z0-9_-]{16}/(?=[a-z]+[.])")]
+    private static partial Regex Version();
 
     // Chromium says so of every answer of 400 and above.
     [GeneratedRegex("^Failed to load resource: the server responded with a status of 4[0-9]{2} ")]

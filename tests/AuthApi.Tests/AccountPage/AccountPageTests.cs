@@ -26,7 +26,7 @@ internal sealed class AccountPageTests
 
             Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK), path);
             Assert.That(await response.Content.ReadAsByteArrayAsync(), Is.EqualTo(file.Content), path);
-            Assert.That(response.Headers.CacheControl!.ToString(), Is.EqualTo(path == "/account/" ? "no-cache" : "public, max-age=31536000, immutable"), path);
+            Assert.That(response.Headers.CacheControl!.ToString(), Is.EqualTo(path == "/account/" ? "max-age=3600, private" : "public, max-age=31536000, immutable"), path);
             Assert.That(response.Headers.GetValues("Content-Security-Policy").Single(), Does.Contain("script-src 'self'").And.Not.Contain("unsafe").And.Contain("form-action 'none'"));
             Assert.That(response.SetCookies(), Is.Empty);
             Assert.That(head.Content.Headers.ContentLength, Is.EqualTo(file.Content.Length), path);
@@ -35,6 +35,22 @@ internal sealed class AccountPageTests
 
         using var page = await browser.GetAsync("/account/");
         Assert.That(await page.Content.ReadAsStringAsync(), Does.Contain("Ada &amp; Co").And.Not.Contain("{version}").And.Not.Contain("<style").And.Not.Contain(" style="));
+    }
+
+    [Test]
+    public async Task A_page_of_another_version_is_started_and_gets_no_other_file()
+    {
+        await using var application = new AuthApiApplication();
+        using var browser = application.NewBrowser();
+
+        using var start = await browser.GetAsync("/account/0123456789abcdef/start.js");
+        Assert.That(start.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(start.Headers.CacheControl!.NoStore, Is.True);
+        foreach (var path in new[] { "/account/0123456789abcdef/main.js", "/account/start.js", "/account/0123456789abcde/start.js", "/account/0123456789/bcdef/start.js" })
+        {
+            using var missing = await browser.GetAsync(path);
+            Assert.That(missing.StatusCode, Is.EqualTo(HttpStatusCode.NotFound), path);
+        }
     }
 
     [TestCase("", "/", "account/")]

@@ -4,17 +4,22 @@ import { button, h, say, show, time } from './page.js';
 import { leave, state } from './main.js';
 
 export async function devices() {
-  const { items } = await get('sessions/');
-  const others = items.filter(item => !item.current);
+  // This device is known already; the others come a moment later.
+  const list = h('ul', { class: 'list' }, device(state.me.session));
+  const everywhere = h('div', {});
   show('Your devices',
     state.me.emailConfirmed ? null : h('p', { class: 'card' }, `Your address ${state.me.email} is not confirmed yet. `, h('a', { href: '#account' }, 'Confirm it')),
     h('p', {}, 'Each is signed in to your account. If you do not know one, log it out and ', h('a', { href: '#security' }, 'change your password'), '.'),
-    h('ul', { class: 'list' }, items.map(device)),
-    others.length > 0 && button(`Log out everywhere else (${others.length})`, async () => {
-      const { endedSessions } = await post('logout/?scope=others');
-      await devices();
-      say(endedSessions === 1 ? 'One device has been logged out.' : `${endedSessions} devices have been logged out.`);
-    }, { kind: 'bad' }));
+    list,
+    everywhere);
+  const { items } = await get('sessions/');
+  const others = items.filter(item => !item.current);
+  list.replaceChildren(...items.map(device));
+  everywhere.replaceChildren(...others.length > 0 ? [button(`Log out everywhere else (${others.length})`, async () => {
+    const { endedSessions } = await post('logout/?scope=others');
+    await devices();
+    say(endedSessions === 1 ? 'One device has been logged out.' : `${endedSessions} devices have been logged out.`);
+  }, { kind: 'bad' })] : []);
 }
 
 function device(item) {
