@@ -161,7 +161,7 @@ public class ApplicationSignInManager(
         }
 
         var client = ClientInfo.Of(Context);
-        await Users.CountFailureAsync(user ?? ApplicationUserManager.Nobody, new AuditEntry
+        var entry = new AuditEntry
         {
             At = time.GetUtcNow(),
             Event = failure,
@@ -170,7 +170,10 @@ public class ApplicationSignInManager(
             Reason = _isFactorWrong ? WrongFactor : null,
             IpAddress = client.IpAddress,
             UserAgent = client.UserAgent,
-        });
+        };
+
+        // A factor is looked at after the password.
+        await Users.CountFailureAsync(user ?? ApplicationUserManager.Nobody, entry, isOnlyFactorWrong: _isFactorWrong && failure == AuditEvent.SignInFailed);
     }
 }
 

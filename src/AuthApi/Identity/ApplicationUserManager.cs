@@ -78,6 +78,18 @@ public sealed partial class ApplicationUserManager : UserManager<ApplicationUser
             : (await Context.Users.Where(user => forms.Contains(user.NormalizedEmail!)).ToListAsync()).MinBy(user => forms.IndexOf(user.NormalizedEmail!));
     }
 
+    /// <summary>
+    /// What a code for the user with this address is bound to, and no more of them: to read a whole user takes a time that would show in the answer to a wrong code. Read them by
+    /// <see cref="FindByEmailAsync"/> after the code was right.
+    /// </summary>
+    /// <returns><see cref="Nobody"/> if there is no such user.</returns>
+    public async Task<ApplicationUser> FindCodeOwnerAsync(string email)
+    {
+        var forms = EmailAddress.IndexedForms(email);
+        var found = await Context.Users.Where(user => forms.Contains(user.NormalizedEmail!)).Select(user => new { user.Id, user.SecurityStamp, user.NormalizedEmail }).ToListAsync();
+        return found.MinBy(user => forms.IndexOf(user.NormalizedEmail!)) is { } owner ? new ApplicationUser { Id = owner.Id, SecurityStamp = owner.SecurityStamp } : Nobody;
+    }
+
     /// <summary>The user with this name, which may be an address.</summary>
     public override async Task<ApplicationUser?> FindByNameAsync(string userName)
     {
@@ -93,7 +105,8 @@ public sealed partial class ApplicationUserManager : UserManager<ApplicationUser
     /// </summary>
     /// <param name="user">Whose password it was; <see cref="Nobody"/>, for whom nothing is counted, takes as long.</param>
     /// <param name="failure">The entry to record.</param>
-    public async Task CountFailureAsync(ApplicationUser user, AuditEntry failure)
+    /// <param name="isOnlyFactorWrong">Whether it was a sign-in whose password was right: then the owner is notified.</param>
+    public async Task CountFailureAsync(ApplicationUser user, AuditEntry failure, bool isOnlyFactorWrong)
     {
         var now = _time.GetUtcNow();
         var lockoutEnd = now + Options.Lockout.DefaultLockoutTimeSpan;
@@ -112,6 +125,11 @@ public sealed partial class ApplicationUserManager : UserManager<ApplicationUser
                     : stored.AccessFailedCount + 1 >= max ? 0
                     : stored.AccessFailedCount + 1));
         var storedEnd = await Context.Users.Where(stored => stored.Id == user.Id).Select(stored => stored.LockoutEnd).SingleOrDefaultAsync();
+        if (isOnlyFactorWrong)
+        {
+            await _services.GetRequiredService<WrongFactorNotice>().AddAsync(user, now, new ClientInfo(failure.IpAddress, failure.UserAgent));
+        }
+
         Context.AddAuditEntry(failure);
         await Context.SaveChangesAsync();
         await transaction.CommitAsync();

@@ -24,6 +24,7 @@ public static class IdentityServices
         services.AddSingleton<PasswordHashMetrics>();
         services.AddHostedService<AccountsWarmUp>();
         services.AddScoped<KnownDevices>();
+        services.AddScoped<WrongFactorNotice>();
         services.AddScoped<Administrators>();
 
         // Before AddIdentityCore, which adds its own where there are none. These hold nothing of a request.

@@ -129,6 +129,14 @@ public class MailTexts(IOptions<EmailOptions> options, IOptions<PublicUrlOptions
         + " To end this one alone, look for it by its time and address in the list of your devices, and log it out there"
         + (publicUrl.Value.Base is { } root ? $": {root}/account/#devices" : "."));
 
+    /// <summary>Notifies the owner of a sign-in with the right password, and a code that is wrong.</summary>
+    public virtual MailContent WrongFactor(string email, DateTimeOffset at, string? ipAddress, string? device) => Notice(
+        "your password was given with a wrong code",
+        $"Somebody gave the right password of your account {email} at {ProductName} on {Time(at)}{From(ipAddress, device)}, and then a code that is wrong or was used before. They were not let in.",
+        "If that was you, do nothing.",
+        "If it was not you, somebody knows your password: set a new one at once by \"forgot password\", and wherever else you use it. Give codes of your app and recovery codes to nobody.",
+        "This message comes once an hour at most, however often it is tried.");
+
     /// <summary>Notifies the owner that an administrator has disabled the account.</summary>
     public virtual MailContent AccountDisabled(string email) => Notice(
         "your account has been disabled",

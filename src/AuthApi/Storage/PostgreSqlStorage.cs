@@ -15,7 +15,17 @@ namespace AuthApi.Storage;
 internal sealed class PostgreSqlStorage(IConfiguration configuration, IOptions<DatabaseOptions> options)
 {
     /// <summary>The migrations of this version, in their order.</summary>
-    internal static readonly string[] Migrations = ["20261129140517_CreateAccountsSessionsAndAudit", "20261129142837_AddMailQueue", "20261129144112_AddOneTimeCodes", "20261129144843_AddRegistrationRequests", "20261129155427_AddKnownDevices", "20261129162215_AddAdministration", "20261129164945_AddFactorsAndPasskeys"];
+    internal static readonly string[] Migrations =
+    [
+        "20261129140517_CreateAccountsSessionsAndAudit",
+        "20261129142837_AddMailQueue",
+        "20261129144112_AddOneTimeCodes",
+        "20261129144843_AddRegistrationRequests",
+        "20261129155427_AddKnownDevices",
+        "20261129162215_AddAdministration",
+        "20261129164945_AddFactorsAndPasskeys",
+        "20261129193650_AddWrongFactorNotice",
+    ];
 
     /// <summary>The number of the lock that a node has while it migrates: "AuthApi" in ASCII.</summary>
     internal const long MigrationLock = 0x41757468417069;

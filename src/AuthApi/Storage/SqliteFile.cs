@@ -26,6 +26,7 @@ internal sealed partial class SqliteFile(SqliteDatabase database, IDbContextFact
         "20261129155430_AddKnownDevices",
         "20261129162212_AddAdministration",
         "20261129165045_AddFactorsAndPasskeys",
+        "20261129193642_AddWrongFactorNotice",
     ];
 
     internal const string DefaultConnectionString = "Data Source=data/auth.db";

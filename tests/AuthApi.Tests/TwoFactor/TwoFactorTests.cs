@@ -91,7 +91,7 @@ internal sealed class TwoFactorTests(TestedStore database)
         }
 
         using var wrong = await caller.PostAsync("/two-factor/enable/", new { code = new AuthenticatorApp(key, _application.Time).WrongCode() });
-        await wrong.ShouldBeProblemAsync(HttpStatusCode.BadRequest, "invalid_code");
+        Assert.That((string?)(await wrong.ShouldBeProblemAsync(HttpStatusCode.BadRequest, "invalid_code"))["title"], Does.Contain("the app shows now"));
         using var missing = await caller.PostAsync("/two-factor/enable/", new { });
         await missing.ShouldBeInvalidAsync("code");
 
@@ -152,6 +152,33 @@ internal sealed class TwoFactorTests(TestedStore database)
         Assert.That(
             await _application.QueryAsync(context => context.Set<AuditEntry>().Where(entry => entry.Event == "SignInFailed").Select(entry => entry.Reason).Distinct().ToListAsync()),
             Is.EquivalentTo(new[] { "wrong_factor", null }));
+    }
+
+    [Test]
+    public async Task A_wrong_code_after_the_right_password_is_mailed_once_an_hour()
+    {
+        const string subject = "your password was given with a wrong code";
+        using var caller = await _application.NewLoggedInBrowserAsync();
+        var (app, _) = await EnableAsync(caller);
+        await _application.NextMailAsync(Ada, "an authenticator app was added");
+        _application.Time.Advance(TimeSpan.FromMinutes(1));
+
+        // Neither of a wrong password, nor of the first step of a login.
+        using var guesser = _application.NewBrowser();
+        using var wrongPassword = await guesser.PostAsync("/login/", new { email = Ada, password = "not the password at all", twoFactorCode = app.WrongCode() });
+        using var firstStep = await LogInAsync(guesser);
+        await ShouldBeQuietAsync();
+
+        var wrong = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => LogInAsync(_application.NewBrowser(), app.WrongCode())));
+        Assert.That(wrong.Select(response => response.StatusCode), Is.All.EqualTo(HttpStatusCode.Unauthorized));
+        Assert.That((await _application.NextMailAsync(Ada, subject)).TextBody, Does.Contain("somebody knows your password").And.Contain("They were not let in"));
+        await ShouldBeQuietAsync();
+
+        _application.Time.Advance(TimeSpan.FromHours(1));
+        using var later = await LogInAsync(guesser, recoveryCode: "7K3M-9QXW-2DTA-4F8H-0YBC-6RVN");
+        await later.ShouldBeProblemAsync(HttpStatusCode.Unauthorized, "invalid_credentials");
+        await _application.NextMailAsync(Ada, subject);
+        await ShouldBeQuietAsync();
     }
 
     [Test]
@@ -231,6 +258,12 @@ internal sealed class TwoFactorTests(TestedStore database)
                 await refused.ShouldBeProblemAsync(HttpStatusCode.Forbidden, "reauthentication_required");
             }
         }
+    }
+
+    private async Task ShouldBeQuietAsync()
+    {
+        await _application.MailIsQuietAsync();
+        Assert.That(Directory.GetFiles(_application.MailFolder), Is.Empty);
     }
 
     private async Task<(AuthenticatorApp App, string[] Codes)> EnableAsync(Browser caller)

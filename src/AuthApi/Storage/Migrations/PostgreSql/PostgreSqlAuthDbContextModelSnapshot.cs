@@ -415,6 +415,9 @@ namespace AuthApi.Storage.Migrations.PostgreSql
                         .HasMaxLength(256)
                         .HasColumnType("text");
 
+                    b.Property<DateTimeOffset?>("WrongFactorNotifiedAt")
+                        .HasColumnType("timestamp with time zone");
+
                     b.HasKey("Id");
 
                     b.HasIndex("NormalizedEmail")
