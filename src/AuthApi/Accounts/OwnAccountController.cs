@@ -1,3 +1,4 @@
+using System.Buffers.Text;
 using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Text.Json;
@@ -143,21 +144,34 @@ public sealed partial class OwnAccountController(
             before = page[^1].Id;
         }
 
+        var factors = await Context.Users.AsNoTracking().Where(stored => stored.Id == user.Id).Select(stored => new
+        {
+            Step = EF.Property<long>(stored, AuthenticatorStep.Column),
+            NotifiedAt = EF.Property<DateTimeOffset?>(stored, WrongFactorNotice.Column),
+        }).SingleOrDefaultAsync();
+        var passkeys = await Context.UserPasskeys.AsNoTracking().Where(passkey => passkey.UserId == user.Id).Select(passkey => new
+        {
+            Passkey = passkey,
+            LastUsedAt = EF.Property<DateTimeOffset?>(passkey, PasskeyUse.LastUsedAt),
+            Counter = EF.Property<long>(passkey, PasskeyUse.Counter),
+        }).ToListAsync();
+
         Response.Headers.ContentDisposition = $"attachment; filename=\"account-{userId}.json\"";
         return new ExportResponse(
             new ExportedAccount(
-                user.Id, user.Email!, user.EmailConfirmed, user.UserName!, user.CreatedAt, user.PhoneNumber, user.PasswordHash is not null, user.TwoFactorEnabled,
-                user.LockoutEnd, user.AccessFailedCount),
+                user.Id, user.Email!, user.EmailConfirmed, user.UserName!, user.CreatedAt, user.PhoneNumber, user.PhoneNumberConfirmed, user.PasswordHash is not null,
+                user.MustChangePassword, user.TwoFactorEnabled, factors is { Step: > 0 } ? TimeStepCode.TimeOf(factors.Step) : null,
+                await services.GetRequiredService<RecoveryCodes>().CountAsync(user), user.LockoutEnd, user.AccessFailedCount, factors?.NotifiedAt),
             [.. await userManager.GetRolesAsync(user)],
             [.. (await userManager.GetClaimsAsync(user)).Select(claim => new ExportedClaim(claim.Type, claim.Value))],
-            [.. (await userManager.GetLoginsAsync(user)).Select(login => new ExportedLogin(login.LoginProvider, login.ProviderKey))],
-            [.. (await userManager.GetPasskeysAsync(user)).Select(passkey => new ExportedPasskey(passkey.Name, passkey.CreatedAt))],
+            [.. (await userManager.GetLoginsAsync(user)).Select(login => new ExportedLogin(login.LoginProvider, login.ProviderKey, login.ProviderDisplayName))],
+            [.. passkeys.Select(row => ExportedPasskey.From(row.Passkey, row.LastUsedAt, row.Counter)).OrderBy(passkey => passkey.CreatedAt)],
             await Context.Set<KnownDevice>().Where(device => device.UserId == user.Id).OrderByDescending(device => device.LastUsedAt)
                 .Select(device => new ExportedDevice(device.Device, device.Network, device.LastUsedAt)).ToListAsync(),
-            [.. (await sessions.ListAsync(userId)).Select(session => session.ToResponse(session.Session.Id == current))],
+            [.. (await sessions.ListAsync(userId)).Select(session => ExportedSession.From(session.ToResponse(session.Session.Id == current), session.Session))],
             events,
             await Context.Set<OneTimeCode>().Where(code => code.UserId == user.Id)
-                .Select(code => new ExportedCode(code.Purpose, code.Data, code.CreatedAt, code.ExpiresAt)).ToListAsync(),
+                .Select(code => new ExportedCode(code.Purpose, code.Data, code.CreatedAt, code.ExpiresAt, code.Tries)).ToListAsync(),
             await Context.Set<MailMessage>().Where(message => message.UserId == user.Id)
                 .Select(message => new ExportedMessage(message.To, message.Subject, message.CreatedAt)).ToListAsync());
     }
@@ -196,27 +210,87 @@ public sealed record ExportResponse(
     IReadOnlyList<ExportedLogin> Logins,
     IReadOnlyList<ExportedPasskey> Passkeys,
     IReadOnlyList<ExportedDevice> Devices,
-    IReadOnlyList<SessionResponse> Sessions,
+    IReadOnlyList<ExportedSession> Sessions,
     IReadOnlyList<ExportedEvent> Events,
     IReadOnlyList<ExportedCode> Codes,
     IReadOnlyList<ExportedMessage> Messages);
 
 /// <summary>The account itself.</summary>
+/// <param name="Id">Its number.</param>
+/// <param name="Email">Its address.</param>
+/// <param name="EmailConfirmed">Whether the address is confirmed.</param>
+/// <param name="UserName">Its user name.</param>
+/// <param name="CreatedAt">When it was made.</param>
+/// <param name="PhoneNumber">Its phone number.</param>
+/// <param name="PhoneNumberConfirmed">Whether the phone number is confirmed.</param>
+/// <param name="HasPassword">Whether it has a password.</param>
+/// <param name="MustChangePassword">Whether another password is required.</param>
+/// <param name="TwoFactorEnabled">Whether it has an authenticator app.</param>
+/// <param name="AuthenticatorLastUsedAt">The time step of the last code of the app that was accepted.</param>
+/// <param name="RecoveryCodesLeft">How many recovery codes were not used yet.</param>
+/// <param name="LockedUntil">Until when logging in with the password is locked.</param>
+/// <param name="FailedLogins">How many failed logins count towards a lock.</param>
+/// <param name="WrongFactorNotifiedAt">When the owner was last notified of a wrong code after the right password.</param>
 public sealed record ExportedAccount(
-    int Id, string Email, bool EmailConfirmed, string UserName, DateTimeOffset CreatedAt, string? PhoneNumber, bool HasPassword, bool TwoFactorEnabled,
-    DateTimeOffset? LockedUntil, int FailedLogins);
+    int Id, string Email, bool EmailConfirmed, string UserName, DateTimeOffset CreatedAt, string? PhoneNumber, bool PhoneNumberConfirmed, bool HasPassword,
+    bool MustChangePassword, bool TwoFactorEnabled, DateTimeOffset? AuthenticatorLastUsedAt, int RecoveryCodesLeft, DateTimeOffset? LockedUntil, int FailedLogins,
+    DateTimeOffset? WrongFactorNotifiedAt);
 
 /// <summary>A claim.</summary>
 public sealed record ExportedClaim(string Type, string Value);
 
 /// <summary>An account elsewhere.</summary>
-public sealed record ExportedLogin(string Provider, string Key);
+public sealed record ExportedLogin(string Provider, string Key, string? Name);
 
 /// <summary>A passkey.</summary>
-public sealed record ExportedPasskey(string? Name, DateTimeOffset CreatedAt);
+/// <param name="Id">The credential's id, in base64url.</param>
+/// <param name="Name">Its name.</param>
+/// <param name="CreatedAt">When it was added.</param>
+/// <param name="LastUsedAt">When it was last used.</param>
+/// <param name="Uses">The authenticator's own count of its uses; 0 where it does not count.</param>
+/// <param name="PublicKey">Its public key (COSE), in base64url.</param>
+/// <param name="Transports">How a client reaches the authenticator.</param>
+/// <param name="IsUserVerified">Whether the authenticator verified the person when it was added.</param>
+/// <param name="IsBackupEligible">Whether the authenticator may back it up.</param>
+/// <param name="IsBackedUp">Whether the authenticator had backed it up.</param>
+public sealed record ExportedPasskey(
+    string Id, string? Name, DateTimeOffset CreatedAt, DateTimeOffset? LastUsedAt, long Uses, string PublicKey, IReadOnlyList<string> Transports, bool IsUserVerified,
+    bool IsBackupEligible, bool IsBackedUp)
+{
+    internal static ExportedPasskey From(IdentityUserPasskey<int> passkey, DateTimeOffset? lastUsedAt, long uses) => new(
+        Base64Url.EncodeToString(passkey.CredentialId), passkey.Data.Name, passkey.Data.CreatedAt, lastUsedAt, uses, Base64Url.EncodeToString(passkey.Data.PublicKey),
+        passkey.Data.Transports ?? [], passkey.Data.IsUserVerified, passkey.Data.IsBackupEligible, passkey.Data.IsBackedUp);
+}
 
 /// <summary>A device and network that the account was signed in to from.</summary>
 public sealed record ExportedDevice(string Device, string Network, DateTimeOffset LastUsedAt);
+
+/// <summary>A session: what <c>GET /sessions/</c> says of it, and the rest.</summary>
+/// <param name="Id">The session's id.</param>
+/// <param name="Current">Whether this is the session of the request.</param>
+/// <param name="CreatedAt">When the user signed in.</param>
+/// <param name="AuthenticatedAt">When the user last proved who they are in it.</param>
+/// <param name="LastSeenAt">When it was last used.</param>
+/// <param name="ExpiresAt">When it expires if it is not used again.</param>
+/// <param name="EndsAt">When it expires however much it is used.</param>
+/// <param name="IpAddress">The client's address at sign-in.</param>
+/// <param name="UserAgent">The client's User-Agent at sign-in.</param>
+/// <param name="Device">The client at sign-in in words.</param>
+/// <param name="LastIpAddress">The client's address at the last use.</param>
+/// <param name="LastUserAgent">The client's User-Agent at the last use.</param>
+/// <param name="LastDevice">The client at the last use in words.</param>
+/// <param name="Transport">How the client sends the token.</param>
+/// <param name="RememberMe">Whether it has the longer limits.</param>
+/// <param name="AuthenticationMethods">How the user authenticated, in the names of RFC 8176.</param>
+public sealed record ExportedSession(
+    string Id, bool Current, DateTimeOffset CreatedAt, DateTimeOffset AuthenticatedAt, DateTimeOffset LastSeenAt, DateTimeOffset ExpiresAt, DateTimeOffset EndsAt,
+    string? IpAddress, string? UserAgent, string? Device, string? LastIpAddress, string? LastUserAgent, string? LastDevice, SessionTransport Transport, bool RememberMe,
+    IReadOnlyList<string> AuthenticationMethods)
+{
+    internal static ExportedSession From(SessionResponse known, UserSession stored) => new(
+        known.Id, known.Current, known.CreatedAt, stored.AuthenticatedAt, known.LastSeenAt, known.ExpiresAt, stored.AbsoluteExpiresAt, known.IpAddress, known.UserAgent,
+        known.Device, known.LastIpAddress, stored.LastUserAgent ?? stored.UserAgent, known.LastDevice, known.Transport, stored.RememberMe, known.AuthenticationMethods);
+}
 
 /// <summary>An event.</summary>
 public sealed record ExportedEvent(long Id, DateTimeOffset At, string Event, Guid? SessionId, Guid? BySessionId, string? Reason, string? IpAddress, string? UserAgent)
@@ -226,7 +300,7 @@ public sealed record ExportedEvent(long Id, DateTimeOffset At, string Event, Gui
 }
 
 /// <summary>A code that was mailed, without the code.</summary>
-public sealed record ExportedCode(string Purpose, string? Data, DateTimeOffset CreatedAt, DateTimeOffset ExpiresAt);
+public sealed record ExportedCode(string Purpose, string? Data, DateTimeOffset CreatedAt, DateTimeOffset ExpiresAt, int WrongTries);
 
 /// <summary>A message that waits to be sent.</summary>
 public sealed record ExportedMessage(string To, string Subject, DateTimeOffset CreatedAt);

@@ -18,6 +18,9 @@ internal static class TimeStepCode
 
     public static long StepAt(DateTimeOffset time) => time.ToUnixTimeSeconds() / StepSeconds;
 
+    /// <summary>When a step begins.</summary>
+    public static DateTimeOffset TimeOf(long step) => DateTimeOffset.FromUnixTimeSeconds(step * StepSeconds);
+
     /// <summary>The code of a step, six digits (RFC 4226, 5.3).</summary>
     public static string Compute(ReadOnlySpan<byte> key, long step)
     {
