@@ -46,23 +46,23 @@ public sealed partial class EmailController(
     [ProducesProblem(StatusCodes.Status400BadRequest, MailAnswers.InvalidCode)]
     public async Task<ActionResult> Confirm(ConfirmEmailRequest request)
     {
-        var user = await userManager.FindByEmailAsync(request.Email);
-        if (!await Codes.CheckAsync(user ?? ApplicationUserManager.Nobody, CodePurpose.EmailConfirmation, request.Code) || user is null)
+        if (!await Codes.CheckAsync(await userManager.FindCodeOwnerAsync(request.Email), CodePurpose.EmailConfirmation, request.Code)
+            || await userManager.FindByEmailAsync(request.Email) is not { } user)
         {
-            return new ProblemResult(ApiProblem.InvalidCode);
+            return new ProblemResult(ApiProblem.InvalidMailedCode);
         }
 
         await using var transaction = await Context.Database.BeginTransactionAsync();
         if (!await Codes.UseAsync(user, CodePurpose.EmailConfirmation, request.Code))
         {
-            return new ProblemResult(ApiProblem.InvalidCode);
+            return new ProblemResult(ApiProblem.InvalidMailedCode);
         }
 
         user.EmailConfirmed = true;
         Record(user, AccountEvent.EmailConfirmed, sessionId: null);
         if (!(await userManager.UpdateAsync(user)).Succeeded)
         {
-            return new ProblemResult(ApiProblem.InvalidCode); // another change of the account, or its end, has overtaken it
+            return new ProblemResult(ApiProblem.InvalidMailedCode); // another change of the account, or its end, has overtaken it
         }
 
         await transaction.CommitAsync();
@@ -160,13 +160,13 @@ public sealed partial class EmailController(
 
         if (!await Codes.CheckAsync(user, CodePurpose.EmailChange, request.Code, data))
         {
-            return new ProblemResult(ApiProblem.InvalidCode);
+            return new ProblemResult(ApiProblem.InvalidMailedCode);
         }
 
         await using var transaction = await Context.Database.BeginTransactionAsync();
         if (!await Codes.UseAsync(user, CodePurpose.EmailChange, request.Code, data))
         {
-            return new ProblemResult(ApiProblem.InvalidCode);
+            return new ProblemResult(ApiProblem.InvalidMailedCode);
         }
 
         var oldEmail = user.Email!;
@@ -182,7 +182,7 @@ public sealed partial class EmailController(
             {
                 return result.Errors.Any(error => error.Code is nameof(IdentityErrorDescriber.DuplicateEmail) or nameof(IdentityErrorDescriber.DuplicateUserName))
                     ? new ProblemResult(ApiProblem.EmailTaken)
-                    : new ProblemResult(ApiProblem.InvalidCode); // another change of the account has overtaken it, and has voided the code
+                    : new ProblemResult(ApiProblem.InvalidMailedCode); // another change of the account has overtaken it, and has voided the code
             }
         }
         catch (DbUpdateException exception) when (StoreErrors.IsUniqueViolation(exception))

@@ -111,10 +111,11 @@ public sealed partial class PasswordController(
     [ProducesProblem(StatusCodes.Status503ServiceUnavailable, PasswordAnswers.Unavailable)]
     public async Task<ActionResult> Reset(ResetPasswordRequest request)
     {
-        var user = await userManager.FindByEmailAsync(request.Email);
-        if (!await Codes.CheckAsync(user ?? ApplicationUserManager.Nobody, CodePurpose.PasswordReset, request.Code) || user is null || ApplicationUserManager.IsDisabled(user))
+        if (!await Codes.CheckAsync(await userManager.FindCodeOwnerAsync(request.Email), CodePurpose.PasswordReset, request.Code)
+            || await userManager.FindByEmailAsync(request.Email) is not { } user
+            || ApplicationUserManager.IsDisabled(user))
         {
-            return new ProblemResult(ApiProblem.InvalidCode);
+            return new ProblemResult(ApiProblem.InvalidMailedCode);
         }
 
         if (await HashAsync(user, request.NewPassword) is { } refused)
@@ -125,7 +126,7 @@ public sealed partial class PasswordController(
         await using var transaction = await Context.Database.BeginTransactionAsync();
         if (!await Codes.UseAsync(user, CodePurpose.PasswordReset, request.Code))
         {
-            return new ProblemResult(ApiProblem.InvalidCode);
+            return new ProblemResult(ApiProblem.InvalidMailedCode);
         }
 
         if (!user.EmailConfirmed)
@@ -137,7 +138,7 @@ public sealed partial class PasswordController(
         Record(user, AccountEvent.PasswordReset, sessionId: null, device: null, await services.GetRequiredService<Credentials>().ListAsync(user));
         if (!(await userManager.UpdateSecurityStampAsync(user)).Succeeded)
         {
-            return new ProblemResult(ApiProblem.InvalidCode); // another change has overtaken it, and has voided the code
+            return new ProblemResult(ApiProblem.InvalidMailedCode); // another change has overtaken it, and has voided the code
         }
 
         await transaction.CommitAsync();

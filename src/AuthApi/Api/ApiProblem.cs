@@ -20,7 +20,7 @@ public sealed record ApiProblem(int Status, string Code, string Title, int? Retr
     public static readonly ApiProblem HostNotAllowed = new(400, "host_not_allowed", "This API is not served under this host name.");
     public static readonly ApiProblem HttpsRequired = new(400, "https_required", "This API is served over HTTPS only.");
     public static readonly ApiProblem MalformedJson = new(400, "malformed_json", "The body is not the JSON object this call expects.");
-    public static readonly ApiProblem InvalidCode = new(400, "invalid_code", "The code is not right, or not good any more. Ask for another.");
+    public static readonly ApiProblem InvalidCode = new(400, "invalid_code", "The code is not right, or not good any more.");
     public static readonly ApiProblem InvalidCredential = new(400, "invalid_credential", "The passkey could not be added: the answer of the authenticator is not valid here, has expired or was used already. Ask for new options.");
     public static readonly ApiProblem ValidationFailed = new(400, "validation_failed", "One or more fields are not valid.");
     public static readonly ApiProblem NotAuthenticated = Of(SessionProblem.NotAuthenticated);
@@ -51,6 +51,15 @@ public sealed record ApiProblem(int Status, string Code, string Title, int? Retr
     public static readonly ApiProblem MailNotConfigured = new(503, "mail_not_configured", "This call sends mail, and the server has no mail set up: Email:Smtp:Host or Email:PickupDirectory.", RetryAfter: 3600);
     public static readonly ApiProblem AuthenticatorUnavailable = new(503, "authenticator_unavailable", "The server cannot read the keys of authenticator apps. Use a recovery code or a passkey, or try again later.", RetryAfter: 300);
     public static readonly ApiProblem ServerBusy = new(503, "server_busy", "Too much is going on at once. Try again.", RetryAfter: 5);
+
+    /// <summary><see cref="InvalidCode"/> of a mailed code.</summary>
+    public static ApiProblem InvalidMailedCode => InvalidCode with { Title = $"{InvalidCode.Title} Ask for another." };
+
+    /// <summary><see cref="InvalidCode"/> of an authenticator app.</summary>
+    public static ApiProblem InvalidAppCode => InvalidCode with { Title = $"{InvalidCode.Title} Give the one that the app shows now; the clock of its device must be right." };
+
+    /// <summary><see cref="InvalidCode"/> where a mailed code and a recovery code are given, in the same words for either.</summary>
+    public static ApiProblem InvalidCodePair => InvalidCode with { Title = "One of the two codes is not right, or not good any more. Check the recovery code, and ask for another mailed code." };
 
     /// <summary>The problem to answer where only a status is known.</summary>
     public static ApiProblem ForStatus(int status) => status switch

@@ -44,10 +44,11 @@ public sealed partial class RecoveryController(
             return new ProblemResult(ApiProblem.AmbiguousSession);
         }
 
-        var user = await userManager.FindByEmailAsync(request.Email);
-        if (!await Codes.CheckAsync(user ?? ApplicationUserManager.Nobody, CodePurpose.PasswordReset, request.Code) || user is null || ApplicationUserManager.IsDisabled(user))
+        if (!await Codes.CheckAsync(await userManager.FindCodeOwnerAsync(request.Email), CodePurpose.PasswordReset, request.Code)
+            || await userManager.FindByEmailAsync(request.Email) is not { } user
+            || ApplicationUserManager.IsDisabled(user))
         {
-            return new ProblemResult(ApiProblem.InvalidCode);
+            return new ProblemResult(ApiProblem.InvalidCodePair);
         }
 
         // A code that is wrong takes the other one back.
@@ -55,7 +56,7 @@ public sealed partial class RecoveryController(
         {
             if (!await Codes.UseAsync(user, CodePurpose.PasswordReset, request.Code) || !await services.GetRequiredService<RecoveryCodes>().TakeAsync(user, request.RecoveryCode))
             {
-                return new ProblemResult(ApiProblem.InvalidCode);
+                return new ProblemResult(ApiProblem.InvalidCodePair);
             }
 
             (user.AccessFailedCount, user.LockoutEnd, user.EmailConfirmed) = (0, null, true);
@@ -68,7 +69,7 @@ public sealed partial class RecoveryController(
                 user.Id);
             if (!(await userManager.UpdateSecurityStampAsync(user)).Succeeded)
             {
-                return new ProblemResult(ApiProblem.InvalidCode); // another change has overtaken it, and has voided the code
+                return new ProblemResult(ApiProblem.InvalidCodePair); // another change has overtaken it, and has voided the code
             }
 
             await transaction.CommitAsync();
@@ -79,7 +80,7 @@ public sealed partial class RecoveryController(
         await signInManager.SignInWithClaimsAsync(user, properties, [new Claim(AuthenticationMethod.ClaimType, AuthenticationMethod.RecoveryCode)]);
         if (properties.GetStartedSession() is not { } started)
         {
-            return new ProblemResult(ApiProblem.InvalidCode); // the account was changed meanwhile
+            return new ProblemResult(ApiProblem.InvalidCodePair); // the account was changed meanwhile
         }
 
         Log.Recovered(logger, user.Id);

@@ -89,7 +89,7 @@ public sealed partial class TwoFactorController(
             case null:
                 return new ProblemResult(ApiProblem.SetupRequired);
             case false:
-                return new ProblemResult(ApiProblem.InvalidCode);
+                return new ProblemResult(ApiProblem.InvalidAppCode);
         }
 
         var codes = await RecoveryCodes.CreateAsync(user);

@@ -52,7 +52,7 @@ internal sealed class EmailConfirmationTests(TestedStore database)
         Assert.That(await _application.EventsAsync(account["id"]!.GetValue<int>()), Has.Member("EmailConfirmed"));
 
         using var again = await ConfirmAsync(code);
-        await again.ShouldBeProblemAsync(HttpStatusCode.BadRequest, "invalid_code");
+        Assert.That((string?)(await again.ShouldBeProblemAsync(HttpStatusCode.BadRequest, "invalid_code"))["title"], Does.Contain("Ask for another"));
     }
 
     [Test]

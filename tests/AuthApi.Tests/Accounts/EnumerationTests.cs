@@ -35,6 +35,7 @@ internal sealed class EnumerationTests
         ("/password/reset/", email => new { email, code = Wrong, newPassword = Other }),
         ("/password/reset/", email => new { email, code = Wrong, newPassword = "short" }),
         ("/email/confirm/", email => new { email, code = Wrong }),
+        ("/recovery/", email => new { email, code = Wrong, recoveryCode = "7K3M-9QXW-2DTA-4F8H-0YBC-6RVN" }),
         ("/email/change/", newEmail => new { newEmail }),
         ("/email/change/confirm/", newEmail => new { newEmail, code = Wrong }),
     ];

@@ -31,7 +31,7 @@ internal sealed class RecoveryTests(TestedStore database)
         foreach (var (mailed, recovery) in new[] { (code, "7K3M-9QXW-2DTA-4F8H-0YBC-6RVN"), ("7K3M-9QXW-2DTA", recoveryCode) })
         {
             using var wrong = await caller.PostAsync("/recovery/", new { email = Ada, code = mailed, recoveryCode = recovery });
-            await wrong.ShouldBeProblemAsync(HttpStatusCode.BadRequest, "invalid_code");
+            Assert.That((string?)(await wrong.ShouldBeProblemAsync(HttpStatusCode.BadRequest, "invalid_code"))["title"], Does.Contain("One of the two codes"));
         }
 
         using var recovered = await caller.PostAsync("/recovery/", new { email = Ada, code, recoveryCode, transport = caller.Transport });
