@@ -19,18 +19,23 @@ internal static class NeededKeys
     public static async Task<IReadOnlyList<Guid>> FindMissingAsync(AuthDbContext context, IEnumerable<string> names)
     {
         var there = names.Select(name => Guid.TryParse(name.Split("key-", 2)[^1], out var id) ? id : Guid.Empty).ToHashSet();
-        var missing = new HashSet<Guid>();
-        await foreach (var beginning in context.UserTokens.Where(token => token.Value!.StartsWith(Mark)).Select(token => token.Value!.Substring(0, Beginning)).AsAsyncEnumerable())
+        return [.. (await ListAsync(context)).Distinct().Where(key => !there.Contains(key))];
+    }
+
+    /// <summary>Lists the key of each key of an app.</summary>
+    public static async Task<IReadOnlyList<Guid>> ListAsync(AuthDbContext context, CancellationToken cancellationToken = default)
+    {
+        var needed = new List<Guid>();
+        await foreach (var beginning in context.UserTokens.Where(token => token.Value!.StartsWith(Mark)).Select(token => token.Value!.Substring(0, Beginning)).AsAsyncEnumerable().WithCancellation(cancellationToken))
         {
             var bytes = new byte[Beginning];
             if (Convert.TryFromBase64String(beginning, bytes, out var length) && length >= IdOffset + IdLength)
             {
-                missing.Add(new Guid(bytes.AsSpan(IdOffset, IdLength)));
+                needed.Add(new Guid(bytes.AsSpan(IdOffset, IdLength)));
             }
         }
 
-        missing.ExceptWith(there);
-        return [.. missing];
+        return needed;
     }
 
     /// <summary>Finds those that are not in a folder of keys.</summary>

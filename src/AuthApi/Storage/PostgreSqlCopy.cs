@@ -29,9 +29,6 @@ internal sealed class PostgreSqlCopy(IServiceProvider services, string file, boo
     private const int Batch = 1_000;
 
     private const string KeyTable = "DataProtectionKeys";
-    private const int IdSize = 16;
-
-    private static ReadOnlySpan<byte> ProtectedMark => [0x09, 0xF0, 0xC9, 0xF0];
 
     /// <summary>Copies it.</summary>
     /// <exception cref="CommandException">The file or the database is not what it takes, or a row cannot be stored; nothing was copied.</exception>
@@ -153,7 +150,7 @@ internal sealed class PostgreSqlCopy(IServiceProvider services, string file, boo
 
     private async Task CheckKeysAsync(AuthDbContext from, string folder, CancellationToken cancellationToken)
     {
-        var needed = (await from.UserTokens.Select(token => token.Value).ToListAsync(cancellationToken)).Select(FindKey).OfType<Guid>().ToList();
+        var needed = await NeededKeys.ListAsync(from, cancellationToken);
         if (needed.Count == 0)
         {
             return;
@@ -168,15 +165,6 @@ internal sealed class PostgreSqlCopy(IServiceProvider services, string file, boo
                 : $"the keys of Data Protection in {folder} that encrypt {unreadable} keys of authenticator apps cannot be decrypted. Set {KeyRingOptions.Section}:{nameof(KeyRingOptions.CertificatePath)} or {KeyRingOptions.Section}:{nameof(KeyRingOptions.PreviousCertificatePath)} as the server of the file has it.";
             throw new CommandException($"nothing was copied: {reason} If they are lost, copy with --without-keys: the owners of these apps then log in with a recovery code or a passkey, and set the app up again.");
         }
-    }
-
-    // What Data Protection has encrypted begins with four bytes of its own and the id of the key.
-    private static Guid? FindKey(string? token)
-    {
-        var bytes = new byte[token?.Length ?? 0];
-        return Convert.TryFromBase64String(token ?? "", bytes, out var length) && length > ProtectedMark.Length + IdSize && bytes.AsSpan().StartsWith(ProtectedMark)
-            ? new Guid(bytes.AsSpan(ProtectedMark.Length, IdSize))
-            : null;
     }
 
     // What others refer to comes first.
