@@ -18,6 +18,7 @@ internal sealed class PostgreSqlDatabase : IAsyncDisposable
 {
     // Seconds. A request waits for the store 2.5 seconds at most, in all (StoreWaitBudget).
     private const int Timeout = 2;
+    private const int MaxApplicationWait = 3;
 
     public static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(Timeout);
 
@@ -51,8 +52,8 @@ internal sealed class PostgreSqlDatabase : IAsyncDisposable
                 $"The connection string of {application.Context} names the host {_builder.Host} without TLS: write SSL Mode=VerifyFull, or allow it by sessions.UsePostgreSql(options => options.AllowPlaintext = true).");
         }
 
-        // Zero is without end. The wait for an answer to the cancellation comes after that for the statement.
-        ApplicationHasLimits = _builder is { Timeout: > 0 and <= Timeout, CommandTimeout: > 0 and <= Timeout, CancellationTimeout: < 0 };
+        // Zero is without end. A request waits for a connection, then for the statement, and then for an answer to its cancellation.
+        ApplicationHasLimits = _builder is { Timeout: > 0, CommandTimeout: > 0, CancellationTimeout: < 0 } && _builder.Timeout + _builder.CommandTimeout <= MaxApplicationWait;
         _builder.ApplicationName ??= "AuthApi.Sessions";
         _builder.Timeout = Timeout;
         _builder.CommandTimeout = Timeout;

@@ -121,6 +121,7 @@ internal sealed class PostgreSqlStartTests
 
     [TestCase("", true)]
     [TestCase(";Timeout=1;Command Timeout=1", true)]
+    [TestCase(";Timeout=2;Command Timeout=2;Cancellation Timeout=-1", true)]
     [TestCase(";Timeout=1;Command Timeout=1;Cancellation Timeout=-1", false)]
     public async Task Connections_without_limits_of_time_are_warned_of(string limits, bool isWarned)
     {
