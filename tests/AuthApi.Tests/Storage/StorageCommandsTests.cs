@@ -247,9 +247,10 @@ internal sealed class StorageCommandsTests
             using var app = await ada.PostAsync("/two-factor/setup/");
             Assert.That(app.StatusCode, Is.EqualTo(HttpStatusCode.OK));
 
-            // The real one, which says what arguments it got.
+            // The real one, which says what arguments it got. Of two hosts the primary is copied.
+            var hosts = source[1].Replace("Host=127.0.0.1", $"Host=\"127.0.0.1:{server.Port},127.0.0.1\"", StringComparison.Ordinal);
             var tools = ToolsOf("exec \"$(ls -d /usr/lib/postgresql/*/bin/\"$(basename \"$0\")\" | sort -V | tail -1)\" \"$@\"", $"echo \"$@\" >>'{arguments}'");
-            var copied = await RunJsonAsync(0, ["backup", dump, "--json", "--tools", tools, .. source]);
+            var copied = await RunJsonAsync(0, ["backup", dump, "--json", "--tools", tools, source[0], hosts]);
             Assert.That(((long?)copied["size"], (bool?)copied["hasKeys"]), Is.EqualTo((new FileInfo(dump).Length, true)));
             Assert.That((await File.ReadAllTextAsync(arguments)).Replace(_folder.Path, "", StringComparison.Ordinal), Does.Contain("--format=custom").And.Not.Contain(PostgreSqlServer.Password));
             Assert.That(File.GetUnixFileMode(dump), Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite));
