@@ -39,9 +39,9 @@ internal static class AdministrationEvent
     /// <summary>An administrator has looked at the sessions of an account; the reason is its id.</summary>
     public const string UserSessionsRead = "UserSessionsRead";
 
-    /// <summary>An administrator has listed everybody's sessions.</summary>
+    /// <summary>An administrator has listed everybody's sessions; the reason is the id of the account where only its were.</summary>
     public const string SessionsRead = "SessionsRead";
 
-    /// <summary>An administrator has read everybody's events.</summary>
+    /// <summary>An administrator has read everybody's events; the reason is the id of the account where only its were.</summary>
     public const string EventsRead = "EventsRead";
 }

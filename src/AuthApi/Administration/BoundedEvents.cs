@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Threading.Channels;
 using AuthApi.Api;
 using AuthApi.Sessions;
@@ -50,14 +51,26 @@ internal sealed partial class BoundedEvents(IDbContextFactory<AuthDbContext> con
     /// <summary>Records what an administrator has read. It is not among the events of the account that was read about.</summary>
     /// <param name="context">The request.</param>
     /// <param name="what">The event.</param>
-    /// <param name="about">The id of the account, where it was about one.</param>
-    public void RecordRead(HttpContext context, string what, string? about)
+    /// <param name="about">The account, where it was about one.</param>
+    public void RecordRead(HttpContext context, string what, int? about)
     {
         var administrator = context.User.GetUserId();
         Record(
-            new AuditEntry { At = time.GetUtcNow(), Event = what, UserId = null, SessionId = null, BySessionId = context.GetUserSession().Session.Id, Reason = about },
+            new AuditEntry { At = time.GetUtcNow(), Event = what, UserId = null, SessionId = null, BySessionId = context.GetUserSession().Session.Id, Reason = Text(about) },
             administrator,
-            $"{administrator} {about}");
+            $"{administrator} {Text(about)}");
+    }
+
+    /// <summary>Records what a command has read, and writes it.</summary>
+    /// <param name="what">The event.</param>
+    /// <param name="about">The account, where it was about one.</param>
+    public Task RecordCommandReadAsync(string what, int? about = null)
+    {
+        Record(
+            new AuditEntry { At = time.GetUtcNow(), Event = what, UserId = null, SessionId = null, Reason = Text(about), UserAgent = AdministrationLog.CommandLine.UserAgent },
+            byUserId: null,
+            $"command {Text(about)}");
+        return WriteAsync();
     }
 
     /// <summary>Writes what is pending, so that who reads the events sees it.</summary>
@@ -102,6 +115,8 @@ internal sealed partial class BoundedEvents(IDbContextFactory<AuthDbContext> con
             await WriteAsync();
         }
     }
+
+    private static string? Text(int? id) => id?.ToString(CultureInfo.InvariantCulture);
 
     private void Record(AuditEntry entry, int? byUserId, string client)
     {

@@ -59,6 +59,7 @@ internal static class SessionCommands
             throw new CommandException($"--after: {AdministrationAnswers.NotACursor}");
         }
 
+        await call.Services.GetRequiredService<BoundedEvents>().RecordCommandReadAsync(AdministrationEvent.SessionsRead, filter.UserId);
         var items = page.Items.Select(item => EverybodysSession.From(item, current: null)).ToList();
         var lines = items.Select(item => $"{item.Id}  user {item.UserId}  {item.LastSeenAt:yyyy-MM-ddTHH:mm:ssZ}  {item.LastIpAddress ?? "-"}  {item.LastDevice ?? "-"}");
         await call.PrintAsync(

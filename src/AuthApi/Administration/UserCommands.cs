@@ -91,6 +91,7 @@ internal static class UserCommands
             throw new CommandException($"--after: {AdministrationAnswers.NotACursor}");
         }
 
+        await call.Services.GetRequiredService<BoundedEvents>().RecordCommandReadAsync(AdministrationEvent.UsersRead);
         var lines = page.Items.Select(Line);
         await call.PrintAsync(
             new UsersResponse(page.Items, page.Next),
@@ -103,6 +104,7 @@ internal static class UserCommands
         await using var scope = call.Services.CreateAsyncScope();
         var user = await FindAsync(scope.ServiceProvider, call.Arguments.GetRequiredValue(User));
         var detail = await UserDetailResponse.ReadAsync(scope.ServiceProvider, user);
+        await call.Services.GetRequiredService<BoundedEvents>().RecordCommandReadAsync(AdministrationEvent.UserRead, user.Id);
         await call.PrintAsync(
             detail,
             string.Create(CultureInfo.InvariantCulture, $"{Line(detail.User)}{Environment.NewLine}password: {(detail.HasPassword ? "yes" : "no")}, passkeys: {detail.Passkeys}, recovery codes: {detail.RecoveryCodesLeft}, failed logins: {detail.FailedLogins}, sessions: {detail.Sessions}"));

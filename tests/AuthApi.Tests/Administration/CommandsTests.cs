@@ -76,6 +76,8 @@ internal sealed class CommandsTests
         // Who did it shows.
         var events = (await root.GetJsonAsync("/admin/audit/?event=account_disabled"))["items"]!.AsArray();
         Assert.That(((int?)events.Single()!["userId"], (int?)events.Single()!["byUserId"], (string?)events.Single()!["userAgent"]), Is.EqualTo((2, (int?)null, "AuthApi command line")));
+        var read = (await root.GetJsonAsync("/admin/audit/?event=sessions_read"))["items"]!.AsArray();
+        Assert.That(read.Select(item => ((string?)item!["reason"], (string?)item["userAgent"])), Is.EqualTo(new[] { ("2", "AuthApi command line") }), "sessions list");
 
         Assert.That((int?)(await JsonAsync("sessions", "revoke", "--all", "--yes", "--json"))["endedSessions"], Is.EqualTo(1));
         Assert.That(await root.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
