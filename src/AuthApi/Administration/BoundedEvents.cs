@@ -12,7 +12,7 @@ namespace AuthApi.Administration;
 /// Records what can happen any number of times: refused calls, and what administrators read. Each kind is recorded once a minute for each client, and written after the
 /// answer, together with others of the same moment. Memory and writes are bounded, whatever clients do.
 /// </summary>
-internal sealed partial class BoundedEvents(IDbContextFactory<AuthDbContext> contexts, TimeProvider time, ILogger<BoundedEvents> logger) : BackgroundService
+internal sealed partial class BoundedEvents(IDbContextFactory<AuthDbContext> contexts, IUserSessionStore store, TimeProvider time, ILogger<BoundedEvents> logger) : BackgroundService
 {
     /// <summary>Of how many clients an event is known to be recorded. Those of more clients in a minute are not.</summary>
     internal const int MaxClients = 1_000;
@@ -20,9 +20,14 @@ internal sealed partial class BoundedEvents(IDbContextFactory<AuthDbContext> con
     private const int MaxPending = 2_000;
 
     private static readonly TimeSpan Interval = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan BetweenAttempts = TimeSpan.FromSeconds(5);
+
+    // Who reads the events does not wait for a store that hangs.
+    private static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(1);
 
     private readonly ConcurrentDictionary<string, RecordedClients> _recorded = new(StringComparer.Ordinal);
     private readonly Channel<(AuditEntry Entry, int? ByUserId)> _pending = Channel.CreateBounded<(AuditEntry, int?)>(MaxPending);
+    private readonly List<(AuditEntry Entry, int? ByUserId)> _taken = [];
     private readonly SemaphoreSlim _writing = new(1);
     private readonly LogThrottle _lost = new(time);
 
@@ -76,18 +81,21 @@ internal sealed partial class BoundedEvents(IDbContextFactory<AuthDbContext> con
     /// <summary>Writes what is pending, so that who reads the events sees it.</summary>
     public async Task WriteAsync()
     {
-        await _writing.WaitAsync();
+        if (!await _writing.WaitAsync(MaxWait))
+        {
+            return;
+        }
+
         try
         {
-            var batch = new List<(AuditEntry Entry, int? ByUserId)>();
-            while (batch.Count < MaxPending && _pending.Reader.TryRead(out var next))
+            while (_taken.Count < MaxPending && _pending.Reader.TryRead(out var next))
             {
-                batch.Add(next);
+                _taken.Add(next);
             }
 
-            if (batch.Count > 0)
+            if (_taken.Count > 0)
             {
-                await WriteAsync(batch);
+                await WriteTakenAsync();
             }
         }
         finally
@@ -113,6 +121,11 @@ internal sealed partial class BoundedEvents(IDbContextFactory<AuthDbContext> con
         while (await _pending.Reader.WaitToReadAsync(stoppingToken))
         {
             await WriteAsync();
+            while (_taken.Count > 0)
+            {
+                await Task.Delay(BetweenAttempts, time, stoppingToken);
+                await WriteAsync();
+            }
         }
     }
 
@@ -126,22 +139,28 @@ internal sealed partial class BoundedEvents(IDbContextFactory<AuthDbContext> con
         }
     }
 
-    private async Task WriteAsync(List<(AuditEntry Entry, int? ByUserId)> batch)
+    private async Task WriteTakenAsync()
     {
         try
         {
             await using var context = await contexts.CreateDbContextAsync();
-            foreach (var (entry, byUserId) in batch)
+            foreach (var (entry, byUserId) in _taken)
             {
                 context.AddAuditEntry(entry);
                 context.Entry(entry).Property(AuthDbContext.ByUserId).CurrentValue = byUserId;
             }
 
             await context.SaveChangesAsync();
+            _taken.Clear();
+        }
+        catch (Exception exception) when (store.IsOutOfReach(exception))
+        {
+            // They wait until it is back.
         }
         catch (Exception exception)
         {
             // The answers have been sent.
+            _taken.Clear();
             LogLost(exception.GetBaseException().Message);
         }
     }

@@ -7,6 +7,8 @@ using AuthApi.Tests.Harness;
 using Microsoft.AspNetCore.Http;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+using Moq;
 
 namespace AuthApi.Tests.Administration;
 
@@ -190,6 +192,20 @@ internal sealed class AuditTests(TestedStore database)
         Assert.That(
             await _application.QueryAsync(context => context.Set<AuditEntry>().CountAsync(entry => entry.Reason == "flood")),
             Is.EqualTo(BoundedEvents.MaxClients - refused.Count));
+
+        // What cannot be written waits for the store.
+        var factory = new Mock<IDbContextFactory<AuthDbContext>>();
+        factory.SetupSequence(contexts => contexts.CreateDbContextAsync(default))
+            .ThrowsAsync(new TimeoutException())
+            .Returns(() => _application.Services.GetRequiredService<IDbContextFactory<AuthDbContext>>().CreateDbContextAsync());
+        using var waiting = new BoundedEvents(
+            factory.Object, Mock.Of<IUserSessionStore>(store => store.IsOutOfReach(It.IsAny<TimeoutException>()) == true), _application.Time, NullLogger<BoundedEvents>.Instance);
+        waiting.RecordRefusal(new DefaultHttpContext(), AdministrationEvent.AccessRefused, "waited");
+        foreach (var written in new[] { 0, 1 })
+        {
+            await waiting.WriteAsync();
+            Assert.That(await _application.QueryAsync(context => context.Set<AuditEntry>().CountAsync(entry => entry.Reason == "waited")), Is.EqualTo(written));
+        }
     }
 
     private async Task<List<string>> EventsAsync(string query) => [.. (await _root.GetJsonAsync($"/admin/audit/?{query}")).Each<string>("event")];
