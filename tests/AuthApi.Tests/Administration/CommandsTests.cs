@@ -106,15 +106,6 @@ internal sealed class CommandsTests
         (exitCode, shown) = await AnswerAsync("y", "sessions revoke --all");
         Assert.That((exitCode, await ada.MeAsync()), Is.EqualTo((0, HttpStatusCode.Unauthorized)), shown);
         Assert.That(shown, Does.Contain("1 sessions have ended."));
-
-        // And without a server.
-        await program.KillAsync();
-        (exitCode, shown) = await AnswerAsync("", "users delete ada@example.com");
-        Assert.That(exitCode, Is.EqualTo(1), shown);
-        Assert.That(shown, Does.Contain("Nothing was changed."));
-        (exitCode, shown) = await AnswerAsync("yes", "users delete ada@example.com");
-        Assert.That(exitCode, Is.Zero, shown);
-        Assert.That((await JsonAsync("users", "list", "--json"))["items"]!.AsArray(), Is.Empty);
     }
 
     [Test]

@@ -250,7 +250,7 @@ internal sealed class StorageCommandsTests
             // The real one, which says what arguments it got. Of two hosts the primary is copied.
             var hosts = source[1].Replace("Host=127.0.0.1", $"Host=\"127.0.0.1:{server.Port},127.0.0.1\"", StringComparison.Ordinal);
             var tools = ToolsOf("exec \"$(ls -d /usr/lib/postgresql/*/bin/\"$(basename \"$0\")\" | sort -V | tail -1)\" \"$@\"", $"echo \"$@\" >>'{arguments}'");
-            var copied = await RunJsonAsync(0, ["backup", dump, "--json", "--tools", tools, source[0], hosts]);
+            var copied = await JsonAsync(["backup", dump, "--json", "--tools", tools, source[0], hosts]);
             Assert.That(((long?)copied["size"], (bool?)copied["hasKeys"]), Is.EqualTo((new FileInfo(dump).Length, true)));
             Assert.That((await File.ReadAllTextAsync(arguments)).Replace(_folder.Path, "", StringComparison.Ordinal), Does.Contain("--format=custom").And.Not.Contain(PostgreSqlServer.Password));
             Assert.That(File.GetUnixFileMode(dump), Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite));
@@ -259,10 +259,10 @@ internal sealed class StorageCommandsTests
 
         await RefusedAsync("cannot be made", ["backup", dump, .. source]);
         await RefusedAsync("is not empty: it has public.AspNetRoleClaims, ", ["restore", dump, "--yes", .. source]);
-        await RefusedAsync("1 sessions are ended. Nothing was changed: add --yes", ["restore", dump, .. target]);
+        Assert.That((await RunningProgram.RunAloneAsync(_folder.Path, ["restore", dump, .. target])).Error, Does.Contain("1 sessions are ended. Nothing was changed: add --yes"));
         await RefusedAsync("is a dump of PostgreSQL", ["restore", dump, "--yes"]);
 
-        var restored = await RunJsonAsync(0, ["restore", dump, "--yes", "--json", .. target]);
+        var restored = await JsonAsync(["restore", dump, "--yes", "--json", .. target]);
         Assert.That(((int?)restored["endedSessions"], restored["missingKeys"]!.AsArray().Count), Is.EqualTo((1, 0)));
         Assert.That(
             await server.QueryAsync(database, """SELECT "UserId", "Reason" FROM "AuditEntries" WHERE "Event" = 'SessionRevoked' AND "SessionId" IS NOT NULL"""),
@@ -286,7 +286,7 @@ internal sealed class StorageCommandsTests
         var database = new NpgsqlConnectionStringBuilder(source[1].Split('=', 2)[1]).Database!;
         var dump = Path.Combine(_folder.Path, "auth.dump");
         await RefusedAsync("is no database of AuthApi", ["backup", dump, .. source]);
-        await RunJsonAsync(0, ["migrate", "--json", .. source]);
+        await JsonAsync(["migrate", "--json", .. source]);
 
         // Without the tools, with old ones, and without rights.
         await RefusedAsync("pg_dump was not found in /nowhere", ["backup", dump, "--tools", "/nowhere", .. source]);
@@ -318,13 +318,13 @@ internal sealed class StorageCommandsTests
         MigratedDatabase.CopyTo(DatabaseFile);
         await RefusedAsync("is an SQLite file", ["restore", DatabaseFile, "--yes", .. target]);
         File.Delete(dump);
-        await RunJsonAsync(0, ["backup", dump, "--json", .. source]);
+        await JsonAsync(["backup", dump, "--json", .. source]);
         var cut = Path.Combine(_folder.Path, "cut.dump");
         await File.WriteAllBytesAsync(cut, (await File.ReadAllBytesAsync(dump))[..^50_000]);
         await RefusedAsync("pg_restore", ["restore", cut, "--yes", .. target]);
         await server.ExecuteAsync(database, """INSERT INTO "__EFMigrationsHistory" VALUES ('29990101000000_FromTheFuture', '99.0')""");
         File.Delete(dump);
-        await RunJsonAsync(0, ["backup", dump, "--json", .. source]);
+        await JsonAsync(["backup", dump, "--json", .. source]);
         await RefusedAsync("newer version, with the migration 29990101000000_FromTheFuture", ["restore", dump, "--yes", .. target]);
         Assert.That(
             await server.QueryAsync(new NpgsqlConnectionStringBuilder(target[1].Split('=', 2)[1]).Database!, "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace"),
@@ -369,9 +369,16 @@ internal sealed class StorageCommandsTests
         return folder;
     }
 
+    private async Task<JsonNode> JsonAsync(string[] arguments)
+    {
+        var (exitCode, output, error) = await ProgramInProcess.RunToEndAsync(_folder.Path, arguments);
+        Assert.That((exitCode, error), Is.EqualTo((0, "")));
+        return JsonNode.Parse(output)!;
+    }
+
     private async Task RefusedAsync(string reason, string[] arguments)
     {
-        var (exitCode, output, error) = await RunningProgram.RunAloneAsync(_folder.Path, arguments);
+        var (exitCode, output, error) = await ProgramInProcess.RunToEndAsync(_folder.Path, arguments);
         Assert.That((exitCode, output), Is.EqualTo((1, "")), error);
         Assert.That(error, Does.StartWith($"AuthApi {arguments[0]}: ").And.Contain(reason));
         Assert.That(error.TrimEnd().Split('\n'), Has.Length.EqualTo(1), error);
