@@ -82,7 +82,7 @@ internal sealed class DiskTests
         await using var database = new SqliteDatabase(_disk.Path);
         await _disk.BreakAsync();
 
-        var (exitCode, error) = await Published.RunToEndAsync(database.Folder);
+        var (exitCode, error) = await RunningProgram.RunToEndAsync(database.Folder);
 
         Assert.That((exitCode, error.TrimEnd().Split('\n').Length), Is.EqualTo((1, 1)), error);
         Assert.That(error, Does.StartWith("AuthApi does not start: "));
@@ -129,7 +129,7 @@ internal sealed class DiskTests
 
         Truncate(database.File);
         var before = await File.ReadAllBytesAsync(database.File);
-        var (exitCode, error) = await Published.RunToEndAsync(database.Folder);
+        var (exitCode, error) = await RunningProgram.RunToEndAsync(database.Folder);
         Assert.That((exitCode, error.TrimEnd().Split('\n').Length), Is.EqualTo((1, 1)), error);
         Assert.That(error, Does.StartWith("AuthApi does not start: "));
         Assert.That(await File.ReadAllBytesAsync(database.File), Is.EqualTo(before));

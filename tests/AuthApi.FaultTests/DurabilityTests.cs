@@ -16,7 +16,7 @@ internal sealed partial class DurabilityTests
     public async Task Sqlite_syncs_its_log_before_the_answer()
     {
         using var database = new TemporaryFolder();
-        await using var program = await Published.StartAsync(database.Path);
+        await using var program = await RunningProgram.StartAsync(database.Path);
 
         Assert.That(Syncs(await TraceLogoutAsync(program, database.Path, [program.Id]), "-wal"), Is.Not.Empty);
     }
@@ -29,7 +29,7 @@ internal sealed partial class DurabilityTests
         var library = Path.Combine(copy.Path, "AuthApi.Sessions.Sqlite.dll");
         await ReplaceAsync(library, "synchronous=FULL", "synchronous=0001");
         using var database = new TemporaryFolder();
-        await using var program = await RunningProgram.StartPublishedAsync(copy.Path, database.Path);
+        await using var program = await RunningProgram.StartAsync(database.Path, new Launch(Copy: copy.Path));
 
         Assert.That(Syncs(await TraceLogoutAsync(program, database.Path, [program.Id]), "-wal"), Is.Empty);
     }

@@ -1,5 +1,5 @@
-using System.Diagnostics;
 using System.Net;
+using System.Net.Http.Json;
 using AuthApi.FaultTests.Harness;
 
 namespace AuthApi.FaultTests;
@@ -37,37 +37,55 @@ internal sealed class Http2Tests
         ])).SetArgDisplayNames("CONTINUATION without a beginning"),
     ];
 
+    private SqliteDatabase _database = null!;
+    private Ledger _ledger = null!;
+    private RunningProgram _program = null!;
+    private int _user;
+
+    [OneTimeSetUp]
+    public async Task SetUp()
+    {
+        _database = new SqliteDatabase();
+        _ledger = new Ledger(_database.Folder);
+        _program = await _database.StartAsync("--Kestrel:EndpointDefaults:Protocols=Http2");
+        using var browser = _program.NewBrowser();
+        using var registered = await browser.SendAsync(HttpMethod.Post, "/register/", JsonContent.Create(new { email = "ada@example.com", password = Browser.Password }), request =>
+        {
+            request.Version = HttpVersion.Version20;
+            request.VersionPolicy = HttpVersionPolicy.RequestVersionExact;
+        });
+        _user = (await registered.JsonAsync())["id"]!.GetValue<int>();
+    }
+
+    [OneTimeTearDown]
+    public async Task TearDown()
+    {
+        _ledger.Dispose();
+        await _program.DisposeAsync();
+        await _database.DisposeAsync();
+    }
+
     [TestCaseSource(nameof(Floods))]
     public async Task A_flood_of_frames_holds_nobody_up(Func<byte[]> frames)
     {
-        await using var database = new SqliteDatabase();
-        using var ledger = new Ledger(database.Folder);
-        int user;
-        await using (var first = await database.StartAsync())
-        {
-            using var browser = first.NewBrowser();
-            user = await browser.RegisterAsync();
-        }
-
-        await using var program = await database.StartAsync("--Kestrel:EndpointDefaults:Protocols=Http2");
-        using var client = new HttpClient { BaseAddress = program.Address };
-        var tokens = new Queue<string>(await database.InsertSessionsAsync(user, 1_000));
-        await P99OfLogoutsAsync(client, ledger, tokens, 300);
-        var quiet = await P99OfLogoutsAsync(client, ledger, tokens, 300);
-        var handles = program.Handles;
+        using var load = new Load(_program.Address, _ledger, HttpVersion.Version20);
+        var tokens = new Queue<string>(await _database.InsertSessionsAsync(_user, 1_000));
+        await load.P99OfLogoutsAsync(tokens, 300);
+        var quiet = await load.P99OfLogoutsAsync(tokens, 300);
+        var handles = _program.Handles;
         byte[] flood = [.. Preface, .. frames()];
 
         var floods = Enumerable.Range(0, Connections).Select(async _ =>
         {
-            using var connection = await RawConnection.OpenAsync(program.Address);
+            using var connection = await RawConnection.OpenAsync(_program.Address);
             await connection.SendAsync(flood);
         }).ToList();
-        var busy = await P99OfLogoutsAsync(client, ledger, tokens, 300);
+        var busy = await load.P99OfLogoutsAsync(tokens, 300);
         await Task.WhenAll(floods);
 
         await TestContext.Out.WriteLineAsync($"p99 of a logout: {quiet.TotalMilliseconds:F1} ms quiet, {busy.TotalMilliseconds:F1} ms beside the flood.");
         Assert.That(busy, Is.LessThan(TimeSpan.FromMilliseconds(Math.Max(5 * quiet.TotalMilliseconds, 50))));
-        Assert.That(() => program.Handles, Is.LessThan(handles + 20).After(20_000, 100), "the connections are closed");
+        Assert.That(() => _program.Handles, Is.LessThan(handles + 20).After(20_000, 100), "the connections are closed");
     }
 
     [Test]
@@ -84,27 +102,6 @@ internal sealed class Http2Tests
         using var upgrade = await RawConnection.OpenAsync(program.Address);
         await upgrade.SendAsync("GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n\r\n");
         Assert.That((await upgrade.ReadAsync())?.Status, Is.EqualTo(200), "it stays HTTP/1.1");
-    }
-
-    private static async Task<TimeSpan> P99OfLogoutsAsync(HttpClient client, Ledger ledger, Queue<string> tokens, int count)
-    {
-        var times = new List<TimeSpan>();
-        for (var i = 0; i < count; i++)
-        {
-            var token = tokens.Dequeue();
-            var sent = Stopwatch.GetTimestamp();
-            var status = await ledger.EndAsync(token, () =>
-            {
-                var request = new HttpRequestMessage(HttpMethod.Post, "/logout/") { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
-                request.Headers.TryAddWithoutValidation("Authorization", $"Session {token}");
-                return client.SendAsync(request);
-            });
-            Assert.That(status, Is.EqualTo(HttpStatusCode.OK));
-            times.Add(Stopwatch.GetElapsedTime(sent));
-        }
-
-        times.Sort();
-        return times[times.Count * 99 / 100];
     }
 
     private static byte[] Frame(byte type, int flags, int stream, byte[] payload) =>

@@ -9,21 +9,37 @@ namespace AuthApi.FaultTests;
 /// <summary>A start that cannot be: one clear line, an exit code that is not 0, and nothing damaged.</summary>
 internal sealed class StartTests
 {
+    private readonly SqliteDatabase _template = new();
+    private TemporaryFolder _folder = null!;
     private SqliteDatabase _database = null!;
 
-    [SetUp]
-    public async Task SetUp()
+    [OneTimeSetUp]
+    public async Task MakeTemplate()
     {
-        _database = new SqliteDatabase();
-        await using var first = await _database.StartAsync();
+        await using var first = await _template.StartAsync();
         using var browser = first.NewBrowser();
         await browser.RegisterAsync();
         await first.TerminateAsync();
         await first.Ended;
     }
 
+    [OneTimeTearDown]
+    public async Task DeleteTemplate() => await _template.DisposeAsync();
+
+    [SetUp]
+    public async Task CopyTemplate()
+    {
+        _folder = new TemporaryFolder();
+        await Tool.RunAsync(_template.Folder, "cp", "--archive", ".", _folder.Path);
+        _database = new SqliteDatabase(_folder.Path);
+    }
+
     [TearDown]
-    public async Task TearDown() => await _database.DisposeAsync();
+    public async Task TearDown()
+    {
+        await _database.DisposeAsync();
+        _folder.Dispose();
+    }
 
     [Test]
     public async Task A_database_of_a_newer_version_is_not_touched()
@@ -68,7 +84,7 @@ internal sealed class StartTests
     {
         await using var first = await _database.StartAsync();
 
-        var (exitCode, error) = await Published.RunToEndAsync(_database.Folder);
+        var (exitCode, error) = await RunningProgram.RunToEndAsync(_database.Folder);
 
         Assert.That((exitCode, error.TrimEnd().Split('\n').Length), Is.EqualTo((1, 1)), error);
         using var browser = first.NewBrowser();
@@ -80,7 +96,7 @@ internal sealed class StartTests
     {
         var before = SHA256.HashData(await File.ReadAllBytesAsync(_database.File));
 
-        var (exitCode, error) = await Published.RunToEndAsync(_database.Folder, settings);
+        var (exitCode, error) = await RunningProgram.RunToEndAsync(_database.Folder, settings);
 
         Assert.That((exitCode, error.TrimEnd().Split('\n').Length), Is.EqualTo((1, 1)), error);
         Assert.That(error, Does.StartWith("AuthApi does not start: ").And.Contain(named));

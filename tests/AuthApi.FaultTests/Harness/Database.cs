@@ -19,7 +19,7 @@ internal abstract class Database : IAsyncDisposable
     public static async Task<Database> CreateAsync(StoreKind kind) =>
         kind == StoreKind.Sqlite ? new SqliteDatabase() : await PostgreSqlDatabase.CreateAsync();
 
-    public Task<RunningProgram> StartAsync(params string[] settings) => Published.StartAsync(Folder, [.. Settings, .. settings]);
+    public Task<RunningProgram> StartAsync(params string[] settings) => RunningProgram.StartAsync(Folder, [.. Settings, .. settings]);
 
     /// <summary>Inserts sessions of a user as logins would, without the hash of a password that takes most of a login's time.</summary>
     /// <returns>Their tokens.</returns>

@@ -15,6 +15,7 @@ internal sealed class Ledger : IDisposable
     private const int Probes = 8;
 
     private readonly ConcurrentDictionary<string, State> _states = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, bool> _changed = new(StringComparer.Ordinal);
     private readonly FileStream _file;
     private readonly long _began = Stopwatch.GetTimestamp();
 
@@ -73,13 +74,25 @@ internal sealed class Ledger : IDisposable
     /// Asserts against these nodes that each acknowledged end is final, that each session acknowledged and not ended is live, and that any other is the same
     /// whenever it is asked for.
     /// </summary>
-    public async Task CheckAsync(params Uri[] nodes)
+    public Task CheckAsync(params Uri[] nodes) => CheckAsync(_states.Keys, nodes);
+
+    /// <summary>The same for those alone that calls were sent about since this was called before.</summary>
+    public Task CheckChangedAsync(params Uri[] nodes)
+    {
+        var changed = _changed.Keys;
+        _changed.Clear();
+        return CheckAsync(changed, nodes);
+    }
+
+    public void Dispose() => _file.Dispose();
+
+    private async Task CheckAsync(IEnumerable<string> tokens, Uri[] nodes)
     {
         using var client = new HttpClient(new SocketsHttpHandler { UseCookies = false }) { Timeout = TimeSpan.FromSeconds(30) };
         var wrong = new ConcurrentBag<string>();
-        await Parallel.ForEachAsync(_states, new ParallelOptions { MaxDegreeOfParallelism = Probes }, async (entry, cancellationToken) =>
+        await Parallel.ForEachAsync(tokens, new ParallelOptions { MaxDegreeOfParallelism = Probes }, async (token, cancellationToken) =>
         {
-            var (token, state) = entry;
+            var state = _states[token];
             var statuses = new List<HttpStatusCode>();
             foreach (var node in state == State.Open ? [.. nodes, .. nodes, .. nodes] : nodes)
             {
@@ -101,8 +114,6 @@ internal sealed class Ledger : IDisposable
         Assert.That(wrong, Is.Empty);
     }
 
-    public void Dispose() => _file.Dispose();
-
     private static async Task<HttpStatusCode> ReadStatusAsync(HttpClient client, Uri node, string token, CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(node, "/me/"));
@@ -113,6 +124,8 @@ internal sealed class Ledger : IDisposable
 
     private void Write(string token, State state, string what)
     {
+        _changed[token] = true;
+
         // What has ended stays ended in the ledger, whatever a later call answers.
         _states.AddOrUpdate(token, state, (_, before) => before == State.Ended ? before : state);
         var line = string.Create(CultureInfo.InvariantCulture, $"{Stopwatch.GetElapsedTime(_began).TotalMilliseconds:F3} {token} {what}\n");

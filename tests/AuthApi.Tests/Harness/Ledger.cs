@@ -7,6 +7,10 @@ namespace AuthApi.Tests.Harness;
 /// What an application has acknowledged to clients that log in and out all the time: every session is noted with what it must be afterwards. Each fifth stays
 /// signed in.
 /// </summary>
+/// <remarks>
+/// It is the clients too, of nodes that are browsed by their cookies, in the memory of the test. The ledger of AuthApi.FaultTests has none of its own: it is a file on the disk that
+/// any call of any client is written into before the next one.
+/// </remarks>
 internal sealed class Ledger(params Func<Browser>[] nodes)
 {
     private const int Clients = 8;

@@ -1,13 +1,11 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Reflection;
 using System.Text.RegularExpressions;
 using AuthApi.Sessions;
-using AuthApi.Tests.House;
 
 namespace AuthApi.Tests.Harness;
 
-/// <summary>The program as a process of its own, as an operator runs it; for what only a process can do: not start, restart, be killed.</summary>
+/// <summary>The published program as a process of its own, as an operator runs it; for what only a process can do: not start, restart, be killed.</summary>
 internal sealed partial class RunningProgram : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
@@ -15,7 +13,7 @@ internal sealed partial class RunningProgram : IAsyncDisposable
     // All requests of a test come from one address.
     private static readonly string[] Usual = ["--urls", "http://127.0.0.1:0", "--RateLimiting:Enabled=false"];
 
-    private static readonly string Built = typeof(Program).Assembly.Location;
+    private static readonly Launch AsUsual = new();
 
     private readonly Process _process;
     private readonly List<string> _output;
@@ -64,51 +62,22 @@ internal sealed partial class RunningProgram : IAsyncDisposable
     public IReadOnlyCollection<string> MappedFiles =>
         [.. File.ReadLines($"/proc/{_process.Id}/maps").Select(line => line[(line.LastIndexOf('/') + 1)..]).Distinct(StringComparer.Ordinal)];
 
-    /// <summary>Publishes what was built, as <c>dotnet publish</c> does, into <paramref name="folder"/>.</summary>
-    public static Task PublishAsync(string folder)
-    {
-        var configuration = typeof(Program).Assembly.GetCustomAttribute<AssemblyConfigurationAttribute>()!.Configuration;
-        var project = Path.Combine(Repository.Root, "src", "AuthApi");
-        return Tool.RunAsync(project, "dotnet", "publish", "--no-build", "-p:PublishReadyToRun=false", "--configuration", configuration, "--output", folder);
-    }
-
     /// <summary>Starts the program in <paramref name="folder"/> and returns when it listens.</summary>
-    public static Task<RunningProgram> StartAsync(string folder, params string[] arguments) => StartAsync(folder, [], arguments);
+    public static Task<RunningProgram> StartAsync(string folder, params string[] arguments) => StartAsync(folder, AsUsual, arguments);
 
-    /// <summary>Starts the program that <see cref="PublishAsync"/> has put into <paramref name="published"/>.</summary>
-    public static Task<RunningProgram> StartPublishedAsync(string published, string folder, params string[] arguments) =>
-        StartPublishedAsync(published, folder, [], arguments);
+    /// <inheritdoc cref="StartAsync(string, string[])"/>
+    public static Task<RunningProgram> StartAsync(string folder, Launch launch, params string[] arguments) => StartAsync(folder, launch, arguments, isRead: true);
 
-    /// <summary>Starts the published program with these environment variables too.</summary>
-    public static Task<RunningProgram> StartPublishedAsync(string published, string folder, Dictionary<string, string> environment, params string[] arguments) =>
-        StartAsync(folder, environment, arguments, In(published));
-
-    /// <summary>Starts the published program and kills it after this time, wherever it is then.</summary>
-    public static async Task RunPublishedAndKillAsync(string published, string folder, TimeSpan time, params string[] arguments)
+    /// <summary>Starts the program and kills it after this time, wherever it is then.</summary>
+    public static async Task RunAndKillAsync(string folder, TimeSpan time, params string[] arguments)
     {
-        using var process = Launch(folder, [.. Usual, .. arguments], program: In(published));
+        using var process = await LaunchAsync(folder, AsUsual, [.. Usual, .. arguments]);
         _ = process.StandardOutput.ReadToEndAsync();
         _ = process.StandardError.ReadToEndAsync();
         await Task.Delay(time);
         process.Kill();
         await process.WaitForExitAsync();
     }
-
-    /// <summary>Starts the published program where it is expected to end by itself.</summary>
-    /// <returns>Its exit code and what it said on standard error.</returns>
-    public static async Task<(int ExitCode, string Error)> RunPublishedToEndAsync(string published, string folder, params string[] arguments)
-    {
-        var (exitCode, _, error) = await RunWithInputAsync(folder, "", [.. Usual, .. arguments], In(published));
-        return (exitCode, error);
-    }
-
-    /// <summary>Runs a command of the published program, with these arguments and no others.</summary>
-    public static Task<(int ExitCode, string Output, string Error)> RunPublishedCommandAsync(string published, string folder, params string[] arguments) =>
-        RunWithInputAsync(folder, "", arguments, In(published));
-
-    /// <summary>Starts the program where it may open no more than so many files and connections.</summary>
-    public static Task<RunningProgram> StartWithHandlesAsync(int handles, string folder, params string[] arguments) =>
-        StartAsync(folder, [], arguments, Built, handles: handles);
 
     /// <summary>The time for which the process has used a processor so far.</summary>
     public TimeSpan ProcessorTime
@@ -120,17 +89,12 @@ internal sealed partial class RunningProgram : IAsyncDisposable
         }
     }
 
-    /// <summary>Starts the program with these environment variables too.</summary>
-    public static Task<RunningProgram> StartAsync(string folder, Dictionary<string, string> environment, params string[] arguments) =>
-        StartAsync(folder, environment, arguments, Built);
-
     /// <summary>Starts the program and reads its standard output no further than to the line that says where it listens.</summary>
-    public static Task<RunningProgram> StartUnreadAsync(string folder, params string[] arguments) => StartAsync(folder, [], arguments, Built, isRead: false);
+    public static Task<RunningProgram> StartUnreadAsync(string folder, params string[] arguments) => StartAsync(folder, AsUsual, arguments, isRead: false);
 
-    private static async Task<RunningProgram> StartAsync(
-        string folder, Dictionary<string, string> environment, string[] arguments, string program, bool isRead = true, int? handles = null)
+    private static async Task<RunningProgram> StartAsync(string folder, Launch launch, string[] arguments, bool isRead)
     {
-        var process = Launch(folder, [.. Usual, .. arguments], environment, program, handles);
+        var process = await LaunchAsync(folder, launch, [.. Usual, .. arguments]);
         var output = new List<string>();
         var address = await ReadToAsync(process, output, Listening()) is { } line
             ? new Uri(Listening().Match(line).Groups[1].Value)
@@ -143,9 +107,12 @@ internal sealed partial class RunningProgram : IAsyncDisposable
 
     /// <summary>Starts the program where it is expected to end by itself.</summary>
     /// <returns>Its exit code and what it said on standard error.</returns>
-    public static async Task<(int ExitCode, string Error)> RunToEndAsync(string folder, params string[] arguments)
+    public static Task<(int ExitCode, string Error)> RunToEndAsync(string folder, params string[] arguments) => RunToEndAsync(folder, AsUsual, arguments);
+
+    /// <inheritdoc cref="RunToEndAsync(string, string[])"/>
+    public static async Task<(int ExitCode, string Error)> RunToEndAsync(string folder, Launch launch, params string[] arguments)
     {
-        var (exitCode, _, error) = await RunAloneAsync(folder, [.. Usual, .. arguments]);
+        var (exitCode, _, error) = await RunWithInputAsync(folder, launch, "", [.. Usual, .. arguments]);
         return (exitCode, error);
     }
 
@@ -154,11 +121,11 @@ internal sealed partial class RunningProgram : IAsyncDisposable
 
     /// <summary>The same with this text on its standard input.</summary>
     public static Task<(int ExitCode, string Output, string Error)> RunWithInputAsync(string folder, string input, params string[] arguments) =>
-        RunWithInputAsync(folder, input, arguments, Built);
+        RunWithInputAsync(folder, AsUsual, input, arguments);
 
-    private static async Task<(int ExitCode, string Output, string Error)> RunWithInputAsync(string folder, string input, string[] arguments, string program)
+    private static async Task<(int ExitCode, string Output, string Error)> RunWithInputAsync(string folder, Launch launch, string input, string[] arguments)
     {
-        using var process = Launch(folder, arguments, program: program, withInput: true);
+        using var process = await LaunchAsync(folder, launch, arguments, withInput: true);
         using var timeout = new CancellationTokenSource(Patience);
         try
         {
@@ -178,7 +145,7 @@ internal sealed partial class RunningProgram : IAsyncDisposable
     /// <summary>Starts the program and sends it a signal as soon as a file exists.</summary>
     public static async Task<(int ExitCode, string Output, string Error)> RunAndSignalAsync(string folder, string signal, string file)
     {
-        using var process = Launch(folder, Usual);
+        using var process = await LaunchAsync(folder, AsUsual, Usual);
         using var timeout = new CancellationTokenSource(Patience);
         try
         {
@@ -278,16 +245,9 @@ internal sealed partial class RunningProgram : IAsyncDisposable
         return null;
     }
 
-    private static string In(string published) => Path.Combine(published, Path.GetFileName(Built));
-
-    private static Process Launch(string folder, string[] arguments, Dictionary<string, string>? environment = null, string? program = null, int? handles = null, bool withInput = false)
+    private static async Task<Process> LaunchAsync(string folder, Launch launch, string[] arguments, bool withInput = false)
     {
-        string[] command = ["dotnet", program ?? Built, .. arguments];
-        if (handles is { } limit)
-        {
-            command = ["bash", "-c", string.Create(CultureInfo.InvariantCulture, $"ulimit -n {limit}; exec \"$@\""), "bash", .. command];
-        }
-
+        string[] command = [.. launch.By ?? [], "dotnet", Path.Combine(launch.Copy ?? await PublishedProgram.FolderAsync(), "AuthApi.dll"), .. arguments];
         var start = new ProcessStartInfo(command[0], command[1..])
         {
             WorkingDirectory = folder,
@@ -299,13 +259,12 @@ internal sealed partial class RunningProgram : IAsyncDisposable
 
         // As in this project: it pays in a process that lives longer than a test.
         start.Environment["DOTNET_TieredPGO"] = "0";
-        foreach (var (name, value) in environment ?? [])
+        foreach (var (name, value) in launch.Environment ?? new Dictionary<string, string>())
         {
             start.Environment[name] = value;
         }
 
-        var process = Process.Start(start)!;
-        return process;
+        return Process.Start(start)!;
     }
 
     // As a line of text, or in one of JSON; several addresses have commas between them.

@@ -13,16 +13,13 @@ internal sealed partial class ClientTests
     private static readonly string Clients = Path.Combine(Repository.Root, "tests", "clients");
 
     private readonly TemporaryFolder _folder = new();
-    private string _published = null!;
     private RunningProgram _program = null!;
 
     [OneTimeSetUp]
     public async Task PublishAndStartTheProgram()
     {
         await NodeIsThereAsync();
-        _published = Path.Combine(_folder.Path, "published");
-        await RunningProgram.PublishAsync(_published);
-        _program = await RunningProgram.StartPublishedAsync(_published, Directory.CreateDirectory(Path.Combine(_folder.Path, "run")).FullName);
+        _program = await RunningProgram.StartAsync(Directory.CreateDirectory(Path.Combine(_folder.Path, "run")).FullName);
         await NpmAsync("generate");
         await NpmAsync("build");
     }
@@ -75,7 +72,7 @@ internal sealed partial class ClientTests
     public async Task The_postman_collection_passes_twice_in_a_minute()
     {
         var folder = Directory.CreateDirectory(Path.Combine(_folder.Path, "limited")).FullName;
-        await using var program = await RunningProgram.StartPublishedAsync(_published, folder, "--RateLimiting:Enabled=true");
+        await using var program = await RunningProgram.StartAsync(folder, "--RateLimiting:Enabled=true");
         var address = program.Address.ToString().TrimEnd('/');
         await NpmAsync("newman", "--env-var", $"baseUrl={address}");
 

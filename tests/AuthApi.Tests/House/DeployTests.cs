@@ -39,7 +39,7 @@ internal sealed partial class DeployTests
         using var folder = new TemporaryFolder();
         settings["ConnectionStrings__Auth"] = "Data Source=auth.db";
         settings["ASPNETCORE_ENVIRONMENT"] = "Production";
-        await using var program = await RunningProgram.StartAsync(folder.Path, settings);
+        await using var program = await RunningProgram.StartAsync(folder.Path, new Launch(Environment: settings));
         using var proxy = new HttpClient { BaseAddress = program.Address };
         proxy.DefaultRequestHeaders.Add("X-Forwarded-Proto", "https");
         using var response = await proxy.GetAsync(new Uri("/me/", UriKind.Relative));

@@ -18,7 +18,7 @@ internal sealed class MailTlsTests
 
         await using var program = await RunningProgram.StartAsync(
             folder.Path,
-            new Dictionary<string, string> { ["SSL_CERT_FILE"] = trusted, ["Email__Smtp__Password"] = "a password" },
+            new Launch(Environment: new Dictionary<string, string> { ["SSL_CERT_FILE"] = trusted, ["Email__Smtp__Password"] = "a password" }),
             "--Email:From=no-reply@example.com", "--Email:Smtp:Host=localhost", $"--Email:Smtp:Port={server.Port}", "--Email:Smtp:UserName=auth");
         using var client = new HttpClient { BaseAddress = program.Address };
         using var register = await client.PostAsJsonAsync("/register/", new { email = "ada@example.com", password = Browser.Password });

@@ -21,7 +21,7 @@ internal sealed class ServerLimitsTests
     private const long Container = 400 * Megabyte;
 
     // Three quarters of the container's memory.
-    private static readonly Dictionary<string, string> LimitedHeap = new(StringComparer.Ordinal) { ["DOTNET_GCHeapHardLimit"] = "0x12C00000" };
+    private static readonly Launch LimitedHeap = new(Environment: new Dictionary<string, string> { ["DOTNET_GCHeapHardLimit"] = "0x12C00000" });
 
     private TemporaryFolder _folder = null!;
 
@@ -115,7 +115,7 @@ internal sealed class ServerLimitsTests
     [Test]
     public async Task Logins_work_after_connections_reached_their_cap()
     {
-        await using var program = await RunningProgram.StartWithHandlesAsync(600, _folder.Path);
+        await using var program = await RunningProgram.StartAsync(_folder.Path, Launch.WithHandles(600));
 
         // What loads beside the start has loaded: the runtime itself ends where it finds no handle for that.
         using (var first = program.NewBrowser())

@@ -15,7 +15,7 @@ internal sealed class ShutdownTests
         using var manager = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
         var path = Path.Combine(folder.Path, "notify");
         manager.Bind(new UnixDomainSocketEndPoint(path));
-        await using var program = await RunningProgram.StartAsync(folder.Path, new Dictionary<string, string> { ["NOTIFY_SOCKET"] = path });
+        await using var program = await RunningProgram.StartAsync(folder.Path, new Launch(Environment: new Dictionary<string, string> { ["NOTIFY_SOCKET"] = path }));
 
         Assert.That(await ReceiveAsync(manager), Is.EqualTo("READY=1"));
 

@@ -264,7 +264,7 @@ internal sealed class NodesTests
 
     private Task<RunningProgram> StartAsync(int port) => RunningProgram.StartAsync(
         _folder.Path,
-        new Dictionary<string, string> { ["ASPNETCORE_ENVIRONMENT"] = "Production" },
+        new Launch(Environment: new Dictionary<string, string> { ["ASPNETCORE_ENVIRONMENT"] = "Production" }),
         [.. Settings(port), "--ForwardedHeaders:KnownProxies=127.0.0.1", "--Sessions:MaxPerUser=1000", "--AllowedHosts=*"]);
 
     private string[] Settings(int port) =>
