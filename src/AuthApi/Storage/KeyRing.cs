@@ -96,6 +96,26 @@ public static partial class KeyRing
         }
     }
 
+    /// <summary>Makes sure that the keys in the folder beside the SQLite file can be read, and that more can be added. Data Protection itself only logs where they cannot.</summary>
+    /// <exception cref="IOException">They cannot.</exception>
+    /// <exception cref="UnauthorizedAccessException">This user may not.</exception>
+    internal static void CheckFolder(string databaseFolder)
+    {
+        var folder = new DirectoryInfo(Path.Combine(databaseFolder, Folder));
+        if (!folder.Exists)
+        {
+            return; // made with the first key
+        }
+
+        foreach (var key in folder.EnumerateFiles("*.xml"))
+        {
+            key.OpenRead().Dispose();
+        }
+
+        var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, Options = FileOptions.DeleteOnClose };
+        new FileStream(Path.Combine(folder.FullName, ".check"), options).Dispose();
+    }
+
     private static X509Certificate2? Read(string name, string? path, string keyName, string? keyPath)
     {
         if (string.IsNullOrEmpty(path))

@@ -60,6 +60,7 @@ internal sealed partial class SqliteFile(SqliteDatabase database, IDbContextFact
             CreateFolder();
             database.Serve();
             CreateFile();
+            KeyRing.CheckFolder(Path.GetDirectoryName(database.Path)!);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or SessionSetupException)
         {
