@@ -28,7 +28,10 @@ internal sealed partial class BoundedEvents(IDbContextFactory<AuthDbContext> con
     private readonly ConcurrentDictionary<string, RecordedClients> _recorded = new(StringComparer.Ordinal);
     private readonly Channel<(AuditEntry Entry, int? ByUserId)> _pending = Channel.CreateBounded<(AuditEntry, int?)>(MaxPending);
     private readonly List<(AuditEntry Entry, int? ByUserId)> _taken = [];
+
+    // Not disposed, as it holds nothing without a wait handle: a host may be stopped once more after its services are disposed.
     private readonly SemaphoreSlim _writing = new(1);
+
     private readonly LogThrottle _lost = new(time);
 
     /// <summary>Records a call that was refused. It is about the session of the request, where there is one.</summary>
@@ -108,12 +111,6 @@ internal sealed partial class BoundedEvents(IDbContextFactory<AuthDbContext> con
     {
         await base.StopAsync(cancellationToken);
         await WriteAsync();
-    }
-
-    public override void Dispose()
-    {
-        base.Dispose();
-        _writing.Dispose();
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

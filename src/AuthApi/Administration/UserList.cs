@@ -64,11 +64,11 @@ internal sealed class UserList(AuthDbContext context, ILookupNormalizer normaliz
 
         if (last[0] == 'n')
         {
-            // The words of the partial index.
+            // The condition on both columns is the partial index's. There is one lower bound: of two, SQLite finds the first by the index and reads on to the second.
             var after = last[1..];
             var read = await context.Users.FromSql(
                 $"""
-                SELECT * FROM "AspNetUsers" WHERE "NormalizedUserName" <> "NormalizedEmail" AND "NormalizedUserName" >= {prefix} AND "NormalizedUserName" < {prefix + End} AND "NormalizedUserName" > {after}
+                SELECT * FROM "AspNetUsers" WHERE "NormalizedUserName" <> "NormalizedEmail" AND "NormalizedUserName" >= {Later(prefix, after)} AND "NormalizedUserName" < {prefix + End} AND "NormalizedUserName" <> {after}
                 ORDER BY "NormalizedUserName" LIMIT {limit + 1}
                 """).AsNoTracking().ToListAsync();
             found.AddRange(read.Where(user => user.Id != id));
@@ -91,7 +91,7 @@ internal sealed class UserList(AuthDbContext context, ILookupNormalizer normaliz
         {
             var emails = await context.Users.FromSql(
                 $"""
-                SELECT * FROM "AspNetUsers" WHERE "NormalizedEmail" >= {prefix} AND "NormalizedEmail" < {prefix + End} AND "NormalizedEmail" > {from}
+                SELECT * FROM "AspNetUsers" WHERE "NormalizedEmail" >= {Later(prefix, from)} AND "NormalizedEmail" < {prefix + End} AND "NormalizedEmail" <> {from}
                 ORDER BY "NormalizedEmail" LIMIT {limit + 1}
                 """).AsNoTracking().ToListAsync();
             foreach (var user in emails)
@@ -118,6 +118,8 @@ internal sealed class UserList(AuthDbContext context, ILookupNormalizer normaliz
 
         return (found, "e" + from);
     }
+
+    private static string Later(string prefix, string after) => after.Length == 0 ? prefix : after;
 
     private static (List<ApplicationUser> Users, string? Next) Page(List<ApplicationUser> users, int limit, Func<ApplicationUser, string> key) =>
         users.Count > limit ? (users[..limit], key(users[limit - 1])) : (users, null);
