@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using AuthApi.Startup;
+using Microsoft.AspNetCore.DataProtection.KeyManagement;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 using Npgsql;
@@ -89,6 +90,29 @@ internal sealed class PostgreSqlStorage(IConfiguration configuration, IOptions<D
         catch (Exception exception) when (exception is NpgsqlException or TimeoutException or SocketException)
         {
             throw new ConfigurationException(Key, $"cannot be used: {exception.Message} ({Name})");
+        }
+    }
+
+    /// <summary>
+    /// Makes the first key of Data Protection, one for all nodes that start at once on a new database. Each would make one of its own else, and read no other node's for a day: 503
+    /// <c>authenticator_unavailable</c> for apps that were set up there.
+    /// </summary>
+    public async Task CreateFirstKeyAsync(IKeyManager keys, TimeSpan lifetime, CancellationToken cancellationToken)
+    {
+        if (keys.GetAllKeys().Count > 0)
+        {
+            return;
+        }
+
+        await using var source = NpgsqlDataSource.Create(_connection);
+        await using var connection = await source.OpenConnectionAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        await LockAsync(connection, cancellationToken);
+        if (keys.GetAllKeys().Count == 0)
+        {
+            // Data Protection has no other clock.
+            var now = TimeProvider.System.GetUtcNow();
+            keys.CreateNewKey(now, now + lifetime);
         }
     }
 

@@ -2,6 +2,7 @@ using AuthApi.Sessions;
 using AuthApi.Sessions.PostgreSql;
 using AuthApi.Sessions.Sqlite;
 using AuthApi.Startup;
+using Microsoft.AspNetCore.DataProtection.KeyManagement;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 
@@ -55,13 +56,21 @@ public static class StorageServices
     public static Task PrepareStorageAsync(this WebApplication app) => app.Services.PrepareStorageAsync(CancellationToken.None);
 
     /// <inheritdoc cref="PrepareStorageAsync(WebApplication)"/>
-    internal static Task PrepareStorageAsync(this IServiceProvider services, CancellationToken cancellationToken)
+    internal static async Task PrepareStorageAsync(this IServiceProvider services, CancellationToken cancellationToken)
     {
-        return services.GetRequiredService<IOptions<DatabaseOptions>>().Value.Provider == DatabaseOptions.PostgreSql
-            ? services.GetRequiredService<PostgreSqlStorage>().PrepareAsync(services.GetRequiredService<IDbContextFactory<PostgreSqlAuthDbContext>>(), cancellationToken)
-            : new SqliteFile(
+        if (services.GetRequiredService<IOptions<DatabaseOptions>>().Value.Provider != DatabaseOptions.PostgreSql)
+        {
+            var file = new SqliteFile(
                 services.GetRequiredService<SqliteDatabase>(),
                 services.GetRequiredService<IDbContextFactory<AuthDbContext>>(),
-                services.GetRequiredService<ILogger<SqliteFile>>()).PrepareAsync(cancellationToken);
+                services.GetRequiredService<ILogger<SqliteFile>>());
+            await file.PrepareAsync(cancellationToken);
+            return;
+        }
+
+        var storage = services.GetRequiredService<PostgreSqlStorage>();
+        await storage.PrepareAsync(services.GetRequiredService<IDbContextFactory<PostgreSqlAuthDbContext>>(), cancellationToken);
+        await storage.CreateFirstKeyAsync(
+            services.GetRequiredService<IKeyManager>(), services.GetRequiredService<IOptions<KeyManagementOptions>>().Value.NewKeyLifetime, cancellationToken);
     }
 }

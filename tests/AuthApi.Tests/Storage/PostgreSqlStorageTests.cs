@@ -59,6 +59,7 @@ internal sealed class PostgreSqlStorageTests
         Assert.That(await first.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized), "its own cookie jar");
         Assert.That(await second.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
         Assert.That(await _server.QueryAsync(database, """SELECT "MigrationId" FROM "__EFMigrationsHistory" """), Is.EqualTo(PostgreSqlStorage.Migrations));
+        Assert.That(await _server.QueryAsync(database, """SELECT count(*) FROM "DataProtectionKeys" """), Is.EqualTo(new[] { "1" }), "one key for both");
         foreach (var program in programs)
         {
             await program.DisposeAsync();
