@@ -368,7 +368,7 @@ internal sealed partial class AccountPageBrowserTests
         await again.AddInitScriptAsync(
             "new MutationObserver(() => { window.drawnAt ??= document.querySelector('h1') ? performance.now() : undefined; }).observe(document, { childList: true, subtree: true });");
         await again.GotoAsync(new Uri(Home, "/account/").ToString());
-        await Assertions.Expect(again.GetByRole(AriaRole.Heading, new() { Level = 1 })).ToHaveTextAsync("Your devices");
+        await Assertions.Expect(again.GetByRole(AriaRole.Heading, new() { Level = 1 })).ToHaveTextAsync("Your devices", new() { Timeout = 15_000 });
 
         // What came from the cache of the browser has no size.
         var awaited = await again.EvaluateAsync<string[]>(
