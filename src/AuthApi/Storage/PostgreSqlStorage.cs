@@ -97,22 +97,31 @@ internal sealed class PostgreSqlStorage(IConfiguration configuration, IOptions<D
     /// Makes the first key of Data Protection, one for all nodes that start at once on a new database. Each would make one of its own else, and read no other node's for a day: 503
     /// <c>authenticator_unavailable</c> for apps that were set up there.
     /// </summary>
+    /// <exception cref="ConfigurationException">The database cannot be used.</exception>
     public async Task CreateFirstKeyAsync(IKeyManager keys, TimeSpan lifetime, CancellationToken cancellationToken)
     {
-        if (keys.GetAllKeys().Count > 0)
+        try
         {
-            return;
-        }
+            if (keys.GetAllKeys().Count > 0)
+            {
+                return;
+            }
 
-        await using var source = NpgsqlDataSource.Create(_connection);
-        await using var connection = await source.OpenConnectionAsync(cancellationToken);
-        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-        await LockAsync(connection, cancellationToken);
-        if (keys.GetAllKeys().Count == 0)
+            await using var source = NpgsqlDataSource.Create(_connection);
+            await using var connection = await source.OpenConnectionAsync(cancellationToken);
+            await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+            await LockAsync(connection, cancellationToken);
+            if (keys.GetAllKeys().Count == 0)
+            {
+                // Data Protection has no other clock.
+                var now = TimeProvider.System.GetUtcNow();
+                keys.CreateNewKey(now, now + lifetime);
+            }
+        }
+        catch (Exception exception) when (exception.GetBaseException() is NpgsqlException or TimeoutException or SocketException)
         {
-            // Data Protection has no other clock.
-            var now = TimeProvider.System.GetUtcNow();
-            keys.CreateNewKey(now, now + lifetime);
+            // EF Core puts its own around what the database said.
+            throw new ConfigurationException(Key, $"cannot be used: {exception.GetBaseException().Message} ({Name})");
         }
     }
 

@@ -25,7 +25,10 @@ internal static class ManagedHeap
     public static async Task<(long InUse, long Unused)> CollectAsync(RunningProgram program)
     {
         var before = await CountAsync(program);
-        var path = Directory.GetFiles(Path.GetTempPath(), string.Create(CultureInfo.InvariantCulture, $"dotnet-diagnostic-{program.Id}-*-socket")).Single();
+
+        // Of a process that was killed, whose id was the same, another may have stayed: the name has the time of the start too, as the kernel counts.
+        var startedAt = (await File.ReadAllTextAsync($"/proc/{program.Id}/stat")).Split(") ")[^1].Split(' ')[19];
+        var path = Path.Combine(Path.GetTempPath(), string.Create(CultureInfo.InvariantCulture, $"dotnet-diagnostic-{program.Id}-{startedAt}-socket"));
         using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         await socket.ConnectAsync(new UnixDomainSocketEndPoint(path));
         await socket.SendAsync(Request());
