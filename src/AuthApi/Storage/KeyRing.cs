@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using System.Xml.Linq;
 using System.Xml;
 using AuthApi.Sessions.Sqlite;
 using AuthApi.Startup;
@@ -51,7 +52,7 @@ public static partial class KeyRing
         else
         {
             services.AddOptions<KeyManagementOptions>().Configure<SqliteDatabase, ILoggerFactory>((options, database, logging) =>
-                options.XmlRepository = new FileSystemXmlRepository(CreateFolder(Path.GetDirectoryName(database.Path)!, logging), logging));
+                options.XmlRepository = new SyncedKeys(CreateFolder(Path.GetDirectoryName(database.Path)!, logging), logging));
         }
 
         UseCertificates(builder, configuration);
@@ -151,6 +152,20 @@ public static partial class KeyRing
         }
 
         return folder;
+    }
+
+    /// <summary>Keys in a folder, which are on the disk before they encrypt anything: by default one that was just made is empty after the power failed.</summary>
+    private sealed class SyncedKeys(DirectoryInfo folder, ILoggerFactory logging) : FileSystemXmlRepository(folder, logging)
+    {
+        public override void StoreElement(XElement element, string friendlyName)
+        {
+            base.StoreElement(element, friendlyName);
+            foreach (var file in Directory.EnumerateFiles("*.xml"))
+            {
+                using var stream = file.Open(FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+                stream.Flush(flushToDisk: true);
+            }
+        }
     }
 
     private static partial class Log
