@@ -17,6 +17,9 @@ internal sealed class SessionAdministration(
     private const int Batch = 500;
     private const int EndsAtOnce = 16;
 
+    // Of how many keys a range is that is looked through for sessions to end.
+    private const int KeysInRange = 2_000;
+
     /// <summary>Reads a page, in the order of the rows.</summary>
     /// <returns>The sessions, where the next page begins, and how many there are in all; <see langword="null"/> where <paramref name="after"/> is not of this list.</returns>
     public Task<(IReadOnlyList<FoundSession> Items, string? Next, int Total)?> ReadAsync(SessionFilter filter, string? after, int limit) =>
@@ -100,7 +103,10 @@ internal sealed class SessionAdministration(
         var found = 0;
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         context.Database.SetCommandTimeout(TimeSpan.FromSeconds(60));
-        await foreach (var batch in FindAsync(context, filter, now, null).Where(session => session.Row.CreatedAt <= now && session.Row.Id != except).Chunk(Batch).WithCancellation(cancellationToken))
+
+        // Those of a user are found by the index over users.
+        var sought = filter.UserId is null ? FindInRangesAsync(context, filter, now) : FindAsync(context, filter, now, null);
+        await foreach (var batch in sought.Where(session => session.Row.CreatedAt <= now && session.Row.Id != except).Chunk(Batch).WithCancellation(cancellationToken))
         {
             foreach (var some in batch.Chunk(EndsAtOnce))
             {
@@ -118,10 +124,9 @@ internal sealed class SessionAdministration(
         return found;
     }
 
-    // In pages by the key, so that no read is open while others write.
+    // In pages of what the filter selects, by the key, so that no read is open while others write.
     private static async IAsyncEnumerable<FoundSession> FindAsync(AuthDbContext context, SessionFilter filter, DateTimeOffset now, long? after)
     {
-        var network = filter.Network;
         for (var from = after; ;)
         {
             var rows = filter.Apply(context.Set<UserSession>().AsNoTracking(), now);
@@ -130,13 +135,10 @@ internal sealed class SessionAdministration(
                 rows = rows.Where(session => session.Key > last);
             }
 
-            var page = await rows.OrderBy(session => session.Key).Take(Batch).Select(session => new { session, UserId = EF.Property<int>(session, "UserKey") }).ToListAsync();
-            foreach (var row in page)
+            var page = await ReadAsync(rows.OrderBy(session => session.Key).Take(Batch));
+            foreach (var found in page.Where(found => IsSelected(filter, found)))
             {
-                if (network is null || SessionFilter.IsFrom(network.Value, row.session.IpAddress, row.session.LastIpAddress))
-                {
-                    yield return new FoundSession(row.UserId.ToString(CultureInfo.InvariantCulture), row.session);
-                }
+                yield return found;
             }
 
             if (page.Count < Batch)
@@ -144,9 +146,37 @@ internal sealed class SessionAdministration(
                 yield break;
             }
 
-            from = page[^1].session.Key;
+            from = page[^1].Row.Key;
         }
     }
+
+    // To look through all of them in many short reads: for a page of what a filter selects PostgreSQL may read and sort the whole table, on all processors.
+    private static async IAsyncEnumerable<FoundSession> FindInRangesAsync(AuthDbContext context, SessionFilter filter, DateTimeOffset now)
+    {
+        var rest = context.Set<UserSession>().AsNoTracking();
+        while (await rest.OrderBy(session => session.Key).Skip(KeysInRange - 1).Select(session => (long?)session.Key).FirstOrDefaultAsync() is { } last)
+        {
+            foreach (var found in (await ReadAsync(filter.Apply(rest.Where(session => session.Key <= last), now))).Where(found => IsSelected(filter, found)))
+            {
+                yield return found;
+            }
+
+            rest = context.Set<UserSession>().AsNoTracking().Where(session => session.Key > last);
+        }
+
+        foreach (var found in (await ReadAsync(filter.Apply(rest, now))).Where(found => IsSelected(filter, found)))
+        {
+            yield return found;
+        }
+    }
+
+    private static async Task<List<FoundSession>> ReadAsync(IQueryable<UserSession> sessions) =>
+        (await sessions.Select(session => new { session, UserId = EF.Property<int>(session, "UserKey") }).ToListAsync())
+        .ConvertAll(row => new FoundSession(row.UserId.ToString(CultureInfo.InvariantCulture), row.session));
+
+    // Networks are no matter of the database.
+    private static bool IsSelected(SessionFilter filter, FoundSession found) =>
+        filter.Network is not { } network || SessionFilter.IsFrom(network, found.Row.IpAddress, found.Row.LastIpAddress);
 }
 
 /// <summary>A session that was found, and its user's id.</summary>
