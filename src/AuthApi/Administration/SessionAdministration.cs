@@ -114,8 +114,8 @@ internal sealed class SessionAdministration(
                 var ends = await Task.WhenAll(some.Select(session => sessions.EndAsync(session.UserId, session.Row.Id, cause)));
                 count(ends.Count(ended => ended is not null));
 
-                // As long as they took: half of the store's time, and of the processors', is for others.
-                await Task.Delay(Stopwatch.GetElapsedTime(began), TimeProvider.System, cancellationToken);
+                // Twice as long as they took: two thirds of the store's time, and of the processors', are for others.
+                await Task.Delay(2 * Stopwatch.GetElapsedTime(began), TimeProvider.System, cancellationToken);
             }
 
             found += batch.Length;
