@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
-using System.Xml.Linq;
 using System.Xml;
+using System.Xml.Linq;
 using AuthApi.Sessions.Sqlite;
 using AuthApi.Startup;
 using Microsoft.AspNetCore.DataProtection;
