@@ -115,8 +115,9 @@ internal sealed class CommandsTests
         await using var application = new AuthApiApplication(store: TestedStore.PostgreSql);
         using var ada = await application.NewLoggedInBrowserAsync();
         var database = Microsoft.Extensions.DependencyInjection.ServiceProviderServiceExtensions.GetRequiredService<PostgreSqlStorage>(application.Services).Database;
-        await server.ExecuteAsync(database, $"""CREATE ROLE "{database}" LOGIN PASSWORD 'weak'; GRANT SELECT ON ALL TABLES IN SCHEMA public TO "{database}" """);
-        _settings = ["--Database:Provider=PostgreSql", $"--ConnectionStrings:Auth={server.ConnectionString(database, database, "weak")}"];
+        var role = $"{database}_reads"; // of its own: the next test that gets this database may make one too
+        await server.ExecuteAsync(database, $"""CREATE ROLE "{role}" LOGIN PASSWORD 'weak'; GRANT SELECT ON ALL TABLES IN SCHEMA public TO "{role}" """);
+        _settings = ["--Database:Provider=PostgreSql", $"--ConnectionStrings:Auth={server.ConnectionString(database, role, "weak")}"];
 
         foreach (var command in new[] { new[] { "users", "disable", "1", "--yes" }, ["sessions", "revoke", "--all", "--yes"], ["create-admin", "root@example.com"] })
         {

@@ -86,13 +86,23 @@ internal sealed class CutProxy : IDisposable
 
     private async Task PassAsync(Socket from, Socket to)
     {
-        var buffer = new byte[16 * 1024];
-        while (await from.ReceiveAsync(buffer, _ending.Token) is > 0 and var count)
+        try
         {
-            await _open.Task.WaitAsync(_ending.Token);
-            await to.SendAsync(buffer.AsMemory(0, count), _ending.Token);
-        }
+            var buffer = new byte[16 * 1024];
+            while (await from.ReceiveAsync(buffer, _ending.Token) is > 0 and var count)
+            {
+                await _open.Task.WaitAsync(_ending.Token);
+                await to.SendAsync(buffer.AsMemory(0, count), _ending.Token);
+            }
 
-        to.Shutdown(SocketShutdown.Send);
+            to.Shutdown(SocketShutdown.Send);
+        }
+        catch
+        {
+            // What is broken on one side is on the other too: a server would go on with the transaction of a client that was killed, and keep its locks.
+            from.Dispose();
+            to.Dispose();
+            throw;
+        }
     }
 }

@@ -136,7 +136,8 @@ internal sealed class SessionTimeoutTests(TestedStore database)
 
         await _application.Services.GetRequiredService<UserSessionManager>().CleanUpAsync(CancellationToken.None);
 
-        Assert.That(await _application.StoredSessionsAsync(), Has.Count.EqualTo(1));
+        // One that ran by itself, as time passed, may still be at it: what it has locked is left to it.
+        Assert.That(() => _application.StoredSessionsAsync().Result, Has.Count.EqualTo(1).After(5_000, 20));
         Assert.That(await _browser.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
         Assert.That(await idle.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
     }
