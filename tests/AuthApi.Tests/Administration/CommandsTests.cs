@@ -128,7 +128,7 @@ internal sealed class CommandsTests
         }
 
         Assert.That(await ada.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
-        await server.ExecuteAsync(database, $"DROP OWNED BY \"{database}\"");
+        await server.ExecuteAsync(database, $"DROP OWNED BY \"{role}\"");
     }
 
     [Test]
