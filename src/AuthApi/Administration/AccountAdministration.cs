@@ -97,6 +97,8 @@ internal sealed class AccountAdministration(
 
         return await ChangeAsync(id, keepsAdministrator: false, async user =>
         {
+            // Of two that grant the first role of this name, one makes it.
+            await administrators.LockAsync();
             if (!await roles.RoleExistsAsync(name))
             {
                 var created = await roles.CreateAsync(new IdentityRole<int>(name));

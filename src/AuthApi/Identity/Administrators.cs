@@ -15,17 +15,22 @@ internal sealed class Administrators(AuthDbContext context)
     /// </summary>
     public async Task<bool> IsLastAsync(int userId)
     {
-        // On SQLite who has a transaction is the only one who writes.
-        if (context.Database.IsNpgsql())
-        {
-            await context.Database.ExecuteSqlAsync($"SELECT pg_advisory_xact_lock({Lock})");
-        }
-
+        await LockAsync();
         var administrators = from member in context.UserRoles
                              join role in context.Roles on member.RoleId equals role.Id
                              join user in context.Users on member.UserId equals user.Id
                              where role.Name == AccountRoles.Admin && user.DisabledAt == null
                              select user.Id;
         return await administrators.AnyAsync(id => id == userId) && !await administrators.AnyAsync(id => id != userId);
+    }
+
+    /// <summary>Lets one transaction at a time change who administers, or make the role.</summary>
+    public async Task LockAsync()
+    {
+        // On SQLite who has a transaction is the only one who writes.
+        if (context.Database.IsNpgsql())
+        {
+            await context.Database.ExecuteSqlAsync($"SELECT pg_advisory_xact_lock({Lock})");
+        }
     }
 }
