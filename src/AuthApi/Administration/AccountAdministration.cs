@@ -97,15 +97,10 @@ internal sealed class AccountAdministration(
 
         return await ChangeAsync(id, keepsAdministrator: false, async user =>
         {
-            // Of two that grant the first role of this name, one makes it.
-            await administrators.LockAsync();
-            if (!await roles.RoleExistsAsync(name))
+            var made = await administrators.MakeRoleAsync(roles, name);
+            if (!made.Succeeded)
             {
-                var created = await roles.CreateAsync(new IdentityRole<int>(name));
-                if (!created.Succeeded)
-                {
-                    return created;
-                }
+                return made;
             }
 
             if (await users.IsInRoleAsync(user, name))

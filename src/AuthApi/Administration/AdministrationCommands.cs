@@ -56,13 +56,7 @@ internal static class AdministrationCommands
         var context = services.GetRequiredService<AuthDbContext>();
         await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
         Ensure(await users.CreateAsync(user, password));
-        await services.GetRequiredService<Administrators>().LockAsync();
-        var roles = services.GetRequiredService<RoleManager<IdentityRole<int>>>();
-        if (!await roles.RoleExistsAsync(AccountRoles.Admin))
-        {
-            Ensure(await roles.CreateAsync(new IdentityRole<int>(AccountRoles.Admin)));
-        }
-
+        Ensure(await services.GetRequiredService<Administrators>().MakeRoleAsync(services.GetRequiredService<RoleManager<IdentityRole<int>>>(), AccountRoles.Admin));
         context.AddAuditEntry(new AuditEntry
         {
             At = user.CreatedAt,

@@ -1,4 +1,5 @@
 using AuthApi.Storage;
+using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore;
 
 namespace AuthApi.Identity;
@@ -24,8 +25,14 @@ internal sealed class Administrators(AuthDbContext context)
         return await administrators.AnyAsync(id => id == userId) && !await administrators.AnyAsync(id => id != userId);
     }
 
-    /// <summary>Lets one transaction at a time change who administers, or make the role.</summary>
-    public async Task LockAsync()
+    /// <summary>Makes a role where it is not there. Call it in the transaction that grants it: of two that grant the first one of this name, one makes it.</summary>
+    public async Task<IdentityResult> MakeRoleAsync(RoleManager<IdentityRole<int>> roles, string name)
+    {
+        await LockAsync();
+        return await roles.RoleExistsAsync(name) ? IdentityResult.Success : await roles.CreateAsync(new IdentityRole<int>(name));
+    }
+
+    private async Task LockAsync()
     {
         // On SQLite who has a transaction is the only one who writes.
         if (context.Database.IsNpgsql())

@@ -6,7 +6,7 @@ using AuthApi.Sessions;
 
 namespace AuthApi.FaultTests.Harness;
 
-/// <summary>Somebody with an authenticator app, recovery codes and a passkey, who logs in by each of them in turn, and logs out.</summary>
+/// <summary>Somebody with an authenticator app, recovery codes and a passkey, who logs in by each of them, one after the other, and logs out.</summary>
 internal sealed class FactorPerson(string email, SessionTransport transport, Ledger ledger)
 {
     // With the time of a token, a change of factors takes a factor that was used in the last ten minutes.
