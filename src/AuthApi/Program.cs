@@ -8,6 +8,7 @@ using AuthApi.Identity;
 using AuthApi.Mail;
 using AuthApi.OpenApi;
 using AuthApi.Passkeys;
+using AuthApi.Passwords;
 using AuthApi.Security;
 using AuthApi.Startup;
 using AuthApi.Storage;
@@ -36,6 +37,7 @@ static WebApplication Build(string[] settings)
         .AddSessionSettings()
         .AddMail()
         .AddCodes()
+        .AddPasswords()
         .AddAccountIdentity()
         .AddAccounts()
         .AddAdministration()

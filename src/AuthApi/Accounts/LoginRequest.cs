@@ -1,5 +1,7 @@
 using System.ComponentModel.DataAnnotations;
+using AuthApi.Api;
 using AuthApi.Identity;
+using AuthApi.Passwords;
 using AuthApi.Sessions;
 
 namespace AuthApi.Accounts;

@@ -4,6 +4,7 @@ using AuthApi.Api;
 using AuthApi.Codes;
 using AuthApi.Identity;
 using AuthApi.Mail;
+using AuthApi.Passwords;
 using AuthApi.Security;
 using AuthApi.Sessions;
 using AuthApi.Storage;

@@ -2,6 +2,7 @@ using System.ComponentModel.DataAnnotations;
 using AuthApi.Api;
 using AuthApi.Identity;
 using AuthApi.Mail;
+using AuthApi.Passwords;
 using AuthApi.Security;
 using AuthApi.Storage;
 using Microsoft.AspNetCore.Authorization;

@@ -1,3 +1,4 @@
+using AuthApi.Passwords;
 using AuthApi.Storage;
 using Microsoft.AspNetCore.Identity;
 

@@ -1,4 +1,5 @@
 using AuthApi.Mail;
+using AuthApi.Passwords;
 using AuthApi.Sessions;
 using AuthApi.Storage;
 using Microsoft.AspNetCore.Identity;

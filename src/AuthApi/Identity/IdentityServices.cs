@@ -6,42 +6,22 @@ using Microsoft.Extensions.Options;
 
 namespace AuthApi.Identity;
 
-/// <summary>Registers Identity: accounts, roles, password hashing, <c>SignInManager</c>. All rooms of accounts use it.</summary>
+/// <summary>Registers Identity: accounts, roles, <c>SignInManager</c>. All rooms of accounts use it.</summary>
 public static class IdentityServices
 {
     public static IServiceCollection AddAccountIdentity(this IServiceCollection services)
     {
-        services.AddValidatedOptions<AccountPasswordOptions>(AccountPasswordOptions.Section).Validate(
-            _ => "e\u0301".Normalize() == "\u00e9",
-            "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT must not be set: passwords and addresses are compared in Unicode's normal form, which takes the ICU library.");
         services.AddValidatedOptions<AccountOptions>(AccountOptions.Section);
         services.AddOptions<IdentityOptions>().Configure<IOptions<AccountOptions>>(
             (identity, accounts) => identity.SignIn.RequireConfirmedEmail = accounts.Value.RequireConfirmedEmail);
-        services.AddValidatedOptions<PasswordHashingOptions>(PasswordHashingOptions.Section);
-        services.AddSingleton(new KnownKeys(AccountPasswordOptions.Section, ["Hashing"], []));
 
-        services.AddSingleton<PasswordHashLimiter>();
-        services.AddSingleton<PasswordHashMetrics>();
         services.AddHostedService<AccountsWarmUp>();
         services.AddScoped<KnownDevices>();
         services.AddScoped<WrongFactorNotice>();
         services.AddScoped<Administrators>();
 
-        // Before AddIdentityCore, which adds its own where there are none. These hold nothing of a request.
+        // Before AddIdentityCore, which adds its own where there is none. It holds nothing of a request.
         services.AddSingleton<ILookupNormalizer, AccountLookupNormalizer>();
-        services.AddSingleton<IPasswordHasher<ApplicationUser>, Argon2PasswordHasher>();
-        services.AddScoped<IPasswordValidator<ApplicationUser>, AccountPasswordValidator>();
-        services.AddScoped<IPasswordValidator<ApplicationUser>, BreachedPasswordValidator>();
-        services.AddSingleton<BreachCheckLog>();
-        services.AddHttpClient(BreachedPasswordValidator.Client, client =>
-        {
-            client.Timeout = BreachedPasswordValidator.Timeout;
-            client.DefaultRequestHeaders.Add("Add-Padding", "true");
-            client.DefaultRequestHeaders.UserAgent.ParseAdd("AuthApi");
-
-            // Its lines would have the digits of the hash beside the time of a registration.
-        }).RemoveAllLoggers();
-
         services.AddSingleton<ISessionPrincipalFactory, StoredPrincipalFactory>();
 
         // AddIdentityCore, as AddIdentity would bring the cookie handlers along.

@@ -2,7 +2,7 @@ using System.Data.Common;
 using System.Net;
 using System.Text.RegularExpressions;
 using AuthApi.Codes;
-using AuthApi.Identity;
+using AuthApi.Passwords;
 using AuthApi.Sessions;
 using AuthApi.Storage;
 using AuthApi.Tests.Harness;

@@ -1,5 +1,5 @@
 using System.Net;
-using AuthApi.Identity;
+using AuthApi.Passwords;
 using AuthApi.Sessions;
 using AuthApi.Storage;
 using AuthApi.Tests.Harness;

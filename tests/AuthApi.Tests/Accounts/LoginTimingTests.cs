@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
-using AuthApi.Identity;
+using AuthApi.Passwords;
 using AuthApi.Storage;
 using AuthApi.Tests.Harness;
 using Microsoft.AspNetCore.Identity;

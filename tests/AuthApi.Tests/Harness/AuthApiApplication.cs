@@ -4,6 +4,7 @@ using System.Text.RegularExpressions;
 using AuthApi.Accounts;
 using AuthApi.Identity;
 using AuthApi.Mail;
+using AuthApi.Passwords;
 using AuthApi.Sessions;
 using AuthApi.Sessions.Sqlite;
 using AuthApi.Storage;

@@ -1,7 +1,7 @@
 using System.Diagnostics.Metrics;
 using AuthApi.Startup;
 
-namespace AuthApi.Identity;
+namespace AuthApi.Passwords;
 
 /// <summary>The number of password hashes under way and waiting.</summary>
 internal sealed class PasswordHashMetrics

@@ -1,7 +1,7 @@
 using System.Collections.Frozen;
 using System.Reflection;
 
-namespace AuthApi.Identity;
+namespace AuthApi.Passwords;
 
 /// <summary>The commonest passwords of published breaches, with their rank. The list names its source in its first lines.</summary>
 internal static class CommonPasswords

@@ -1,10 +1,10 @@
 using System.Diagnostics;
-using AuthApi.Identity;
+using AuthApi.Passwords;
 using AuthApi.Storage;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.Extensions.Options;
 
-namespace AuthApi.Tests.Identity;
+namespace AuthApi.Tests.Passwords;
 
 /// <summary>Which new passwords are rejected, and for which reason (NIST SP 800-63B-4, 3.1.1.2).</summary>
 internal sealed class GuessablePasswordTests

@@ -1,9 +1,9 @@
 using System.Net;
-using AuthApi.Identity;
+using AuthApi.Passwords;
 using AuthApi.Tests.Harness;
 using Microsoft.Extensions.DependencyInjection;
 
-namespace AuthApi.Tests.Identity;
+namespace AuthApi.Tests.Passwords;
 
 /// <summary>New passwords are checked against breached ones by a service that never gets a password.</summary>
 internal sealed class BreachedPasswordTests

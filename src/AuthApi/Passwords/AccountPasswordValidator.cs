@@ -1,8 +1,9 @@
+using AuthApi.Api;
 using AuthApi.Storage;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.Extensions.Options;
 
-namespace AuthApi.Identity;
+namespace AuthApi.Passwords;
 
 /// <summary>
 /// Rejects a new password that is too short, counted in characters, or that a guesser tries early. There are no rules of composition, and

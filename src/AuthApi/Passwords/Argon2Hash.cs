@@ -5,7 +5,7 @@ using System.Text;
 using System.Text.RegularExpressions;
 using NSec.Cryptography;
 
-namespace AuthApi.Identity;
+namespace AuthApi.Passwords;
 
 /// <summary>
 /// A stored Argon2id hash with its parameters, as PHC's string format has it:

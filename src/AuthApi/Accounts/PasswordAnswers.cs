@@ -1,4 +1,4 @@
-namespace AuthApi.Identity;
+namespace AuthApi.Accounts;
 
 /// <summary>The document's words for answers that all calls with a password have in common.</summary>
 internal static class PasswordAnswers

@@ -1,11 +1,11 @@
 using System.Net;
 using AuthApi.Api;
-using AuthApi.Identity;
+using AuthApi.Passwords;
 using AuthApi.Tests.Harness;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
 
-namespace AuthApi.Tests.Identity;
+namespace AuthApi.Tests.Passwords;
 
 internal sealed class PasswordHashLimiterTests
 {

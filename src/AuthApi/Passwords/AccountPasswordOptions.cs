@@ -1,6 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 
-namespace AuthApi.Identity;
+namespace AuthApi.Passwords;
 
 /// <summary>The configuration section <c>Passwords</c>.</summary>
 public sealed class AccountPasswordOptions : IValidatableObject

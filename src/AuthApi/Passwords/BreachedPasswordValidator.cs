@@ -1,12 +1,13 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using AuthApi.Api;
 using AuthApi.Sessions;
 using AuthApi.Storage;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.Extensions.Options;
 
-namespace AuthApi.Identity;
+namespace AuthApi.Passwords;
 
 /// <summary>
 /// Rejects a new password that is known from a breach (ASVS 6.2.12), where <c>Passwords:BreachCheckUrl</c> names a service with the range protocol of Pwned

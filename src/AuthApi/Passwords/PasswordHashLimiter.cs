@@ -2,7 +2,7 @@ using System.Diagnostics;
 using AuthApi.Api;
 using Microsoft.Extensions.Options;
 
-namespace AuthApi.Identity;
+namespace AuthApi.Passwords;
 
 /// <summary>
 /// Hashes passwords on a few threads of its own, in the order in which they arrive. A hash takes a core for some 15 ms: on the pool's

@@ -4,7 +4,7 @@ using AuthApi.Storage;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.Extensions.Options;
 
-namespace AuthApi.Identity;
+namespace AuthApi.Passwords;
 
 /// <summary>
 /// Hashes passwords with Argon2id (ASVS 11.4.2). Identity's own PBKDF2 hashes are verified too, and any hash with other parameters than
@@ -12,7 +12,7 @@ namespace AuthApi.Identity;
 /// </summary>
 internal sealed class Argon2PasswordHasher(int memoryKiB, int passes) : IPasswordHasher<ApplicationUser>
 {
-    private static readonly PasswordHasher<ApplicationUser> Identity = new();
+    private static readonly PasswordHasher<ApplicationUser> Pbkdf2 = new();
 
     // Verified where there is no stored hash, so that the time does not show that there is none.
     private readonly Argon2Hash _decoy = new(memoryKiB, passes, RandomNumberGenerator.GetBytes(16), RandomNumberGenerator.GetBytes(32));
@@ -47,7 +47,7 @@ internal sealed class Argon2PasswordHasher(int memoryKiB, int passes) : IPasswor
         // Identity's is Base64 with a version in its first byte; it throws at what is not Base64.
         if (hashedPassword.Length > 0 && hashedPassword[0] != '$' && Base64.IsValid(hashedPassword))
         {
-            return Identity.VerifyHashedPassword(user, hashedPassword, providedPassword) == PasswordVerificationResult.Failed
+            return Pbkdf2.VerifyHashedPassword(user, hashedPassword, providedPassword) == PasswordVerificationResult.Failed
                 ? PasswordVerificationResult.Failed
                 : PasswordVerificationResult.SuccessRehashNeeded;
         }

@@ -1,7 +1,8 @@
 using System.Globalization;
 using System.Text;
+using AuthApi.Api;
 
-namespace AuthApi.Identity;
+namespace AuthApi.Passwords;
 
 /// <summary>Why a password is easy to guess.</summary>
 internal enum GuessableReason

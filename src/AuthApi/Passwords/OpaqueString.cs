@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 
-namespace AuthApi.Identity;
+namespace AuthApi.Passwords;
 
 /// <summary>
 /// The form in which passwords are compared, whatever keyboard typed them: spaces of any kind are U+0020, and the text is in Unicode's

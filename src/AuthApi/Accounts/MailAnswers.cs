@@ -1,4 +1,4 @@
-namespace AuthApi.Identity;
+namespace AuthApi.Accounts;
 
 /// <summary>The document's words for answers that calls with mail and codes have in common.</summary>
 internal static class MailAnswers

@@ -1,6 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 
-namespace AuthApi.Identity;
+namespace AuthApi.Passwords;
 
 /// <summary>
 /// The configuration section <c>Passwords:Hashing</c>: what an Argon2id hash costs. There is no setting for lanes: libsodium computes one.
