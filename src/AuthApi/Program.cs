@@ -3,6 +3,7 @@ using AuthApi.AccountPage;
 using AuthApi.Accounts;
 using AuthApi.Administration;
 using AuthApi.Api;
+using AuthApi.Audit;
 using AuthApi.Codes;
 using AuthApi.Identity;
 using AuthApi.Mail;
@@ -35,6 +36,7 @@ static WebApplication Build(string[] settings)
         .AddKeyRing(builder.Configuration)
         .AddServerSideSessions<AuthDbContext>(sessions => sessions.UseDatabase(builder.Configuration).AddControllers().AddHealthCheck())
         .AddSessionSettings()
+        .AddAudit()
         .AddMail()
         .AddCodes()
         .AddPasswords()

@@ -3,6 +3,7 @@ using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Text.Json;
 using AuthApi.Api;
+using AuthApi.Audit;
 using AuthApi.Codes;
 using AuthApi.Identity;
 using AuthApi.Mail;

@@ -2,6 +2,7 @@ using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using AuthApi.Api;
+using AuthApi.Audit;
 using AuthApi.Identity;
 using AuthApi.Passwords;
 using AuthApi.Security;

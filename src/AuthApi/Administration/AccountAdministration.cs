@@ -1,5 +1,6 @@
 using System.Globalization;
 using AuthApi.Api;
+using AuthApi.Audit;
 using AuthApi.Identity;
 using AuthApi.Mail;
 using AuthApi.Storage;

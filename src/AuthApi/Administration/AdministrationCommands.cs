@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using AuthApi.Audit;
 using AuthApi.Identity;
 using AuthApi.Sessions;
 using AuthApi.Startup;

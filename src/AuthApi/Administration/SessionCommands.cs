@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.ComponentModel.DataAnnotations;
 using System.Globalization;
+using AuthApi.Audit;
 using AuthApi.Sessions;
 using AuthApi.Startup;
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using AuthApi.Api;
+using AuthApi.Audit;
 using AuthApi.Startup;
 using AuthApi.Storage;
 using Microsoft.AspNetCore.Identity;

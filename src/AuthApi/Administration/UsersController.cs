@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using AuthApi.Api;
+using AuthApi.Audit;
 using AuthApi.Identity;
 using AuthApi.Sessions;
 using AuthApi.Storage;
@@ -14,8 +15,8 @@ namespace AuthApi.Administration;
 [ApiController]
 [Authorize(Roles = AccountRoles.Admin)]
 [Produces("application/json")]
-[ProducesProblem(StatusCodes.Status403Forbidden, AdministrationAnswers.Forbidden)]
-[Tags(AdministrationAnswers.Tag)]
+[ProducesProblem(StatusCodes.Status403Forbidden, AdministrationCalls.Forbidden)]
+[Tags(AdministrationCalls.Tag)]
 public sealed class UsersController(IServiceProvider services) : ControllerBase
 {
     // Internal types: the constructor is public.

@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using AuthApi.Audit;
 using AuthApi.Mail;
 using AuthApi.Sessions;
 using AuthApi.Storage;

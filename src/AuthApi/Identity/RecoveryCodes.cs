@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using AuthApi.Audit;
 using AuthApi.Codes;
 using AuthApi.Mail;
 using AuthApi.Storage;

@@ -2,6 +2,7 @@ using System.ComponentModel.DataAnnotations;
 using System.Security.Claims;
 using System.Text.Json;
 using AuthApi.Api;
+using AuthApi.Audit;
 using AuthApi.Identity;
 using AuthApi.Security;
 using AuthApi.Sessions;

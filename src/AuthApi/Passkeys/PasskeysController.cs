@@ -2,6 +2,7 @@ using System.Buffers.Text;
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
 using AuthApi.Api;
+using AuthApi.Audit;
 using AuthApi.Identity;
 using AuthApi.Mail;
 using AuthApi.Sessions;

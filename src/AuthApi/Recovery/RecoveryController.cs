@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Security.Claims;
 using AuthApi.Api;
+using AuthApi.Audit;
 using AuthApi.Codes;
 using AuthApi.Identity;
 using AuthApi.Mail;

@@ -1,5 +1,6 @@
 using System.Data.Common;
 using AuthApi.Administration;
+using AuthApi.Audit;
 using AuthApi.Storage;
 using AuthApi.Tests.Harness;
 using Microsoft.AspNetCore.Identity;

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
-using AuthApi.Tests.Administration;
 using AuthApi.Tests.Harness;
 
 namespace AuthApi.Tests.OpenApi;

@@ -3,7 +3,7 @@ using AuthApi.Sessions;
 using AuthApi.Storage;
 using Microsoft.EntityFrameworkCore;
 
-namespace AuthApi.Administration;
+namespace AuthApi.Audit;
 
 /// <summary>Which events are meant. All that are given must hold.</summary>
 /// <param name="UserId">Those of this account.</param>

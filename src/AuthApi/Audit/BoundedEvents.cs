@@ -6,7 +6,7 @@ using AuthApi.Sessions;
 using AuthApi.Storage;
 using Microsoft.EntityFrameworkCore;
 
-namespace AuthApi.Administration;
+namespace AuthApi.Audit;
 
 /// <summary>
 /// Records what can happen any number of times: refused calls, and what administrators read. Each kind is recorded once a minute for each client, and written after the

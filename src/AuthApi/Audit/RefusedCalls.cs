@@ -2,7 +2,7 @@ using AuthApi.Api;
 using AuthApi.Sessions;
 using Microsoft.AspNetCore.Http.Metadata;
 
-namespace AuthApi.Administration;
+namespace AuthApi.Audit;
 
 /// <summary>Records calls that the rules of authorization refuse (ASVS 16.3.2): once a minute for each kind of refusal, user and address, however many there are.</summary>
 internal static class RefusedCalls
@@ -29,7 +29,7 @@ internal static class RefusedCalls
     {
         // A bare status gets its problem later.
         var code = context.Features.Get<ApiProblem>()?.Code ?? context.Features.Get<SessionProblem>()?.Code ?? ApiProblem.ForStatus(context.Response.StatusCode).Code;
-        if (context.GetEndpoint()?.Metadata.GetMetadata<ITagsMetadata>()?.Tags.Contains(AdministrationAnswers.Tag) == true)
+        if (context.GetEndpoint()?.Metadata.GetMetadata<ITagsMetadata>()?.Tags.Contains(AdministrationCalls.Tag) == true)
         {
             metrics.Refused(code);
             events.RecordRefusal(context, AdministrationEvent.AdministrationRefused, code);

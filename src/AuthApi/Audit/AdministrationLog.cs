@@ -3,7 +3,7 @@ using AuthApi.Api;
 using AuthApi.Sessions;
 using AuthApi.Storage;
 
-namespace AuthApi.Administration;
+namespace AuthApi.Audit;
 
 /// <summary>Adds events of administration to what the context saves next, with who did it: the administrator of the request, or the command line.</summary>
 internal sealed class AdministrationLog(AuthDbContext context, AdministrationMetrics metrics, TimeProvider time, IHttpContextAccessor http)

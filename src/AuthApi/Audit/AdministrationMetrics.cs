@@ -2,7 +2,7 @@ using System.Diagnostics.Metrics;
 using System.Text.Json;
 using AuthApi.Startup;
 
-namespace AuthApi.Administration;
+namespace AuthApi.Audit;
 
 /// <summary>How often something was done in administration, and how often a call was refused.</summary>
 internal sealed class AdministrationMetrics(IMeterFactory meters)

@@ -1,4 +1,4 @@
-namespace AuthApi.Administration;
+namespace AuthApi.Audit;
 
 /// <summary>The events of administration. Each says who did it.</summary>
 internal static class AdministrationEvent

@@ -2,7 +2,7 @@ using System.Globalization;
 using AuthApi.Sessions;
 using AuthApi.Storage;
 
-namespace AuthApi.Identity;
+namespace AuthApi.Audit;
 
 /// <summary>The events of accounts, beside those of sessions.</summary>
 internal static class AccountEvent

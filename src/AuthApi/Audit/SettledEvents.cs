@@ -2,7 +2,7 @@ using System.Diagnostics;
 using AuthApi.Storage;
 using Microsoft.EntityFrameworkCore;
 
-namespace AuthApi.Administration;
+namespace AuthApi.Audit;
 
 /// <summary>
 /// Finds the last event before which none is still to be committed. On SQLite one transaction writes at a time, so events are committed in the order of their ids. On

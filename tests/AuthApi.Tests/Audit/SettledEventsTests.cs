@@ -4,7 +4,7 @@ using AuthApi.Tests.Harness;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 
-namespace AuthApi.Tests.Administration;
+namespace AuthApi.Tests.Audit;
 
 /// <summary>Events that others follow, on PostgreSQL, where they are not committed in the order of their ids.</summary>
 internal sealed class SettledEventsTests

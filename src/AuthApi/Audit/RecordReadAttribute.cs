@@ -1,7 +1,7 @@
 using System.Globalization;
 using Microsoft.AspNetCore.Mvc.Filters;
 
-namespace AuthApi.Administration;
+namespace AuthApi.Audit;
 
 /// <summary>Records that an administrator has read what the action answers, and about which account, where the path or a filter has its id.</summary>
 /// <param name="what">One of <see cref="AdministrationEvent"/>.</param>

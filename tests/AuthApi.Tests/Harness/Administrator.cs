@@ -2,12 +2,11 @@ using System.Net;
 using System.Text.Json.Nodes;
 using AuthApi.Administration;
 using AuthApi.Storage;
-using AuthApi.Tests.Harness;
 using Microsoft.Extensions.DependencyInjection;
 
-namespace AuthApi.Tests.Administration;
+namespace AuthApi.Tests.Harness;
 
-/// <summary>What the tests of this room do.</summary>
+/// <summary>Makes an administrator, and the calls of one.</summary>
 internal static class Administrator
 {
     /// <summary>Registers an administrator and logs in.</summary>

@@ -7,14 +7,14 @@ using AuthApi.Storage;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Mvc;
 
-namespace AuthApi.Administration;
+namespace AuthApi.Audit;
 
 /// <summary>Everybody's events.</summary>
 [ApiController]
 [Authorize(Roles = AccountRoles.Admin)]
 [Produces("application/json")]
-[ProducesProblem(StatusCodes.Status403Forbidden, AdministrationAnswers.Forbidden)]
-[Tags(AdministrationAnswers.Tag)]
+[ProducesProblem(StatusCodes.Status403Forbidden, AdministrationCalls.Forbidden)]
+[Tags(AdministrationCalls.Tag)]
 public sealed class AuditController(IServiceProvider services) : ControllerBase
 {
     private const string NotAnId = "This must be the next of the previous page.";

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Net;
-using AuthApi.Administration;
+using AuthApi.Audit;
 using AuthApi.Sessions;
 using AuthApi.Storage;
 using AuthApi.Tests.Harness;
@@ -10,7 +10,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Moq;
 
-namespace AuthApi.Tests.Administration;
+namespace AuthApi.Tests.Audit;
 
 /// <summary>Everybody's events.</summary>
 [TestFixture(TestedStore.Sqlite)]
