@@ -5,6 +5,7 @@ using AuthApi.Administration;
 using AuthApi.Api;
 using AuthApi.Audit;
 using AuthApi.Codes;
+using AuthApi.Factors;
 using AuthApi.Identity;
 using AuthApi.Mail;
 using AuthApi.OpenApi;
@@ -40,6 +41,7 @@ static WebApplication Build(string[] settings)
         .AddMail()
         .AddCodes()
         .AddPasswords()
+        .AddFactors()
         .AddAccountIdentity()
         .AddAccounts()
         .AddAdministration()

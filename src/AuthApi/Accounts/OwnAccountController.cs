@@ -5,6 +5,7 @@ using System.Text.Json;
 using AuthApi.Api;
 using AuthApi.Audit;
 using AuthApi.Codes;
+using AuthApi.Factors;
 using AuthApi.Identity;
 using AuthApi.Mail;
 using AuthApi.Sessions;

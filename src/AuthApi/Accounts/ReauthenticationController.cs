@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using AuthApi.Api;
 using AuthApi.Audit;
+using AuthApi.Factors;
 using AuthApi.Identity;
 using AuthApi.Passwords;
 using AuthApi.Security;

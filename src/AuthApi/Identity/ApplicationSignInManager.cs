@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Security.Claims;
+using AuthApi.Factors;
 using AuthApi.Sessions;
 using AuthApi.Storage;
 using Microsoft.AspNetCore.Authentication;

@@ -1,3 +1,4 @@
+using AuthApi.Factors;
 using AuthApi.Mail;
 using AuthApi.Passwords;
 using AuthApi.Sessions;

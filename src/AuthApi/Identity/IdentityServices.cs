@@ -17,7 +17,6 @@ public static class IdentityServices
 
         services.AddHostedService<AccountsWarmUp>();
         services.AddScoped<KnownDevices>();
-        services.AddScoped<WrongFactorNotice>();
         services.AddScoped<Administrators>();
 
         // Before AddIdentityCore, which adds its own where there is none. It holds nothing of a request.
@@ -39,14 +38,6 @@ public static class IdentityServices
             .AddClaimsPrincipalFactory<ApplicationClaimsPrincipalFactory>()
             .AddSignInManager<ApplicationSignInManager>();
 
-        services.AddScoped<Authenticators>();
-        services.AddExceptionHandler<Authenticators.UnavailableException.Handler>();
-        services.AddScoped<RecoveryCodes>();
-        services.AddScoped<Credentials>();
-        services.AddScoped<IPasskeyHandler<ApplicationUser>, PasskeyHandler<ApplicationUser>>();
-        services.AddScoped<PasskeyCeremonies>();
-        services.AddHostedService<ExpiredCeremonies>();
-        PasskeyOptions.Add(services);
         services.AddRecentFactor();
         services.AddRecoverySession();
         return services;

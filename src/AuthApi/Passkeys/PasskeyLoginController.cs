@@ -3,6 +3,7 @@ using System.Security.Claims;
 using System.Text.Json;
 using AuthApi.Api;
 using AuthApi.Audit;
+using AuthApi.Factors;
 using AuthApi.Identity;
 using AuthApi.Security;
 using AuthApi.Sessions;

@@ -3,6 +3,7 @@ using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
 using AuthApi.Api;
 using AuthApi.Audit;
+using AuthApi.Factors;
 using AuthApi.Identity;
 using AuthApi.Mail;
 using AuthApi.Sessions;

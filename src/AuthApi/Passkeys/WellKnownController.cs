@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 using AuthApi.Api;
-using AuthApi.Identity;
+using AuthApi.Factors;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.Options;

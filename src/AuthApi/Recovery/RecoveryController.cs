@@ -3,6 +3,7 @@ using System.Security.Claims;
 using AuthApi.Api;
 using AuthApi.Audit;
 using AuthApi.Codes;
+using AuthApi.Factors;
 using AuthApi.Identity;
 using AuthApi.Mail;
 using AuthApi.Security;

@@ -2,6 +2,7 @@ using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using AuthApi.Api;
 using AuthApi.Audit;
+using AuthApi.Factors;
 using AuthApi.Identity;
 using AuthApi.Mail;
 using AuthApi.Sessions;

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Text.Json.Nodes;
-using AuthApi.Identity;
+using AuthApi.Factors;
 using AuthApi.Sessions;
 
 namespace AuthApi.FaultTests.Harness;

@@ -1,5 +1,5 @@
 using System.Net;
-using AuthApi.Identity;
+using AuthApi.Factors;
 using AuthApi.Storage;
 using AuthApi.Tests.Harness;
 using Microsoft.AspNetCore.Identity;

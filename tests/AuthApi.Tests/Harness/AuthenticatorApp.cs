@@ -1,4 +1,4 @@
-using AuthApi.Identity;
+using AuthApi.Factors;
 
 namespace AuthApi.Tests.Harness;
 

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
-using AuthApi.Identity;
+using AuthApi.Factors;
 using AuthApi.Sessions;
 using AuthApi.Tests.Harness;
 using Microsoft.EntityFrameworkCore;

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using System.Xml.Linq;
-using AuthApi.Identity;
+using AuthApi.Factors;
 using AuthApi.Sessions;
 using AuthApi.Tests.Harness;
 using Microsoft.EntityFrameworkCore;

@@ -80,26 +80,7 @@ namespace AuthApi.Storage.Migrations.PostgreSql
                     b.ToTable("OneTimeCodes", (string)null);
                 });
 
-            modelBuilder.Entity("AuthApi.Identity.KnownDevice", b =>
-                {
-                    b.Property<int>("UserId")
-                        .HasColumnType("integer");
-
-                    b.Property<string>("Device")
-                        .HasColumnType("text");
-
-                    b.Property<string>("Network")
-                        .HasColumnType("text");
-
-                    b.Property<DateTimeOffset>("LastUsedAt")
-                        .HasColumnType("timestamp with time zone");
-
-                    b.HasKey("UserId", "Device", "Network");
-
-                    b.ToTable("KnownDevices", (string)null);
-                });
-
-            modelBuilder.Entity("AuthApi.Identity.PasskeyCeremony", b =>
+            modelBuilder.Entity("AuthApi.Factors.PasskeyCeremony", b =>
                 {
                     b.Property<byte[]>("Id")
                         .HasColumnType("bytea");
@@ -130,7 +111,7 @@ namespace AuthApi.Storage.Migrations.PostgreSql
                     b.ToTable("PasskeyCeremonies", (string)null);
                 });
 
-            modelBuilder.Entity("AuthApi.Identity.RecoveryCode", b =>
+            modelBuilder.Entity("AuthApi.Factors.RecoveryCode", b =>
                 {
                     b.Property<int>("UserId")
                         .HasColumnType("integer");
@@ -141,6 +122,25 @@ namespace AuthApi.Storage.Migrations.PostgreSql
                     b.HasKey("UserId", "Hash");
 
                     b.ToTable("RecoveryCodes", (string)null);
+                });
+
+            modelBuilder.Entity("AuthApi.Identity.KnownDevice", b =>
+                {
+                    b.Property<int>("UserId")
+                        .HasColumnType("integer");
+
+                    b.Property<string>("Device")
+                        .HasColumnType("text");
+
+                    b.Property<string>("Network")
+                        .HasColumnType("text");
+
+                    b.Property<DateTimeOffset>("LastUsedAt")
+                        .HasColumnType("timestamp with time zone");
+
+                    b.HasKey("UserId", "Device", "Network");
+
+                    b.ToTable("KnownDevices", (string)null);
                 });
 
             modelBuilder.Entity("AuthApi.Mail.MailMessage", b =>
@@ -637,7 +637,15 @@ namespace AuthApi.Storage.Migrations.PostgreSql
                         .IsRequired();
                 });
 
-            modelBuilder.Entity("AuthApi.Identity.KnownDevice", b =>
+            modelBuilder.Entity("AuthApi.Factors.PasskeyCeremony", b =>
+                {
+                    b.HasOne("AuthApi.Storage.ApplicationUser", null)
+                        .WithMany()
+                        .HasForeignKey("UserId")
+                        .OnDelete(DeleteBehavior.Cascade);
+                });
+
+            modelBuilder.Entity("AuthApi.Factors.RecoveryCode", b =>
                 {
                     b.HasOne("AuthApi.Storage.ApplicationUser", null)
                         .WithMany()
@@ -646,15 +654,7 @@ namespace AuthApi.Storage.Migrations.PostgreSql
                         .IsRequired();
                 });
 
-            modelBuilder.Entity("AuthApi.Identity.PasskeyCeremony", b =>
-                {
-                    b.HasOne("AuthApi.Storage.ApplicationUser", null)
-                        .WithMany()
-                        .HasForeignKey("UserId")
-                        .OnDelete(DeleteBehavior.Cascade);
-                });
-
-            modelBuilder.Entity("AuthApi.Identity.RecoveryCode", b =>
+            modelBuilder.Entity("AuthApi.Identity.KnownDevice", b =>
                 {
                     b.HasOne("AuthApi.Storage.ApplicationUser", null)
                         .WithMany()

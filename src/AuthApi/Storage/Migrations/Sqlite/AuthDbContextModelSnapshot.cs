@@ -75,26 +75,7 @@ namespace AuthApi.Storage.Migrations.Sqlite
                     b.ToTable("OneTimeCodes", (string)null);
                 });
 
-            modelBuilder.Entity("AuthApi.Identity.KnownDevice", b =>
-                {
-                    b.Property<int>("UserId")
-                        .HasColumnType("INTEGER");
-
-                    b.Property<string>("Device")
-                        .HasColumnType("TEXT");
-
-                    b.Property<string>("Network")
-                        .HasColumnType("TEXT");
-
-                    b.Property<long>("LastUsedAt")
-                        .HasColumnType("INTEGER");
-
-                    b.HasKey("UserId", "Device", "Network");
-
-                    b.ToTable("KnownDevices", (string)null);
-                });
-
-            modelBuilder.Entity("AuthApi.Identity.PasskeyCeremony", b =>
+            modelBuilder.Entity("AuthApi.Factors.PasskeyCeremony", b =>
                 {
                     b.Property<byte[]>("Id")
                         .HasColumnType("BLOB");
@@ -125,7 +106,7 @@ namespace AuthApi.Storage.Migrations.Sqlite
                     b.ToTable("PasskeyCeremonies", (string)null);
                 });
 
-            modelBuilder.Entity("AuthApi.Identity.RecoveryCode", b =>
+            modelBuilder.Entity("AuthApi.Factors.RecoveryCode", b =>
                 {
                     b.Property<int>("UserId")
                         .HasColumnType("INTEGER");
@@ -136,6 +117,25 @@ namespace AuthApi.Storage.Migrations.Sqlite
                     b.HasKey("UserId", "Hash");
 
                     b.ToTable("RecoveryCodes", (string)null);
+                });
+
+            modelBuilder.Entity("AuthApi.Identity.KnownDevice", b =>
+                {
+                    b.Property<int>("UserId")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Device")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Network")
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("LastUsedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("UserId", "Device", "Network");
+
+                    b.ToTable("KnownDevices", (string)null);
                 });
 
             modelBuilder.Entity("AuthApi.Mail.MailMessage", b =>
@@ -586,7 +586,15 @@ namespace AuthApi.Storage.Migrations.Sqlite
                         .IsRequired();
                 });
 
-            modelBuilder.Entity("AuthApi.Identity.KnownDevice", b =>
+            modelBuilder.Entity("AuthApi.Factors.PasskeyCeremony", b =>
+                {
+                    b.HasOne("AuthApi.Storage.ApplicationUser", null)
+                        .WithMany()
+                        .HasForeignKey("UserId")
+                        .OnDelete(DeleteBehavior.Cascade);
+                });
+
+            modelBuilder.Entity("AuthApi.Factors.RecoveryCode", b =>
                 {
                     b.HasOne("AuthApi.Storage.ApplicationUser", null)
                         .WithMany()
@@ -595,15 +603,7 @@ namespace AuthApi.Storage.Migrations.Sqlite
                         .IsRequired();
                 });
 
-            modelBuilder.Entity("AuthApi.Identity.PasskeyCeremony", b =>
-                {
-                    b.HasOne("AuthApi.Storage.ApplicationUser", null)
-                        .WithMany()
-                        .HasForeignKey("UserId")
-                        .OnDelete(DeleteBehavior.Cascade);
-                });
-
-            modelBuilder.Entity("AuthApi.Identity.RecoveryCode", b =>
+            modelBuilder.Entity("AuthApi.Identity.KnownDevice", b =>
                 {
                     b.HasOne("AuthApi.Storage.ApplicationUser", null)
                         .WithMany()

@@ -5,7 +5,7 @@ using AuthApi.Startup;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.Extensions.Options;
 
-namespace AuthApi.Identity;
+namespace AuthApi.Factors;
 
 /// <summary>The configuration section <c>Passkeys</c>.</summary>
 public sealed partial class PasskeyOptions

@@ -2,7 +2,7 @@ using AuthApi.Storage;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
-namespace AuthApi.Identity;
+namespace AuthApi.Factors;
 
 /// <summary>The state of a WebAuthn ceremony that has begun, so that no client needs a cookie for it. It is used once.</summary>
 internal sealed class PasskeyCeremony

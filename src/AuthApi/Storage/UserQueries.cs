@@ -1,7 +1,6 @@
-using AuthApi.Storage;
 using Microsoft.EntityFrameworkCore;
 
-namespace AuthApi.Identity;
+namespace AuthApi.Storage;
 
 /// <summary>What several statements about a user have in common.</summary>
 internal static class UserQueries

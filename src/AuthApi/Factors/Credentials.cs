@@ -2,7 +2,7 @@ using System.Globalization;
 using AuthApi.Storage;
 using Microsoft.EntityFrameworkCore;
 
-namespace AuthApi.Identity;
+namespace AuthApi.Factors;
 
 /// <summary>Lists what can log in to an account beside its password, in words for its owner.</summary>
 internal sealed class Credentials(AuthDbContext context, RecoveryCodes recoveryCodes)

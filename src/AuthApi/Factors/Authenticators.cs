@@ -8,7 +8,7 @@ using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore;
 
-namespace AuthApi.Identity;
+namespace AuthApi.Factors;
 
 /// <summary>
 /// The keys of authenticator apps, encrypted by Data Protection, and their codes. A code is accepted of the current time step and of one before and after, and each

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.Globalization;
 using System.Security.Cryptography;
 
-namespace AuthApi.Identity;
+namespace AuthApi.Factors;
 
 /// <summary>The codes of authenticator apps (RFC 6238 with SHA-1, six digits and steps of 30 seconds, the one kind that every app knows).</summary>
 internal static class TimeStepCode

@@ -3,7 +3,7 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
-namespace AuthApi.Identity;
+namespace AuthApi.Factors;
 
 /// <summary>The column of a user that has the latest time step of which a code of the authenticator app was accepted.</summary>
 internal static class AuthenticatorStep

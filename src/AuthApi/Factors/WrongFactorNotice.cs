@@ -5,7 +5,7 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
-namespace AuthApi.Identity;
+namespace AuthApi.Factors;
 
 /// <summary>
 /// Notifies the owner of an account of a sign-in with the right password and a second factor that is wrong (ASVS 6.3.5): somebody may know the password. Once in

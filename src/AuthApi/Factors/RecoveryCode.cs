@@ -2,7 +2,7 @@ using AuthApi.Storage;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
-namespace AuthApi.Identity;
+namespace AuthApi.Factors;
 
 /// <summary>A recovery code that was not used yet.</summary>
 internal sealed class RecoveryCode

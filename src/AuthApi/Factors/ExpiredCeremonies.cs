@@ -1,7 +1,7 @@
 using AuthApi.Storage;
 using Microsoft.EntityFrameworkCore;
 
-namespace AuthApi.Identity;
+namespace AuthApi.Factors;
 
 /// <summary>Deletes WebAuthn ceremonies that nobody has ended, every five minutes. They are refused before that.</summary>
 internal sealed partial class ExpiredCeremonies(IDbContextFactory<AuthDbContext> contexts, TimeProvider time, ILogger<ExpiredCeremonies> logger) : BackgroundService

@@ -12,7 +12,7 @@ using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 
-namespace AuthApi.Identity;
+namespace AuthApi.Factors;
 
 /// <summary>
 /// WebAuthn ceremonies by Identity's handler, with their state on the server. Identity keeps it in a cookie, which a phone has not and which a second ceremony

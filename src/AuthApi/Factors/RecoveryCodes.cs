@@ -7,7 +7,7 @@ using AuthApi.Mail;
 using AuthApi.Storage;
 using Microsoft.EntityFrameworkCore;
 
-namespace AuthApi.Identity;
+namespace AuthApi.Factors;
 
 /// <summary>
 /// Recovery codes, which stand in for a factor that is lost. Each has 120 random bits and is stored as a plain hash, which is enough from 112 bits on
