@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
 using AuthApi.Sessions;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.EntityFrameworkCore;
@@ -46,7 +47,7 @@ public sealed record SessionFilter : IValidatableObject
     /// <inheritdoc/>
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
-        if (IpAddress is not null && !IPAddress.TryParse(IpAddress, out _) && !IPNetwork.TryParse(IpAddress, out _))
+        if (IpAddress is not null && Address is null && Network is null)
         {
             yield return new ValidationResult("This must be an IP address, or a network such as 203.0.113.0/24.", ["ipAddress"]);
         }
@@ -61,7 +62,7 @@ public sealed record SessionFilter : IValidatableObject
             sessions = sessions.Where(session => EF.Property<int>(session, "UserKey") == userId);
         }
 
-        if (IpAddress is not null && IPAddress.TryParse(IpAddress, out var address))
+        if (Address is { } address)
         {
             var text = address.ToString();
             sessions = sessions.Where(session => session.IpAddress == text || session.LastIpAddress == text);
@@ -90,8 +91,13 @@ public sealed record SessionFilter : IValidatableObject
         return sessions;
     }
 
+    /// <summary>The address that is asked for, if it is one. The parser takes <c>127.1</c> and <c>1</c> for IPv4 addresses too.</summary>
+    internal IPAddress? Address => IPAddress.TryParse(IpAddress, out var address) && (address.AddressFamily == AddressFamily.InterNetworkV6 || IpAddress.Count('.') == 3)
+        ? address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address
+        : null;
+
     /// <summary>The network that is asked for, if it is one.</summary>
-    internal IPNetwork? Network => IpAddress is not null && !IPAddress.TryParse(IpAddress, out _) && IPNetwork.TryParse(IpAddress, out var network) ? network : null;
+    internal IPNetwork? Network => Address is null && IPNetwork.TryParse(IpAddress, out var network) ? network : null;
 
     /// <summary>Whether either address is in a network.</summary>
     internal static bool IsFrom(IPNetwork network, string? first, string? last) => IsIn(network, first) || IsIn(network, last);

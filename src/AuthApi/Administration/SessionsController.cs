@@ -158,7 +158,8 @@ public sealed class SessionsController(UserSessionManager sessions, IServiceProv
                 return ProblemResult.Invalid(name.Length <= 64 ? name : "query", $"This is no filter. There are {string.Join(", ", SessionFilter.Names)}.");
             }
 
-            if (values is not [{ Length: > 0 }])
+            // One of spaces alone is bound as if it were left out.
+            if (values is not [var value] || string.IsNullOrWhiteSpace(value))
             {
                 return ProblemResult.Invalid(name, "This must have one value.");
             }

@@ -31,6 +31,7 @@ public static class ApiServices
             {
                 options.Conventions.Add(new HeadConvention());
                 options.Filters.Add(new SingleQueryValues());
+                options.ModelBinderProviders.Insert(0, new StrictValues());
                 options.ModelMetadataDetailsProviders.Add(new SystemTextJsonValidationMetadataProvider());
 
                 // No forms: nothing here reads one, and a broken one would be a 400 even where the body is ignored.

@@ -132,7 +132,8 @@ internal sealed class SessionsTests(TestedStore database)
         Assert.That(next, Is.Null);
         foreach (var (query, field) in new[]
         {
-            ("ipAddress=everywhere", "ipAddress"), ("ipAddress=203.0.113.0/99", "ipAddress"), ("userId=x", "userId"), ("createdBefore=yesterday", "createdBefore"),
+            ("ipAddress=everywhere", "ipAddress"), ("ipAddress=203.0.113.0/99", "ipAddress"), ("ipAddress=127.1", "ipAddress"), ("userId=x", "userId"), ("userId=0x1", "userId"),
+            ("createdBefore=yesterday", "createdBefore"), ("createdBefore=12:00", "createdBefore"), ("lastSeenBefore=2027-01-01T00:00:00", "lastSeenBefore"),
             ("device=a%00b", "device"), ($"device={new string('a', 10_240)}", "device"), ("after=x", "after"),
         })
         {
@@ -146,7 +147,8 @@ internal sealed class SessionsTests(TestedStore database)
         }
 
         // A filter with a name that is none, without a value or with two would select everybody.
-        foreach (var (query, field) in new[] { ("user=2", "user"), ("userId=", "userId"), ("device=", "device"), ("userId=2&userId=3", "userId") })
+        foreach (var (query, field) in new[] { ("user=2", "user"), ("userId=", "userId"), ("device=", "device"), ("userId=2&userId=3", "userId"),
+            ("userId=%20", "userId"), ("device=%20", "device"), ("ipAddress=%09", "ipAddress"), ("createdBefore=%20", "createdBefore") })
         {
             using var mistyped = await _root.DeleteAsync($"/admin/sessions/?{query}");
             await mistyped.ShouldBeInvalidAsync(field);

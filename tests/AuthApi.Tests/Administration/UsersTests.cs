@@ -74,7 +74,7 @@ internal sealed class UsersTests(TestedStore database)
             await response.ShouldBeInvalidAsync(field);
         }
 
-        foreach (var path in new[] { "/admin/users/999/", "/admin/users/x/", "/admin/users/99999999999/" })
+        foreach (var path in new[] { "/admin/users/999/", "/admin/users/x/", "/admin/users/99999999999/", "/admin/users/0x1/", "/admin/users/+1/", "/admin/users/%201/" })
         {
             using var response = await _root.GetAsync(path);
             Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.NotFound).Or.EqualTo(HttpStatusCode.BadRequest), path);
