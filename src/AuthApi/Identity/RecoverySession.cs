@@ -4,10 +4,6 @@ using Microsoft.AspNetCore.Authorization;
 
 namespace AuthApi.Identity;
 
-/// <summary>Marks an action that a session of recovery may call.</summary>
-[AttributeUsage(AttributeTargets.Method)]
-internal sealed class AllowRecoverySessionAttribute : Attribute;
-
 /// <summary>
 /// Sessions of <c>POST /recovery/</c>: a recovery code is all that their user has proven beside the mailbox. Every authorization of such a session fails, whatever its
 /// policy, but for actions that allow it: an action that is added is closed to it.

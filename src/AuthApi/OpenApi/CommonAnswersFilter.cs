@@ -37,6 +37,11 @@ internal sealed class CommonAnswersFilter : IOperationFilter
         {
             Add(ApiProblem.NotAuthenticated, "the request has no session, or one that has ended. Only logging out removes the cookie.");
             Add(ApiProblem.AmbiguousSession, "the request has two session cookies with different values.");
+            if (!metadata.OfType<AllowRecoverySessionAttribute>().Any())
+            {
+                Add(ApiProblem.RecoverySession, "the session was started by `POST /recovery/`, and may not make this call.");
+            }
+
             operation.Security =
             [
                 // The header first: tools that take only the first (an import into Postman) would send the cookie as a header of its name.
@@ -51,7 +56,7 @@ internal sealed class CommonAnswersFilter : IOperationFilter
             Add(ApiProblem.PayloadTooLarge, "the body is larger than 16 KB.");
             Add(ApiProblem.UnsupportedMediaType, "there is no body, or it is not `application/json`.");
         }
-        else if (operation.Parameters?.Any(parameter => parameter.In == ParameterLocation.Query) == true)
+        else if (operation.Parameters is [_, ..])
         {
             Add(ApiProblem.ValidationFailed, "a parameter is not valid (see `errors`).");
         }

@@ -40,12 +40,12 @@ internal static partial class ProblemExamples
         return JsonSerializer.SerializeToNode(new ProblemResponse(problem.Title, problem.Status, problem.Code, TraceId, errors), JsonSerializerOptions.Web)!;
     }
 
-    // The message of a parameter's rule, where it has one; for a body, the message of a required field.
+    // The message of a parameter's rule, where one has a rule; for a body, the message of a required field.
     private static Dictionary<string, string[]> ErrorsOf(MethodInfo action)
     {
         var (field, error) = action.GetParameters()
             .SelectMany(parameter => parameter.GetCustomAttributes<ValidationAttribute>().Select(rule => (parameter.Name!, rule.ErrorMessage!)))
-            .FirstOrDefault(("password", "This is required."));
+            .FirstOrDefault(action.GetParameters() is [{ ParameterType.IsValueType: true } first, ..] ? (first.Name!, InvalidModelProblem.NotConvertible) : ("password", "This is required."));
         return new() { [field] = [error] };
     }
 

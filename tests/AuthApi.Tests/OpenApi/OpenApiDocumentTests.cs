@@ -64,7 +64,7 @@ internal sealed class OpenApiDocumentTests
                 Assert.That(operation["tags"]!.AsArray(), Has.Count.EqualTo(1));
                 Assert.That(answers, Has.Some.StartsWith("2"));
                 Assert.That(answers, Contains.Item("500").And.Contains("503"));
-                Assert.That(answers.Contains("401"), Is.EqualTo(operation.ContainsKey("security") || call.RelativePath is "login" or "login/passkey"), "401");
+                Assert.That(answers.Contains("401"), Is.EqualTo(operation.ContainsKey("security") || call.RelativePath is "login" or "login/passkey" or "recovery"), "401");
                 Assert.That(answers.Contains("415"), Is.EqualTo(operation.ContainsKey("requestBody")), "415");
             }
 
