@@ -154,13 +154,14 @@ internal sealed partial class CodeRequestWorker(
         if (isTakenOver)
         {
             var users = services.GetRequiredService<ApplicationUserManager>();
+            if (await users.FindLockedAsync(user.Id) is not { EmailConfirmed: false, PasswordHash: not null })
+            {
+                throw new InvalidOperationException("The account was changed meanwhile.");
+            }
+
             await users.TakeOverAsync(user);
             (user.PasswordHash, user.UserName) = (null, user.Email);
-            var updated = await users.UpdateSecurityStampAsync(user);
-            if (!updated.Succeeded)
-            {
-                throw new InvalidOperationException(string.Join(" ", updated.Errors.Select(error => error.Code)));
-            }
+            await users.SaveWithNewStampAsync(user);
         }
 
         await MailCodeAsync(services, user, CodePurpose.PasswordReset, texts => texts.AccountExists, isVoid: isTakenOver);

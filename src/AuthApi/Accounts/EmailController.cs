@@ -54,16 +54,17 @@ public sealed partial class EmailController(
         }
 
         await using var transaction = await Context.Database.BeginTransactionAsync();
-        if (!await Codes.UseAsync(user, CodePurpose.EmailConfirmation, request.Code))
+        if (await userManager.FindLockedAsync(user.Id) is null || !await Codes.UseAsync(user, CodePurpose.EmailConfirmation, request.Code))
         {
             return new ProblemResult(ApiProblem.InvalidMailedCode);
         }
 
         user.EmailConfirmed = true;
         Record(user, AccountEvent.EmailConfirmed, sessionId: null);
-        if (!(await userManager.UpdateAsync(user)).Succeeded)
+        var result = await userManager.UpdateAsync(user);
+        if (!result.Succeeded)
         {
-            return new ProblemResult(ApiProblem.InvalidMailedCode); // another change of the account, or its end, has overtaken it
+            throw new InvalidOperationException($"The account was not saved: {result}");
         }
 
         await transaction.CommitAsync();
@@ -114,19 +115,19 @@ public sealed partial class EmailController(
             return new ProblemResult(ApiProblem.MailNotConfigured);
         }
 
-        if (await userManager.GetUserAsync(User) is not { } user)
-        {
-            return Challenge(); // deleted meanwhile
-        }
-
         var newEmail = request.NewEmail.Trim();
         var other = await userManager.FindByEmailAsync(newEmail);
-        if (other?.Id == user.Id)
+        if (other?.Id == User.GetUserId())
         {
             return ProblemResult.Invalid("newEmail", "This is the account's address already.");
         }
 
         await using var transaction = await Context.Database.BeginTransactionAsync();
+        if (await userManager.FindLockedAsync(User.GetUserId()) is not { } user)
+        {
+            return Challenge(); // deleted meanwhile
+        }
+
         if (await Codes.IssueAsync(user, CodePurpose.EmailChange, userManager.NormalizeEmail(newEmail)) is { } code)
         {
             Mail.Add(newEmail, other is not null ? Texts.EmailTaken(newEmail) : Texts.EmailChange(newEmail, code), user.Id, OneTimeCodes.Lifetime);
@@ -165,7 +166,7 @@ public sealed partial class EmailController(
         }
 
         await using var transaction = await Context.Database.BeginTransactionAsync();
-        if (!await Codes.UseAsync(user, CodePurpose.EmailChange, request.Code, data))
+        if (await userManager.FindLockedAsync(user.Id) is null || !await Codes.UseAsync(user, CodePurpose.EmailChange, request.Code, data))
         {
             return new ProblemResult(ApiProblem.InvalidMailedCode);
         }
@@ -183,7 +184,7 @@ public sealed partial class EmailController(
             {
                 return result.Errors.Any(error => error.Code is nameof(IdentityErrorDescriber.DuplicateEmail) or nameof(IdentityErrorDescriber.DuplicateUserName))
                     ? new ProblemResult(ApiProblem.EmailTaken)
-                    : new ProblemResult(ApiProblem.InvalidMailedCode); // another change of the account has overtaken it, and has voided the code
+                    : throw new InvalidOperationException($"The account was not saved: {result}");
             }
         }
         catch (DbUpdateException exception) when (StoreErrors.IsUniqueViolation(exception))

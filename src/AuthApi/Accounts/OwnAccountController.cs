@@ -49,7 +49,8 @@ public sealed partial class OwnAccountController(
             return me;
         }
 
-        if (await userManager.GetUserAsync(User) is not { } user)
+        await using var transaction = await Context.Database.BeginTransactionAsync();
+        if (await userManager.FindLockedAsync(me.Id) is not { } user)
         {
             return Challenge(); // deleted meanwhile
         }
@@ -62,7 +63,7 @@ public sealed partial class OwnAccountController(
             {
                 return result.Errors.Any(error => error.Code == nameof(IdentityErrorDescriber.DuplicateUserName))
                     ? new ProblemResult(ApiProblem.UserNameTaken)
-                    : Challenge(); // another change of the account has overtaken it
+                    : throw new InvalidOperationException(result.ToString());
             }
         }
         catch (DbUpdateException exception) when (StoreErrors.IsUniqueViolation(exception))
@@ -70,6 +71,7 @@ public sealed partial class OwnAccountController(
             return new ProblemResult(ApiProblem.UserNameTaken);
         }
 
+        await transaction.CommitAsync();
         return me with { UserName = user.UserName };
     }
 
@@ -86,18 +88,19 @@ public sealed partial class OwnAccountController(
     [ProducesProblem(StatusCodes.Status409Conflict, "`last_administrator`: nobody could administer any more.")]
     public async Task<ActionResult> Delete()
     {
-        if (await userManager.GetUserAsync(User) is not { } user)
-        {
-            return Challenge(); // deleted meanwhile
-        }
-
-        var (id, email) = (user.Id, user.Email!);
+        var id = User.GetUserId();
         await using var transaction = await Context.Database.BeginTransactionAsync();
         if (await services.GetRequiredService<Administrators>().IsLastAsync(id))
         {
             return new ProblemResult(ApiProblem.LastAdministrator);
         }
 
+        if (await userManager.FindLockedAsync(id) is not { } user)
+        {
+            return Challenge(); // deleted meanwhile
+        }
+
+        var email = user.Email!;
         Context.AddAuditEntry(new AuditEntry
         {
             At = time.GetUtcNow(),
@@ -109,7 +112,7 @@ public sealed partial class OwnAccountController(
         var result = await userManager.DeleteAsync(user);
         if (!result.Succeeded)
         {
-            return new ProblemResult(ApiProblem.ServiceUnavailable); // another change of the account has overtaken it; the client may try again
+            throw new InvalidOperationException(result.ToString());
         }
 
         await transaction.CommitAsync();

@@ -56,20 +56,28 @@ public sealed partial class PasswordController(
             return new ProblemResult(ApiProblem.InvalidCredentials with { Status = StatusCodes.Status403Forbidden });
         }
 
-        if (await HashAsync(user!, request.NewPassword) is { } refused)
+        var oldHash = user.PasswordHash;
+        if (await HashAsync(user, request.NewPassword) is { } refused)
         {
             return refused;
         }
 
-        var response = session.ToResponse();
-        Record(user!, AccountEvent.PasswordChanged, session.Session.Id, response.Device);
-        HttpContext.KeepUserSession();
-        if (!(await userManager.UpdateSecurityStampAsync(user!)).Succeeded)
+        var newHash = user.PasswordHash;
+        await using (var transaction = await Context.Database.BeginTransactionAsync())
         {
-            return Challenge(); // another change of the account has overtaken it, and has ended this session
+            if (await userManager.FindLockedAsync(user.Id) is null || user.PasswordHash != oldHash || ApplicationUserManager.IsDisabled(user))
+            {
+                return Challenge(); // another password was set meanwhile, or the account is gone: this session, or its token, has ended
+            }
+
+            (user.PasswordHash, user.MustChangePassword) = (newHash, false);
+            Record(user, AccountEvent.PasswordChanged, session.Session.Id, session.ToResponse().Device);
+            HttpContext.KeepUserSession();
+            await userManager.SaveWithNewStampAsync(user);
+            await transaction.CommitAsync();
         }
 
-        Log.Changed(logger, user!.Id);
+        Log.Changed(logger, user.Id);
         return await HttpContext.RenewUserSessionAsync(
             isRecovery ? null : AuthenticationMethod.After(session.Session.AuthenticationMethods, AuthenticationMethod.Password)) is { } renewed
             ? new ReauthenticateResponse(renewed.Response, renewed.Token)
@@ -126,8 +134,9 @@ public sealed partial class PasswordController(
             return refused;
         }
 
+        var newHash = user.PasswordHash;
         await using var transaction = await Context.Database.BeginTransactionAsync();
-        if (!await Codes.UseAsync(user, CodePurpose.PasswordReset, request.Code))
+        if (await userManager.FindLockedAsync(user.Id) is null || !await Codes.UseAsync(user, CodePurpose.PasswordReset, request.Code))
         {
             return new ProblemResult(ApiProblem.InvalidMailedCode);
         }
@@ -137,13 +146,10 @@ public sealed partial class PasswordController(
             await userManager.TakeOverAsync(user);
         }
 
+        (user.PasswordHash, user.MustChangePassword) = (newHash, false);
         (user.AccessFailedCount, user.LockoutEnd, user.EmailConfirmed) = (0, null, true);
         Record(user, AccountEvent.PasswordReset, sessionId: null, device: null, await services.GetRequiredService<Credentials>().ListAsync(user));
-        if (!(await userManager.UpdateSecurityStampAsync(user)).Succeeded)
-        {
-            return new ProblemResult(ApiProblem.InvalidMailedCode); // another change has overtaken it, and has voided the code
-        }
-
+        await userManager.SaveWithNewStampAsync(user);
         await transaction.CommitAsync();
         Log.Reset(logger, user.Id);
         return NoContent();

@@ -23,9 +23,6 @@ internal sealed class AccountAdministration(
     MailTexts texts,
     TimeProvider time)
 {
-    // Of changes of one account at the same time one is committed, and the others are done again.
-    private const int MaxAttempts = 5;
-
     /// <summary>Disables an account: its sessions end, and it cannot sign in.</summary>
     /// <returns>Why not; <see langword="null"/> when it is done.</returns>
     public Task<ApiProblem?> DisableAsync(int id) => ChangeAsync(id, keepsAdministrator: true, async user =>
@@ -162,27 +159,27 @@ internal sealed class AccountAdministration(
 
     private async Task<ApiProblem?> ChangeAsync(int id, bool keepsAdministrator, Func<ApplicationUser, Task<IdentityResult>> change)
     {
-        for (var attempt = 1; attempt <= MaxAttempts; attempt++)
+        await using var transaction = await context.Database.BeginTransactionAsync();
+
+        // First, as some changes need it: in another order two of them would wait for each other on PostgreSQL.
+        await administrators.LockAsync();
+        if (keepsAdministrator && await administrators.IsLastAsync(id))
         {
-            context.ChangeTracker.Clear();
-            await using var transaction = await context.Database.BeginTransactionAsync();
-            if (keepsAdministrator && await administrators.IsLastAsync(id))
-            {
-                return ApiProblem.LastAdministrator;
-            }
-
-            if (await context.Users.SingleOrDefaultAsync(user => user.Id == id) is not { } user)
-            {
-                return ApiProblem.NotFound;
-            }
-
-            if ((await change(user)).Succeeded)
-            {
-                await transaction.CommitAsync();
-                return null;
-            }
+            return ApiProblem.LastAdministrator;
         }
 
-        return ApiProblem.ServiceUnavailable;
+        if (await users.FindLockedAsync(id) is not { } user)
+        {
+            return ApiProblem.NotFound;
+        }
+
+        var result = await change(user);
+        if (!result.Succeeded)
+        {
+            throw new InvalidOperationException($"The account was not changed: {result}");
+        }
+
+        await transaction.CommitAsync();
+        return null;
     }
 }

@@ -21,15 +21,14 @@ internal sealed partial class Authenticators(AuthDbContext context, IDataProtect
     private const string Key = "AuthenticatorKey";
     private const string PendingKey = "PendingAuthenticatorKey";
 
-    /// <summary>Makes a key that is not in use before <see cref="EnableAsync"/>. An earlier one that was not enabled is forgotten; the one in use stays in use.</summary>
+    /// <summary>
+    /// Makes a key that is not in use before <see cref="EnableAsync"/>, in the caller's transaction and with the caller's next save. An earlier one that was not enabled is
+    /// forgotten; the one in use stays in use.
+    /// </summary>
     public async Task<byte[]> SetUpAsync(ApplicationUser user)
     {
         var key = RandomNumberGenerator.GetBytes(TimeStepCode.KeySize);
-        await using var transaction = await context.Database.BeginTransactionAsync();
-        await context.Users.LockAsync(user.Id);
         await SetAsync(user, PendingKey, Protect(user, key));
-        await context.SaveChangesAsync();
-        await transaction.CommitAsync();
         return key;
     }
 

@@ -43,12 +43,16 @@ internal sealed class PasskeyCeremonies(
     public static string HandleOf(ApplicationUser user) => Base64Url.EncodeToString(Encoding.UTF8.GetBytes(user.Id.ToString(CultureInfo.InvariantCulture)));
 
     /// <summary>Begins to add a passkey.</summary>
-    /// <returns>The options, as <c>navigator.credentials.create</c> takes them.</returns>
-    public async Task<JsonNode> BeginRegistrationAsync(ApplicationUser user, Guid sessionId)
+    /// <returns>The options, as <c>navigator.credentials.create</c> takes them; <see langword="null"/> if the account has been deleted.</returns>
+    public async Task<JsonNode?> BeginRegistrationAsync(ApplicationUser user, Guid sessionId)
     {
         var entity = new PasskeyUserEntity { Id = user.Id.ToString(CultureInfo.InvariantCulture), Name = user.Email!, DisplayName = user.UserName! };
         var made = await handler.MakeCreationOptionsAsync(entity, Context);
-        var creation = await BeginAsync(made.CreationOptionsJson, made.AttestationState!, PasskeyPurpose.Registration, user.Id, sessionId);
+        if (await BeginAsync(made.CreationOptionsJson, made.AttestationState!, PasskeyPurpose.Registration, user.Id, sessionId) is not { } creation)
+        {
+            return null;
+        }
+
         creation["rp"]!["name"] = product.Value.ProductName;
         return creation;
     }
@@ -57,8 +61,8 @@ internal sealed class PasskeyCeremonies(
     /// <param name="purpose">Which of the two.</param>
     /// <param name="user">Whose passkeys to ask for; <see langword="null"/> for any that the client has.</param>
     /// <param name="by">The session that asks for it, if one does.</param>
-    /// <returns>The options, as <c>navigator.credentials.get</c> takes them.</returns>
-    public async Task<JsonNode> BeginAssertionAsync(string purpose, ApplicationUser? user, UserSession? by)
+    /// <returns>The options, as <c>navigator.credentials.get</c> takes them; <see langword="null"/> if the account of that session has been deleted.</returns>
+    public async Task<JsonNode?> BeginAssertionAsync(string purpose, ApplicationUser? user, UserSession? by)
     {
         var made = await handler.MakeRequestOptionsAsync(user, Context);
         var userId = by is null ? (int?)null : int.Parse(by.UserId, CultureInfo.InvariantCulture);
@@ -152,8 +156,14 @@ internal sealed class PasskeyCeremonies(
         return null;
     }
 
-    private async Task<JsonNode> BeginAsync(string optionsJson, string state, string purpose, int? userId, Guid? sessionId)
+    private async Task<JsonNode?> BeginAsync(string optionsJson, string state, string purpose, int? userId, Guid? sessionId)
     {
+        await using var transaction = userId is null ? null : await context.Database.BeginTransactionAsync();
+        if (userId is { } id && await context.Users.LockAsync(id) == 0)
+        {
+            return null;
+        }
+
         var made = JsonNode.Parse(optionsJson)!;
         var ceremony = new PasskeyCeremony
         {
@@ -166,6 +176,11 @@ internal sealed class PasskeyCeremonies(
         };
         context.Add(ceremony);
         await context.SaveChangesAsync();
+        if (transaction is not null)
+        {
+            await transaction.CommitAsync();
+        }
+
         context.Entry(ceremony).State = EntityState.Detached;
         return made;
     }

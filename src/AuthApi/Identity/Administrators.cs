@@ -32,7 +32,11 @@ internal sealed class Administrators(AuthDbContext context)
         return await roles.RoleExistsAsync(name) ? IdentityResult.Success : await roles.CreateAsync(new IdentityRole<int>(name));
     }
 
-    private async Task LockAsync()
+    /// <summary>
+    /// Makes changes of who administers wait for the caller's transaction. Call it before the row of an account is locked: in another order two of them would wait for each
+    /// other on PostgreSQL.
+    /// </summary>
+    public async Task LockAsync()
     {
         // On SQLite who has a transaction is the only one who writes.
         if (context.Database.IsNpgsql())

@@ -92,6 +92,33 @@ public sealed partial class ApplicationUserManager : UserManager<ApplicationUser
         return found.MinBy(user => forms.IndexOf(user.NormalizedEmail!)) is { } owner ? new ApplicationUser { Id = owner.Id, SecurityStamp = owner.SecurityStamp } : Nobody;
     }
 
+    /// <summary>
+    /// Locks the row of a user in the caller's transaction, and reads it as it is then, also where the context has read it before. Call it before anything else of the user
+    /// is written: changes of one account are made one after the other, and none is refused because another one has overtaken it.
+    /// </summary>
+    /// <returns><see langword="null"/> if the account has been deleted.</returns>
+    public async Task<ApplicationUser?> FindLockedAsync(int userId)
+    {
+        await Context.Users.LockAsync(userId);
+        if (Context.Users.Local.FindEntry(userId) is not { } known)
+        {
+            return await Context.Users.SingleOrDefaultAsync(user => user.Id == userId);
+        }
+
+        await known.ReloadAsync();
+        return known.State == EntityState.Detached ? null : known.Entity;
+    }
+
+    /// <summary>Saves a user that <see cref="FindLockedAsync"/> returned, with a new security stamp, which ends the user's sessions.</summary>
+    public async Task SaveWithNewStampAsync(ApplicationUser user)
+    {
+        var result = await UpdateSecurityStampAsync(user);
+        if (!result.Succeeded)
+        {
+            throw new InvalidOperationException($"The account was not saved: {result}");
+        }
+    }
+
     /// <summary>The user with this name, which may be an address.</summary>
     public override async Task<ApplicationUser?> FindByNameAsync(string userName)
     {

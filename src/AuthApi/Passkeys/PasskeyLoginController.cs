@@ -32,7 +32,9 @@ public sealed partial class PasskeyLoginController(
     [HttpPost("/login/passkey/options/", Name = "passkeyLoginOptions")]
     [AllowAnonymous]
     [ProducesResponseType<object>(StatusCodes.Status200OK)]
-    public async Task<ActionResult> Begin() => Ok(await Ceremonies.BeginAssertionAsync(PasskeyPurpose.Login, user: null, HttpContext.FindUserSession()?.Session));
+    public async Task<ActionResult> Begin() => Ok(
+        await Ceremonies.BeginAssertionAsync(PasskeyPurpose.Login, user: null, HttpContext.FindUserSession()?.Session)
+        ?? await Ceremonies.BeginAssertionAsync(PasskeyPurpose.Login, user: null, by: null)); // the session's account was deleted meanwhile
 
     /// <summary>Begin to reauthenticate with a passkey</summary>
     /// <remarks>As <c>POST /login/passkey/options/</c>, but for the passkeys of this account, and for nothing but <c>POST /reauthenticate/</c> in this session.</remarks>
@@ -41,8 +43,9 @@ public sealed partial class PasskeyLoginController(
     [Authorize]
     [ProducesResponseType<object>(StatusCodes.Status200OK)]
     public async Task<ActionResult> BeginReauthentication() => await userManager.GetUserAsync(User) is { } user
-        ? Ok(await Ceremonies.BeginAssertionAsync(PasskeyPurpose.Reauthentication, user, HttpContext.GetUserSession().Session))
-        : Challenge(); // deleted meanwhile
+        && await Ceremonies.BeginAssertionAsync(PasskeyPurpose.Reauthentication, user, HttpContext.GetUserSession().Session) is { } options
+            ? Ok(options)
+            : Challenge(); // deleted meanwhile
 
     /// <summary>Log in with a passkey</summary>
     /// <remarks>

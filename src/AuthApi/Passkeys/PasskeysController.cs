@@ -70,9 +70,12 @@ public sealed partial class PasskeysController(
             return Challenge();
         }
 
-        return await Context.UserPasskeys.CountAsync(passkey => passkey.UserId == user.Id) >= MaxPerUser
-            ? new ProblemResult(ApiProblem.TooManyPasskeys)
-            : Ok(await Ceremonies.BeginRegistrationAsync(user, HttpContext.GetUserSession().Session.Id));
+        if (await Context.UserPasskeys.CountAsync(passkey => passkey.UserId == user.Id) >= MaxPerUser)
+        {
+            return new ProblemResult(ApiProblem.TooManyPasskeys);
+        }
+
+        return await Ceremonies.BeginRegistrationAsync(user, HttpContext.GetUserSession().Session.Id) is { } options ? Ok(options) : Challenge();
     }
 
     /// <summary>Add a passkey</summary>
@@ -105,7 +108,11 @@ public sealed partial class PasskeysController(
         var passkey = finished.Passkey;
         passkey.Data.Name = request.Name;
         await using var transaction = await Context.Database.BeginTransactionAsync();
-        await Context.Users.LockAsync(user.Id);
+        if (await userManager.FindLockedAsync(user.Id) is null)
+        {
+            return Challenge(); // deleted meanwhile
+        }
+
         if (await Context.UserPasskeys.CountAsync(stored => stored.UserId == user.Id) >= MaxPerUser)
         {
             return new ProblemResult(ApiProblem.TooManyPasskeys);
@@ -141,6 +148,8 @@ public sealed partial class PasskeysController(
     public async Task<ActionResult<PasskeyResponse>> Rename(string id, RenamePasskeyRequest request)
     {
         var userId = User.GetUserId();
+        await using var transaction = await Context.Database.BeginTransactionAsync();
+        await Context.Users.LockAsync(userId);
         if (await FindAsync(userId, id) is not { } passkey)
         {
             return new ProblemResult(ApiProblem.NotFound);
@@ -149,6 +158,7 @@ public sealed partial class PasskeysController(
         passkey.Data.Name = request.Name;
         Context.AddAccountEvent(HttpContext, time, userId, AccountEvent.PasskeyRenamed, HttpContext.GetUserSession().Session.Id);
         await Context.SaveChangesAsync();
+        await transaction.CommitAsync();
         return ToResponse(passkey, (DateTimeOffset?)Context.Entry(passkey).Property(PasskeyUse.LastUsedAt).CurrentValue);
     }
 
@@ -192,8 +202,7 @@ public sealed partial class PasskeysController(
     private async Task<(ApiProblem? Problem, int Removed)> DeleteAsync(Func<IdentityUserPasskey<int>, bool> which)
     {
         await using var transaction = await Context.Database.BeginTransactionAsync();
-        await Context.Users.LockAsync(User.GetUserId());
-        var user = await userManager.GetUserAsync(User);
+        var user = await userManager.FindLockedAsync(User.GetUserId());
         var all = user is null ? [] : await Context.UserPasskeys.Where(passkey => passkey.UserId == user.Id).ToListAsync();
         var removed = all.Where(which).ToList();
         if (removed.Count == 0)
@@ -225,8 +234,9 @@ public sealed partial class PasskeysController(
             return null;
         }
 
+        // An id has one form, though the decoder takes padding and spaces too: ids are also compared as they are written.
         bytes = bytes[..length];
-        return await Context.UserPasskeys.SingleOrDefaultAsync(passkey => passkey.UserId == userId && passkey.CredentialId == bytes);
+        return Base64Url.EncodeToString(bytes) != id ? null : await Context.UserPasskeys.SingleOrDefaultAsync(passkey => passkey.UserId == userId && passkey.CredentialId == bytes);
     }
 
     // Saved with what it reports.

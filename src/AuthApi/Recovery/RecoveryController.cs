@@ -39,6 +39,7 @@ public sealed partial class RecoveryController(
     [CountedAs(RateLimit.Logins)]
     [ProducesResponseType<LoginResponse>(StatusCodes.Status200OK)]
     [ProducesProblem(StatusCodes.Status400BadRequest, "`invalid_code`: one of the two codes is wrong, expired, used, or of another account. `validation_failed`: a field is not valid (see `errors`). `malformed_json`: the body is not a JSON object.")]
+    [ProducesProblem(StatusCodes.Status401Unauthorized, "`ambiguous_session`: the request carries two session cookies with different values, and a third would not help.")]
     public async Task<ActionResult<LoginResponse>> Recover(RecoveryRequest request)
     {
         if (request.Transport != SessionTransport.Header && HttpContext.HasAmbiguousSession())
@@ -56,7 +57,9 @@ public sealed partial class RecoveryController(
         // A code that is wrong takes the other one back.
         await using (var transaction = await Context.Database.BeginTransactionAsync())
         {
-            if (!await Codes.UseAsync(user, CodePurpose.PasswordReset, request.Code) || !await services.GetRequiredService<RecoveryCodes>().TakeAsync(user, request.RecoveryCode))
+            if (await userManager.FindLockedAsync(user.Id) is null
+                || !await Codes.UseAsync(user, CodePurpose.PasswordReset, request.Code)
+                || !await services.GetRequiredService<RecoveryCodes>().TakeAsync(user, request.RecoveryCode))
             {
                 return new ProblemResult(ApiProblem.InvalidCodePair);
             }
@@ -69,11 +72,7 @@ public sealed partial class RecoveryController(
                 services.GetRequiredService<MailTexts>().AccountRecovered(
                     user.Email!, await services.GetRequiredService<Credentials>().ListAsync(user), time.GetUtcNow(), client.IpAddress, device: null),
                 user.Id);
-            if (!(await userManager.UpdateSecurityStampAsync(user)).Succeeded)
-            {
-                return new ProblemResult(ApiProblem.InvalidCodePair); // another change has overtaken it, and has voided the code
-            }
-
+            await userManager.SaveWithNewStampAsync(user);
             await transaction.CommitAsync();
         }
 

@@ -51,12 +51,15 @@ public sealed partial class TwoFactorController(
     [ProducesProblem(StatusCodes.Status403Forbidden, RecentFactor.Answer)]
     public async Task<ActionResult<TwoFactorSetupResponse>> SetUp()
     {
-        if (await userManager.GetUserAsync(User) is not { } user)
+        await using var transaction = await Context.Database.BeginTransactionAsync();
+        if (await FindLockedUserAsync() is not { } user)
         {
             return Challenge();
         }
 
         var key = TimeStepCode.ToBase32(await Authenticators.SetUpAsync(user));
+        await Context.SaveChangesAsync();
+        await transaction.CommitAsync();
         var issuer = Uri.EscapeDataString(services.GetRequiredService<IOptions<EmailOptions>>().Value.ProductName);
         var uri = string.Create(
             CultureInfo.InvariantCulture,
@@ -97,11 +100,7 @@ public sealed partial class TwoFactorController(
         var codes = await RecoveryCodes.CreateAsync(user);
         await NoteCodeGivenAsync(user);
         Record(user, AccountEvent.TwoFactorEnabled, texts => texts.TwoFactorEnabled);
-        if (!(await userManager.UpdateSecurityStampAsync(user)).Succeeded)
-        {
-            return Challenge(); // another change of the account has overtaken it
-        }
-
+        await userManager.SaveWithNewStampAsync(user);
         await transaction.CommitAsync();
         Log.Enabled(logger, user.Id);
         return new RecoveryCodesResponse(codes);
@@ -133,11 +132,7 @@ public sealed partial class TwoFactorController(
         await Authenticators.DisableAsync(user);
         await RecoveryCodes.DeleteAsync(user);
         Record(user, AccountEvent.TwoFactorDisabled, texts => texts.TwoFactorDisabled);
-        if (!(await userManager.UpdateSecurityStampAsync(user)).Succeeded)
-        {
-            return Challenge();
-        }
-
+        await userManager.SaveWithNewStampAsync(user);
         await transaction.CommitAsync();
         Log.Disabled(logger, user.Id);
         return NoContent();
@@ -169,11 +164,7 @@ public sealed partial class TwoFactorController(
     }
 
     // What follows is decided by several rows of the user.
-    private async Task<ApplicationUser?> FindLockedUserAsync()
-    {
-        await Context.Users.LockAsync(User.GetUserId());
-        return await userManager.GetUserAsync(User);
-    }
+    private Task<ApplicationUser?> FindLockedUserAsync() => userManager.FindLockedAsync(User.GetUserId());
 
     // The code that switches the app on is a proof in this session like one that reauthenticates.
     private Task<int> NoteCodeGivenAsync(ApplicationUser user)
