@@ -19,11 +19,17 @@ internal abstract partial class Lane<TCall, TAnswer>(PostgreSqlDatabase database
     // A connection that was not used for longer may have been closed by the server meanwhile.
     private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(1);
 
+    // A server that has answered within this time is not asked whether it answers.
+    private static readonly TimeSpan Recent = TimeSpan.FromMilliseconds(20);
+
     private readonly LogThrottle _failures = new(TimeProvider.System);
     private readonly Channel<Waiting> _waiting = Channel.CreateUnbounded<Waiting>(new() { SingleReader = true });
-    private Task _running = Task.CompletedTask;
+    private Task? _running;
     private NpgsqlConnection? _connection;
     private long _usedAt;
+
+    /// <summary>Whether the server has answered within the last 20 ms, or whether nothing asks it: the program is starting or ending.</summary>
+    protected bool HasAnswered => _running is not { IsCompleted: false } || Stopwatch.GetElapsedTime(Volatile.Read(ref _usedAt)) < Recent;
 
     public Task<TAnswer> CallAsync(TCall call)
     {
@@ -43,15 +49,15 @@ internal abstract partial class Lane<TCall, TAnswer>(PostgreSqlDatabase database
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         _waiting.Writer.TryComplete();
-        await _running.WaitAsync(TimeSpan.FromSeconds(10), CancellationToken.None);
+        await (_running ?? Task.CompletedTask).WaitAsync(TimeSpan.FromSeconds(10), CancellationToken.None);
     }
 
     /// <summary>Whether a statement may be run again when the connection broke under it, which may have been after its commit.</summary>
     protected virtual bool IsRepeatable => false;
 
-    /// <summary>Runs one statement for all of them.</summary>
+    /// <summary>Runs one statement for all of them, without a limit of time of its own.</summary>
     /// <returns>The answers, in the order of the calls.</returns>
-    protected abstract Task<TAnswer[]> ExecuteAsync(NpgsqlConnection connection, IReadOnlyList<TCall> calls);
+    protected abstract Task<TAnswer[]> ExecuteAsync(NpgsqlConnection connection, IReadOnlyList<TCall> calls, CancellationToken cancellationToken);
 
     private async Task RunAsync()
     {
@@ -125,13 +131,12 @@ internal abstract partial class Lane<TCall, TAnswer>(PostgreSqlDatabase database
             var kept = _connection ??= await database.DataSource.OpenConnectionAsync();
             if (IsRepeatable)
             {
-                return await ExecuteAsync(kept, calls);
+                return await ExecuteWithinLimitAsync(kept, calls);
             }
 
             if (Stopwatch.GetElapsedTime(_usedAt) > Fresh)
             {
-                await using var ping = new NpgsqlCommand("SELECT 1", kept);
-                await ping.ExecuteNonQueryAsync();
+                await WithinLimitAsync(kept, cancellationToken => PingAsync(kept, cancellationToken));
             }
         }
         catch (Exception exception) when (PostgreSqlFailures.IsBroken(exception))
@@ -141,9 +146,52 @@ internal abstract partial class Lane<TCall, TAnswer>(PostgreSqlDatabase database
             database.DropIdle();
         }
 
-        var answers = await ExecuteAsync(_connection ??= await database.DataSource.OpenConnectionAsync(), calls);
-        _usedAt = Stopwatch.GetTimestamp();
+        return await ExecuteWithinLimitAsync(_connection ??= await database.DataSource.OpenConnectionAsync(), calls);
+    }
+
+    private async Task<TAnswer[]> ExecuteWithinLimitAsync(NpgsqlConnection connection, List<TCall> calls)
+    {
+        var answers = await WithinLimitAsync(connection, cancellationToken => ExecuteAsync(connection, calls, cancellationToken));
+        Volatile.Write(ref _usedAt, Stopwatch.GetTimestamp());
         return answers;
+    }
+
+    private static async Task<bool> PingAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var ping = new NpgsqlCommand("SELECT 1", connection) { CommandTimeout = 0 };
+        await ping.ExecuteNonQueryAsync(cancellationToken);
+        return true;
+    }
+
+    // Npgsql's own limit asks the server to cancel the statement, and blocks a thread of the pool until the server answers or a connection's limit has passed.
+    private async Task<TResult> WithinLimitAsync<TResult>(NpgsqlConnection connection, Func<CancellationToken, Task<TResult>> execute)
+    {
+        var cancellation = new CancellationTokenSource();
+        var statement = execute(cancellation.Token);
+        try
+        {
+            return await statement.WaitAsync(PostgreSqlDatabase.MaxWait);
+        }
+        catch (TimeoutException exception)
+        {
+            if (statement.IsCompleted)
+            {
+                return await statement;
+            }
+
+            _connection = null;
+            _ = AbandonAsync(connection, statement, cancellation);
+            throw new StoreUnavailableException("The store did not answer in time.", exception);
+        }
+    }
+
+    private static async Task AbandonAsync(NpgsqlConnection connection, Task statement, CancellationTokenSource cancellation)
+    {
+        // A thread of its own, which may be blocked.
+        await Task.Factory.StartNew(cancellation.Cancel, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await statement.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await connection.DisposeAsync();
+        cancellation.Dispose();
     }
 
     private async Task CloseAsync()

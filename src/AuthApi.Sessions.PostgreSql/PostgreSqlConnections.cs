@@ -9,9 +9,18 @@ namespace AuthApi.Sessions.PostgreSql;
 public sealed class PostgreSqlConnections
 {
     private readonly PostgreSqlDatabase _database;
+    private readonly SharedRead _reads;
 
-    internal PostgreSqlConnections(PostgreSqlDatabase database) => _database = database;
+    internal PostgreSqlConnections(PostgreSqlDatabase database, SharedRead reads) => (_database, _reads) = (database, reads);
 
     /// <summary>The source of the connections. It is disposed with the application's services.</summary>
     public NpgsqlDataSource DataSource => _database.DataSource;
+
+    /// <summary>
+    /// Completes when the server has answered within the last 20 ms, or answers now; at once while the program starts or ends. Npgsql blocks a thread of the pool for
+    /// each statement that it gives up, so a statement that may find the server out of reach awaits this first: those that wait at the same time share one read.
+    /// </summary>
+    /// <exception cref="StoreUnavailableException">The server did not answer within two seconds.</exception>
+    /// <exception cref="NpgsqlException">The server cannot be reached.</exception>
+    public Task EnsureAnsweringAsync() => _reads.EnsureAnsweringAsync();
 }

@@ -25,6 +25,9 @@ internal sealed class PostgreSqlDatabase : IAsyncDisposable
     // Milliseconds.
     private const int LockTimeout = 1_800;
 
+    // Milliseconds, as a node that vanished would keep its locks until the server notices. No request is that long between two statements.
+    private const int IdleInTransactionTimeout = 10_000;
+
     private readonly string? _applicationConnectionString;
     private readonly NpgsqlConnectionStringBuilder _builder;
 
@@ -77,7 +80,7 @@ internal sealed class PostgreSqlDatabase : IAsyncDisposable
         _builder.HostRecheckSeconds = 1;
 
         // A statement whose client has left would go on waiting for a lock, and keep its connection.
-        _builder.Options = $"{_builder.Options} -c lock_timeout={LockTimeout}".TrimStart();
+        _builder.Options = $"{_builder.Options} -c lock_timeout={LockTimeout} -c idle_in_transaction_session_timeout={IdleInTransactionTimeout}".TrimStart();
 
         var source = new NpgsqlDataSourceBuilder(_builder.ConnectionString);
         source.UseLoggerFactory(loggers);

@@ -22,7 +22,7 @@ public static class PostgreSqlSessions
         services.AddOptions<PostgreSqlOptions>().Configure(configure ?? (_ => { }));
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<PostgreSqlDatabase>(
             provider, sessions.ReadContext(provider, static context => new ApplicationConnection(context.GetType().Name, Connection(context)))));
-        services.AddSingleton(provider => new PostgreSqlConnections(provider.GetRequiredService<PostgreSqlDatabase>()));
+        services.AddSingleton(provider => new PostgreSqlConnections(provider.GetRequiredService<PostgreSqlDatabase>(), provider.GetRequiredService<SharedRead>()));
         services.AddSingleton<SharedRead>();
         services.AddSingleton<SharedFind>();
         services.AddSingleton<SharedEnd>();

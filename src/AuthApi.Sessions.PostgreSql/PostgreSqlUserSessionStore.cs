@@ -70,6 +70,7 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
 
         try
         {
+            await reads.EnsureAnsweringAsync();
             for (var attempt = 1; ; attempt++)
             {
                 try
@@ -103,6 +104,7 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
 
     public async Task<IReadOnlyList<EndedSession>> EndAllAsync(string userId, SessionEnd cause, DateTimeOffset at, Guid? except = null)
     {
+        await reads.EnsureAnsweringAsync();
         await using var connection = await database.DataSource.OpenConnectionAsync();
         return await EndAllAsync(connection, transaction: null, userId, cause, at, except);
     }
@@ -113,6 +115,7 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
 
     public async Task RaisePrincipalVersionAsync(string? userId)
     {
+        await reads.EnsureAnsweringAsync();
         await using var connection = await database.DataSource.OpenConnectionAsync();
         await RaisePrincipalVersionAsync(connection, transaction: null, userId);
     }
@@ -134,6 +137,7 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
 
     public async Task<bool> RenewAsync(UserSession session, TokenHash tokenHash, DateTimeOffset authenticatedAt, AuditEntry entry)
     {
+        await reads.EnsureAnsweringAsync();
         await using var command = Command(
             _sql.Renew,
             session.Key,
@@ -206,6 +210,7 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
             return [];
         }
 
+        await reads.EnsureAnsweringAsync();
         var entries = new List<AuditEntry>();
         await using var command = Command(_sql.ListEvents, key, before, limit);
         await using var rows = await command.ExecuteReaderAsync();
@@ -478,6 +483,7 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
     // A read is repeated where the connection was of a server that has been restarted since.
     private async Task<TResult> ReadAsync<TResult>(Func<Task<TResult>> read)
     {
+        await reads.EnsureAnsweringAsync();
         try
         {
             return await read();

@@ -39,10 +39,11 @@ internal sealed class SharedEnd(PostgreSqlDatabase database, SessionSchema schem
         }
 
         await using var connection = await _database.DataSource.OpenConnectionAsync();
-        return (await ExecuteAsync(connection, _waitingSql, [end]))[0].TokenHash;
+        return (await ExecuteAsync(connection, _waitingSql, [end], PostgreSqlDatabase.MaxWait, CancellationToken.None))[0].TokenHash;
     }
 
-    protected override Task<EndResult[]> ExecuteAsync(NpgsqlConnection connection, IReadOnlyList<End> calls) => ExecuteAsync(connection, _sql, calls);
+    protected override Task<EndResult[]> ExecuteAsync(NpgsqlConnection connection, IReadOnlyList<End> calls, CancellationToken cancellationToken) =>
+        ExecuteAsync(connection, _sql, calls, TimeSpan.Zero, cancellationToken);
 
     // The rows are locked in the order of their keys, as wherever several are, so that two statements do not wait for each other. They are deleted by their
     // ids: a renewal that is committed meanwhile has given the row another key, by which this statement would not see it.
@@ -69,7 +70,8 @@ internal sealed class SharedEnd(PostgreSqlDatabase database, SessionSchema schem
         """;
 
     // The rows that come back are those that ended, and those that were there and did not. Of several calls for one session, one has ended it.
-    private static async Task<EndResult[]> ExecuteAsync(NpgsqlConnection connection, string sql, IReadOnlyList<End> calls)
+    private static async Task<EndResult[]> ExecuteAsync(
+        NpgsqlConnection connection, string sql, IReadOnlyList<End> calls, TimeSpan limit, CancellationToken cancellationToken)
     {
         var userIds = Array.CreateInstance(calls[0].UserId.GetType(), calls.Count);
         for (var i = 0; i < calls.Count; i++)
@@ -79,6 +81,7 @@ internal sealed class SharedEnd(PostgreSqlDatabase database, SessionSchema schem
 
         await using var command = new NpgsqlCommand(sql, connection)
         {
+            CommandTimeout = (int)limit.TotalSeconds,
             Parameters =
             {
                 new NpgsqlParameter { Value = userIds },
@@ -93,8 +96,8 @@ internal sealed class SharedEnd(PostgreSqlDatabase database, SessionSchema schem
             },
         };
         var results = new EndResult[calls.Count];
-        await using var rows = await command.ExecuteReaderAsync();
-        while (await rows.ReadAsync())
+        await using var rows = await command.ExecuteReaderAsync(cancellationToken);
+        while (await rows.ReadAsync(cancellationToken))
         {
             results[rows.GetInt64(0)] = rows.IsDBNull(1) ? new(null, IsLocked: true) : new(new TokenHash((byte[])rows[1]), IsLocked: false);
         }

@@ -20,7 +20,7 @@ internal sealed class SharedFind(PostgreSqlDatabase database, SessionSchema sche
     // A read may be repeated.
     protected override bool IsRepeatable => true;
 
-    protected override async Task<UserSession?[]> ExecuteAsync(NpgsqlConnection connection, IReadOnlyList<TokenHash> calls)
+    protected override async Task<UserSession?[]> ExecuteAsync(NpgsqlConnection connection, IReadOnlyList<TokenHash> calls, CancellationToken cancellationToken)
     {
         var keys = new long[calls.Count];
         for (var i = 0; i < keys.Length; i++)
@@ -29,10 +29,10 @@ internal sealed class SharedFind(PostgreSqlDatabase database, SessionSchema sche
         }
 
         var found = new Dictionary<TokenHash, UserSession>(keys.Length);
-        await using var command = new NpgsqlCommand(_sql, connection) { Parameters = { new NpgsqlParameter<long[]> { TypedValue = keys } } };
-        await using (var rows = await command.ExecuteReaderAsync())
+        await using var command = new NpgsqlCommand(_sql, connection) { CommandTimeout = 0, Parameters = { new NpgsqlParameter<long[]> { TypedValue = keys } } };
+        await using (var rows = await command.ExecuteReaderAsync(cancellationToken))
         {
-            while (await rows.ReadAsync())
+            while (await rows.ReadAsync(cancellationToken))
             {
                 var session = _row.Read(rows);
                 found[session.TokenHash] = users is null ? session : session with { User = users.Read(rows, SessionRow.Count) };

@@ -12,10 +12,16 @@ internal sealed class SharedRead(PostgreSqlDatabase database, SessionSchema sche
 {
     private readonly string _sql = $"""SELECT "Key", "PrincipalVersion" FROM {schema.Sessions} WHERE "Key" = ANY($1)""";
 
+    /// <summary>
+    /// Completes when the server has answered within the last 20 ms, or answers now. A statement at a server that does not answer takes a thread of the pool for as
+    /// long as Npgsql tries to cancel it; so none begins there, and those who ask share one.
+    /// </summary>
+    public Task EnsureAnsweringAsync() => HasAnswered ? Task.CompletedTask : CallAsync(default);
+
     // A read may be repeated.
     protected override bool IsRepeatable => true;
 
-    protected override async Task<int?[]> ExecuteAsync(NpgsqlConnection connection, IReadOnlyList<TokenHash> calls)
+    protected override async Task<int?[]> ExecuteAsync(NpgsqlConnection connection, IReadOnlyList<TokenHash> calls, CancellationToken cancellationToken)
     {
         var keys = new long[calls.Count];
         for (var i = 0; i < keys.Length; i++)
@@ -25,10 +31,10 @@ internal sealed class SharedRead(PostgreSqlDatabase database, SessionSchema sche
 
         // The cached session was found by its whole hash, and no two live ones have the same key.
         var versions = new Dictionary<long, int>(keys.Length);
-        await using var command = new NpgsqlCommand(_sql, connection) { Parameters = { new NpgsqlParameter<long[]> { TypedValue = keys } } };
-        await using (var rows = await command.ExecuteReaderAsync())
+        await using var command = new NpgsqlCommand(_sql, connection) { CommandTimeout = 0, Parameters = { new NpgsqlParameter<long[]> { TypedValue = keys } } };
+        await using (var rows = await command.ExecuteReaderAsync(cancellationToken))
         {
-            while (await rows.ReadAsync())
+            while (await rows.ReadAsync(cancellationToken))
             {
                 versions[rows.GetInt64(0)] = rows.GetInt32(1);
             }

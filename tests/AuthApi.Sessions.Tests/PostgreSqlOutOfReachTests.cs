@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Net;
+using AuthApi.Sessions.PostgreSql;
+using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 
 namespace AuthApi.Sessions.Tests;
@@ -101,6 +103,40 @@ internal sealed class PostgreSqlOutOfReachTests
             using var response = await browser.PostAsync("/login/", new { email = "ada@example.com", password = Browser.Password });
             return response.StatusCode == HttpStatusCode.OK;
         });
+    }
+
+    [Test]
+    public async Task Those_who_ask_whether_a_hung_server_answers_share_a_wait()
+    {
+        var connections = _application.Services.GetRequiredService<PostgreSqlConnections>();
+        await connections.EnsureAnsweringAsync();
+        await _server.SuspendAsync();
+        try
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(50));
+            var began = Stopwatch.GetTimestamp();
+            var asked = Enumerable.Range(0, MaxConnections * 2).Select(_ => connections.EnsureAnsweringAsync()).ToList();
+            foreach (var one in asked)
+            {
+                Assert.That(async () => await one, Throws.TypeOf<StoreUnavailableException>());
+            }
+
+            Assert.That(Stopwatch.GetElapsedTime(began), Is.LessThan(MaxWait));
+        }
+        finally
+        {
+            await _server.ResumeAsync();
+        }
+
+        Assert.That(connections.EnsureAnsweringAsync, Throws.Nothing.After(5_000, 20));
+    }
+
+    [Test]
+    public async Task A_node_that_vanishes_keeps_its_locks_for_ten_seconds()
+    {
+        var connections = _application.Services.GetRequiredService<PostgreSqlConnections>();
+        await using var command = connections.DataSource.CreateCommand("SHOW idle_in_transaction_session_timeout");
+        Assert.That(await command.ExecuteScalarAsync(), Is.EqualTo("10s"));
     }
 
     [Test]

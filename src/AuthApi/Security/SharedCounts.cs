@@ -136,6 +136,7 @@ internal sealed partial class SharedCounts(TimeProvider time, ILogger<SharedCoun
     // Those that had none, and how long until they will have one.
     private async Task<Dictionary<string, TimeSpan>> TakeAsync(IReadOnlyList<SharedBucket> buckets, TimeSpan window)
     {
+        await connections!.EnsureAnsweringAsync();
         await using var command = Command(Take, buckets);
         command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = window });
         command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = ClockWasAhead });

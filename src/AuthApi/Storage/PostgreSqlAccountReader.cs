@@ -33,6 +33,7 @@ internal sealed class PostgreSqlAccountReader(PostgreSqlConnections connections)
 
     private async Task<StoredAccount?> FindAsync(int userId)
     {
+        await connections.EnsureAnsweringAsync();
         await using var command = connections.DataSource.CreateCommand($"""SELECT {AccountColumns} FROM "AspNetUsers" AS u WHERE u."Id" = $1""");
         command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = userId });
         await using var row = await command.ExecuteReaderAsync();

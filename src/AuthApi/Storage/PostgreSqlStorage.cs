@@ -31,8 +31,11 @@ internal sealed class PostgreSqlStorage(IConfiguration configuration, IOptions<D
     /// <summary>The number of the lock that a node has while it migrates: "AuthApi" in ASCII.</summary>
     internal const long MigrationLock = 0x41757468417069;
 
-    /// <summary>How long a connection and a statement may take, in seconds. A request waits for the store 2.5 seconds at most, in all.</summary>
-    internal const int Timeout = 2;
+    /// <summary>
+    /// How long a connection and a statement may take, in seconds. A statement that takes longer takes a connection's limit more: Npgsql waits so long for the server to
+    /// cancel it. A request waits for the store 2.5 seconds at most, in all.
+    /// </summary>
+    internal const int Timeout = 1;
 
     internal const string Key = "ConnectionStrings:Auth";
 

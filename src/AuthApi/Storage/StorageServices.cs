@@ -11,16 +11,15 @@ namespace AuthApi.Storage;
 /// <summary>Registers the database of accounts and sessions.</summary>
 public static class StorageServices
 {
-    private static readonly StoreWaitInterceptor StoreWaits = new();
-
     public static IServiceCollection AddStorage(this IServiceCollection services)
     {
         services.AddValidatedOptions<DatabaseOptions>(DatabaseOptions.Section);
+        services.AddSingleton<StoreWaitInterceptor>();
         services.AddPooledDbContextFactory<AuthDbContext>((provider, options) =>
         {
             if (provider.GetRequiredService<IOptions<DatabaseOptions>>().Value.Provider == DatabaseOptions.PostgreSql)
             {
-                options.UseNpgsql(provider.GetRequiredService<PostgreSqlStorage>().ConnectionString).AddInterceptors(StoreWaits);
+                options.UseNpgsql(provider.GetRequiredService<PostgreSqlStorage>().ConnectionString).AddInterceptors(provider.GetRequiredService<StoreWaitInterceptor>());
             }
             else
             {

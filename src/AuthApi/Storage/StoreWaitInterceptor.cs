@@ -1,18 +1,26 @@
 using System.Data.Common;
 using System.Diagnostics;
 using AuthApi.Sessions;
+using AuthApi.Sessions.PostgreSql;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 
 namespace AuthApi.Storage;
 
 /// <summary>
 /// Counts what a request waits for PostgreSQL through a context into its <see cref="StoreWaitBudget"/>, and begins nothing that would exceed it: each wait has
-/// a limit of its own, and several of them add up. On SQLite the store's own interceptor does.
+/// a limit of its own, and several of them add up. No connection is opened at a server that does not answer. On SQLite the store's own interceptor does.
 /// </summary>
-internal sealed class StoreWaitInterceptor : DbCommandInterceptor, IDbConnectionInterceptor
+internal sealed class StoreWaitInterceptor(IServiceProvider services) : DbCommandInterceptor, IDbConnectionInterceptor
 {
+    // As the store's own read has it.
+    private static readonly TimeSpan Recent = TimeSpan.FromMilliseconds(20);
+
     // A command's limit is a number of seconds.
     private static readonly TimeSpan MinRemaining = TimeSpan.FromSeconds(0.75);
+
+    // Found at the first connection: the store's connections are made from what the context is configured with.
+    private readonly Lazy<PostgreSqlConnections> _store = new(services.GetRequiredService<PostgreSqlConnections>);
+    private long _answeredAt;
 
     public async ValueTask<InterceptionResult> ConnectionOpeningAsync(
         DbConnection connection, ConnectionEventData eventData, InterceptionResult result, CancellationToken cancellationToken = default)
@@ -23,6 +31,11 @@ internal sealed class StoreWaitInterceptor : DbCommandInterceptor, IDbConnection
         var began = Stopwatch.GetTimestamp();
         try
         {
+            if (Stopwatch.GetElapsedTime(Volatile.Read(ref _answeredAt)) > Recent)
+            {
+                await _store.Value.EnsureAnsweringAsync().WaitAsync(limit.Token);
+            }
+
             await connection.OpenAsync(limit.Token);
         }
         catch (OperationCanceledException exception)
@@ -58,28 +71,32 @@ internal sealed class StoreWaitInterceptor : DbCommandInterceptor, IDbConnection
         return new(result);
     }
 
-    public override async ValueTask<DbDataReader> ReaderExecutedAsync(
+    public override ValueTask<DbDataReader> ReaderExecutedAsync(
         DbCommand command, CommandExecutedEventData eventData, DbDataReader result, CancellationToken cancellationToken = default)
     {
-        await SpendAsync(eventData.Duration);
-        return result;
+        Answered(eventData.Duration);
+        return new(result);
     }
 
-    public override async ValueTask<int> NonQueryExecutedAsync(
+    public override ValueTask<int> NonQueryExecutedAsync(
         DbCommand command, CommandExecutedEventData eventData, int result, CancellationToken cancellationToken = default)
     {
-        await SpendAsync(eventData.Duration);
-        return result;
+        Answered(eventData.Duration);
+        return new(result);
     }
 
-    public override async ValueTask<object?> ScalarExecutedAsync(
+    public override ValueTask<object?> ScalarExecutedAsync(
         DbCommand command, CommandExecutedEventData eventData, object? result, CancellationToken cancellationToken = default)
     {
-        await SpendAsync(eventData.Duration);
-        return result;
+        Answered(eventData.Duration);
+        return new(result);
     }
 
-    public override Task CommandFailedAsync(DbCommand command, CommandErrorEventData eventData, CancellationToken cancellationToken = default) => SpendAsync(eventData.Duration);
+    public override Task CommandFailedAsync(DbCommand command, CommandErrorEventData eventData, CancellationToken cancellationToken = default)
+    {
+        Spend(eventData.Duration);
+        return Task.CompletedTask;
+    }
 
     private static void Limit(DbCommand command)
     {
@@ -99,9 +116,11 @@ internal sealed class StoreWaitInterceptor : DbCommandInterceptor, IDbConnection
         }
     }
 
-    private static Task SpendAsync(TimeSpan duration)
+    private void Answered(TimeSpan duration)
     {
-        StoreWaitBudget.Current.Spend(Stopwatch.GetTimestamp() - (long)(duration.TotalSeconds * Stopwatch.Frequency));
-        return Task.CompletedTask;
+        Spend(duration);
+        Volatile.Write(ref _answeredAt, Stopwatch.GetTimestamp());
     }
+
+    private static void Spend(TimeSpan duration) => StoreWaitBudget.Current.Spend(Stopwatch.GetTimestamp() - (long)(duration.TotalSeconds * Stopwatch.Frequency));
 }

@@ -20,9 +20,6 @@ internal sealed class Ledger(params Func<Browser>[] nodes)
     /// <summary>Whether nodes and what is before them may be gone for a while; otherwise only the store may be, and the answer is 503.</summary>
     public bool NodesFail { get; init; }
 
-    /// <summary>How many of the nodes, from the first, the clients use; all are asked what is live.</summary>
-    public int BusyNodes { get; init; } = nodes.Length;
-
     /// <summary>What the clients' addresses begin with.</summary>
     public string Name { get; init; } = "user";
 
@@ -45,7 +42,7 @@ internal sealed class Ledger(params Func<Browser>[] nodes)
     {
         using var ending = new CancellationTokenSource();
         var began = _entries.Count;
-        var clients = Enumerable.Range(0, Clients).Select(client => Task.Run(() => LogInAndOutAsync(nodes[client % BusyNodes], Email(client), ending.Token))).ToArray();
+        var clients = Enumerable.Range(0, Clients).Select(client => Task.Run(() => LogInAndOutAsync(nodes[client % nodes.Length], Email(client), ending.Token))).ToArray();
         while (_entries.Count < began + sessions && !clients.Any(client => client.IsFaulted))
         {
             await Task.Delay(1, CancellationToken.None);
