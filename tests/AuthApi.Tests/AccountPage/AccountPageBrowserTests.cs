@@ -11,35 +11,45 @@ namespace AuthApi.Tests.AccountPage;
 /// </summary>
 internal sealed partial class AccountPageBrowserTests
 {
-    private const string Ada = "ada@example.com";
     private const string Other = "staple battery horse correct";
 
     private readonly ConcurrentQueue<string> _complaints = new();
+    private readonly TemporaryFolder _folder = new();
 
     private Chromium? _chromium;
-    private TemporaryFolder _folder = null!;
     private RunningProgram _program = null!;
+    private AuthApiApplication? _own;
     private IBrowserContext _person = null!;
     private IPage _page = null!;
+    private Screenshots _screenshots = null!;
     private string _host = null!;
-    private int _screenshots;
+    private string _ada = "";
+    private int _adas;
 
-    private Uri Home => new UriBuilder(_program.Address) { Host = _host }.Uri;
+    private Uri Home => new UriBuilder(_own?.ClientOptions.BaseAddress ?? _program.Address) { Host = _host }.Uri;
 
     [OneTimeSetUp]
-    public async Task StartBrowser() => _chromium = await Chromium.StartAsync();
+    public async Task StartBrowserAndProgram()
+    {
+        _chromium = await Chromium.StartAsync();
+        _program = await RunningProgram.StartAsync(_folder.Path, "--Accounts:PublicUrl=http://localhost");
+    }
 
     [OneTimeTearDown]
-    public async Task StopBrowser() => await (_chromium?.DisposeAsync() ?? ValueTask.CompletedTask);
+    public async Task StopBrowserAndProgram()
+    {
+        await (_chromium?.DisposeAsync() ?? ValueTask.CompletedTask);
+        await (_program?.DisposeAsync() ?? ValueTask.CompletedTask);
+        _folder.Dispose();
+    }
 
     [SetUp]
     public async Task SetUp()
     {
         _complaints.Clear();
-        _screenshots = 0;
+        _screenshots = new Screenshots();
         _host = "127.0.0.1";
-        _folder = new TemporaryFolder();
-        _program = await StartProgramAsync();
+        _ada = $"ada{++_adas}@example.com";
         _person = await _chromium!.NewPersonAsync();
         _page = await NewPageAsync(_person);
     }
@@ -47,9 +57,13 @@ internal sealed partial class AccountPageBrowserTests
     [TearDown]
     public async Task TearDown()
     {
+        await _screenshots.TakeOfFailureAsync(_page);
         await _person.CloseAsync();
-        await _program.DisposeAsync();
-        _folder.Dispose();
+        if (_own is not null)
+        {
+            await _own.DisposeAsync();
+            _own = null;
+        }
     }
 
     [Test]
@@ -59,7 +73,7 @@ internal sealed partial class AccountPageBrowserTests
         Assert.That(new Uri(_page.Url).AbsolutePath, Is.EqualTo("/account/"), "where the root leads");
         await KeepAsync("sign-in");
         await _page.GetByRole(AriaRole.Link, new() { Name = "Create an account" }).ClickAsync();
-        await FillAsync("E-mail address", Ada);
+        await FillAsync("E-mail address", _ada);
         await FillAsync("Password", "short");
         await ClickAsync("Create the account");
         await ExpectAsync("Passwords must be at least 15 characters.");
@@ -69,14 +83,14 @@ internal sealed partial class AccountPageBrowserTests
         await HeadingAsync("Your devices");
         await KeepAsync("devices");
 
-        using var phone = _program.NewBrowser();
-        await phone.LogInAsync();
+        using var phone = NewBrowser();
+        await phone.LogInAsync(_ada);
         await _page.ReloadAsync();
         await _page.GetByRole(AriaRole.Button, new() { NameRegex = new Regex("^Log out (?!this)") }).Last.ClickAsync();
         await ExpectAsync("has been logged out.");
         Assert.That(await phone.MeAsync(), Is.EqualTo(System.Net.HttpStatusCode.Unauthorized));
 
-        await phone.LogInAsync();
+        await phone.LogInAsync(_ada);
         await _page.ReloadAsync();
         await ClickAsync("Log out everywhere else (1)");
         await ExpectAsync("One device has been logged out.");
@@ -97,15 +111,15 @@ internal sealed partial class AccountPageBrowserTests
     public async Task A_page_learns_of_an_ended_session_at_its_next_call()
     {
         await SignInAsync();
-        using var phone = _program.NewBrowser();
-        await phone.LogInAsync();
+        using var phone = NewBrowser();
+        await phone.LogInAsync(_ada);
         using var others = await phone.LogOutAsync("others");
 
         await _page.GetByRole(AriaRole.Link, new() { Name = "Activity" }).ClickAsync();
 
         await ExpectAsync("Your session has ended: it was logged out from another device");
         await KeepAsync("ended");
-        await FillAsync("E-mail address or user name", Ada);
+        await FillAsync("E-mail address or user name", _ada);
         await FillAsync("Password", "not the right password");
         await ClickAsync("Sign in");
         await ExpectAsync("is not right.");
@@ -121,7 +135,7 @@ internal sealed partial class AccountPageBrowserTests
         await RegisterAsync();
         await OpenAsync("/account/");
         await _page.GetByRole(AriaRole.Link, new() { Name = "I have forgotten my password" }).ClickAsync();
-        await FillAsync("E-mail address", Ada);
+        await FillAsync("E-mail address", _ada);
         await ClickAsync("Mail me a code");
         await ExpectAsync("If there is an account with this address");
         await FillAsync("Code from the message", "7K3M-9QXW-2DTA");
@@ -131,12 +145,12 @@ internal sealed partial class AccountPageBrowserTests
         await KeepAsync("wrong-code");
 
         await OpenAsync($"/account/{await NextLinkAsync("set a new password")}");
-        await Assertions.Expect(_page).ToHaveURLAsync(new Uri(Home, "/account/#reset").ToString(), new() { Timeout = 15_000 }); // No code stays in the address.
+        await Assertions.Expect(_page).ToHaveURLAsync(new Uri(Home, "/account/#reset").ToString()); // No code stays in the address.
         Assert.That(await _page.GetByLabel("Code from the message").InputValueAsync(), Has.Length.EqualTo(14));
         await FillAsync("New password", Other);
         await ClickAsync("Set the password");
         await HeadingAsync("Sign in");
-        await FillAsync("E-mail address or user name", Ada);
+        await FillAsync("E-mail address or user name", _ada);
         await FillAsync("Password", Other);
         await ClickAsync("Sign in");
         await HeadingAsync("Your devices");
@@ -173,9 +187,9 @@ internal sealed partial class AccountPageBrowserTests
 
         // The link is opened by somebody who is not signed in, and leads on after the sign-in.
         await LogOutAsync();
-        await OpenAsync($"/account/{await NextLinkAsync("confirm your new address")}");
+        await OpenAsync($"/account/{await NextLinkAsync("confirm your new address", "ada@lovelace.example")}");
         await ExpectAsync("Sign in to confirm your new address.");
-        await FillAsync("E-mail address or user name", Ada);
+        await FillAsync("E-mail address or user name", _ada);
         await FillAsync("Password", Other);
         await ClickAsync("Sign in");
         await HeadingAsync("Confirm your new address");
@@ -199,17 +213,16 @@ internal sealed partial class AccountPageBrowserTests
     [Test]
     public async Task Where_addresses_must_be_confirmed_the_page_asks_for_the_code()
     {
-        await _program.DisposeAsync();
-        _program = await StartProgramAsync("--Accounts:RequireConfirmedEmail=true");
+        StartOwn("Accounts:RequireConfirmedEmail", "true");
         await OpenAsync("/account/#register");
-        await FillAsync("E-mail address", Ada);
+        await FillAsync("E-mail address", _ada);
         await FillAsync("Password", Browser.Password);
         await ClickAsync("Create the account");
         await HeadingAsync("Confirm your address");
         var link = await NextLinkAsync("confirm your address");
 
         await OpenAsync("/account/#signin");
-        await FillAsync("E-mail address or user name", Ada);
+        await FillAsync("E-mail address or user name", _ada);
         await FillAsync("Password", Browser.Password);
         await ClickAsync("Sign in");
         await ExpectAsync("The password is right. Confirm your address first");
@@ -243,7 +256,7 @@ internal sealed partial class AccountPageBrowserTests
         await KeepAsync("on");
 
         await LogOutAsync();
-        await FillAsync("E-mail address or user name", Ada);
+        await FillAsync("E-mail address or user name", _ada);
         await FillAsync("Password", Browser.Password);
         await ClickAsync("Sign in");
         await HeadingAsync("Second step");
@@ -258,7 +271,7 @@ internal sealed partial class AccountPageBrowserTests
         await HeadingAsync("Your devices");
 
         await LogOutAsync();
-        await FillAsync("E-mail address or user name", Ada);
+        await FillAsync("E-mail address or user name", _ada);
         await FillAsync("Password", Browser.Password);
         await ClickAsync("Sign in");
         await ClickAsync("I do not have the app: use a recovery code");
@@ -319,12 +332,13 @@ internal sealed partial class AccountPageBrowserTests
         await ClickAsync("I have kept them");
         await LogOutAsync();
         await _page.GetByRole(AriaRole.Link, new() { Name = "I have forgotten my password" }).ClickAsync();
-        await FillAsync("E-mail address", Ada);
+        await FillAsync("E-mail address", _ada);
         await ClickAsync("Mail me a code");
         var code = (await NextLinkAsync("set a new password")).Split("code=")[1];
         await _page.GetByRole(AriaRole.Link, new() { NameRegex = new Regex("have a recovery code") }).ClickAsync();
+        await HeadingAsync("Recover your account"); // Both views have the first fields.
 
-        await FillAsync("E-mail address", Ada);
+        await FillAsync("E-mail address", _ada);
         await FillAsync("Code from the message", code);
         await FillAsync("Recovery code", recoveryCode);
         await ClickAsync("Go on");
@@ -333,7 +347,7 @@ internal sealed partial class AccountPageBrowserTests
         await FillAsync("New password", Other);
         await ClickAsync("Set the password");
         await ExpectAsync("The password is set. Sign in with it.");
-        await FillAsync("E-mail address or user name", Ada);
+        await FillAsync("E-mail address or user name", _ada);
         await FillAsync("Password", Other);
         await ClickAsync("Sign in");
         await HeadingAsync("Your devices");
@@ -343,6 +357,7 @@ internal sealed partial class AccountPageBrowserTests
     [Test]
     public async Task A_passkey_proves_who_somebody_is_once_more()
     {
+        StartOwn();
         _host = "localhost";
         await AddAuthenticatorAsync();
         await SignInAsync();
@@ -350,10 +365,7 @@ internal sealed partial class AccountPageBrowserTests
         await AddPasskeyAsync("Laptop");
 
         // The session goes on, and no sign-in is recent any more.
-        await _program.DisposeAsync();
-        _program = await StartProgramAsync("--Sessions:RecentAuthentication=00:00:04");
-        await OpenAsync("/account/#security");
-        await _page.EvaluateAsync("() => new Promise(done => setTimeout(done, 4100))");
+        _own!.Time.Advance(TimeSpan.FromMinutes(11));
         await ClickAsync("Remove Laptop");
         await ClickAsync("Use a passkey");
         await ExpectAsync("The passkey Laptop has been removed.");
@@ -368,7 +380,7 @@ internal sealed partial class AccountPageBrowserTests
         await again.AddInitScriptAsync(
             "new MutationObserver(() => { window.drawnAt ??= document.querySelector('h1') ? performance.now() : undefined; }).observe(document, { childList: true, subtree: true });");
         await again.GotoAsync(new Uri(Home, "/account/").ToString());
-        await Assertions.Expect(again.GetByRole(AriaRole.Heading, new() { Level = 1 })).ToHaveTextAsync("Your devices", new() { Timeout = 15_000 });
+        await Assertions.Expect(again.GetByRole(AriaRole.Heading, new() { Level = 1 })).ToHaveTextAsync("Your devices");
 
         // What came from the cache of the browser has no size.
         var awaited = await again.EvaluateAsync<string[]>(
@@ -411,15 +423,18 @@ internal sealed partial class AccountPageBrowserTests
     [Test]
     public async Task A_call_that_needs_the_password_asks_for_it_and_goes_on()
     {
-        await _program.DisposeAsync();
-        _program = await StartProgramAsync("--Sessions:RecentAuthentication=00:00:04");
+        StartOwn();
         await SignInAsync();
-        using var phone = _program.NewBrowser();
-        await phone.LogInAsync();
+        using var phone = NewBrowser();
+        await phone.LogInAsync(_ada);
 
-        // The wait is longer than the time for which the sign-in counts as recent.
+        await _page.ReloadAsync();
+        await HeadingAsync("Your devices");
         await Assertions.Expect(_page.GetByRole(AriaRole.Dialog)).ToHaveCountAsync(0);
-        await UntilRefusedAsync();
+
+        // The session goes on, and no sign-in is recent any more.
+        _own!.Time.Advance(TimeSpan.FromMinutes(11));
+        await ClickAsync("Log out everywhere else (1)");
         await FillAsync("Your password", "not the right password");
         await ClickAsync("Go on");
         await ExpectAsync("is not right.");
@@ -429,14 +444,6 @@ internal sealed partial class AccountPageBrowserTests
         await ExpectAsync("has been logged out.");
         Assert.That(await phone.MeAsync(), Is.EqualTo(System.Net.HttpStatusCode.Unauthorized));
         NothingElseShouldBeComplained();
-
-        async Task UntilRefusedAsync()
-        {
-            await _page.EvaluateAsync("() => new Promise(done => setTimeout(done, 4100))");
-            await _page.ReloadAsync();
-            await HeadingAsync("Your devices");
-            await ClickAsync("Log out everywhere else (1)");
-        }
     }
 
     [TestCase(ColorScheme.Light, 1280)]
@@ -492,7 +499,7 @@ internal sealed partial class AccountPageBrowserTests
         var password = _page.GetByLabel("Password", new() { Exact = true });
         await Assertions.Expect(password).ToHaveAttributeAsync("type", "password");
         await Assertions.Expect(password).ToHaveAttributeAsync("autocomplete", "current-password");
-        foreach (var (key, text) in new[] { ("Tab", Ada), ("Tab", Browser.Password) })
+        foreach (var (key, text) in new[] { ("Tab", _ada), ("Tab", Browser.Password) })
         {
             await _page.Keyboard.PressAsync(key);
             await _page.Keyboard.TypeAsync(text);
@@ -507,12 +514,11 @@ internal sealed partial class AccountPageBrowserTests
     [Test]
     public async Task The_page_works_below_a_path_prefix()
     {
-        await _program.DisposeAsync();
-        _program = await StartProgramAsync("--PathBase=/auth");
+        StartOwn("PathBase", "/auth");
         await OpenAsync("/auth/");
         Assert.That(new Uri(_page.Url).AbsolutePath, Is.EqualTo("/auth/account/"));
         await _page.GetByRole(AriaRole.Link, new() { Name = "Create an account" }).ClickAsync();
-        await FillAsync("E-mail address", Ada);
+        await FillAsync("E-mail address", _ada);
         await FillAsync("Password", Browser.Password);
         await ClickAsync("Create the account");
         await HeadingAsync("Your devices");
@@ -520,8 +526,13 @@ internal sealed partial class AccountPageBrowserTests
     }
 
     // Of a message that the program has written, what stands after the address of the page.
-    private async Task<string> NextLinkAsync(string subject)
+    private async Task<string> NextLinkAsync(string subject, string? to = null)
     {
+        if (_own is not null)
+        {
+            return Link().Match((await _own.NextMailAsync(to ?? _ada, subject)).TextBody!).Value;
+        }
+
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
         var folder = Path.Combine(_folder.Path, "data", "mail");
         while (true)
@@ -529,7 +540,7 @@ internal sealed partial class AccountPageBrowserTests
             foreach (var file in Directory.Exists(folder) ? Directory.GetFiles(folder, "*.eml") : [])
             {
                 var message = await MimeKit.MimeMessage.LoadAsync(file, limit.Token);
-                if (message.Subject!.Contains(subject, StringComparison.Ordinal))
+                if (message.To.ToString() == (to ?? _ada) && message.Subject!.Contains(subject, StringComparison.Ordinal))
                 {
                     File.Delete(file);
                     return Link().Match(message.TextBody!).Value;
@@ -551,8 +562,21 @@ internal sealed partial class AccountPageBrowserTests
         return await File.ReadAllTextAsync(file);
     }
 
-    private Task<RunningProgram> StartProgramAsync(params string[] settings) =>
-        RunningProgram.StartAsync(_folder.Path, ["--Accounts:PublicUrl=http://localhost", .. settings]);
+    // An application of the test's own in this process, with other settings and a clock that it sets. It starts at the browser's time, or a cookie would have expired.
+    private void StartOwn(string? key = null, string? value = null)
+    {
+        var settings = new Dictionary<string, string?> { ["Accounts:PublicUrl"] = "http://localhost" };
+        if (key is not null)
+        {
+            settings[key] = value;
+        }
+
+        _own = new AuthApiApplication(settings: settings, kestrel: true);
+        _own.Time.SetUtcNow(TimeProvider.System.GetUtcNow());
+        _own.StartServer();
+    }
+
+    private Browser NewBrowser() => _own?.NewBrowser() ?? _program.NewBrowser();
 
     private async Task<IPage> NewPageAsync(IBrowserContext person)
     {
@@ -610,21 +634,32 @@ internal sealed partial class AccountPageBrowserTests
 
     private async Task RegisterAsync()
     {
-        using var browser = _program.NewBrowser();
-        await browser.RegisterAsync();
+        using var browser = NewBrowser();
+        await browser.RegisterAsync(_ada);
     }
 
     private async Task SignInAsync()
     {
         await RegisterAsync();
         await OpenAsync("/account/");
-        await FillAsync("E-mail address or user name", Ada);
+        await FillAsync("E-mail address or user name", _ada);
         await FillAsync("Password", Browser.Password);
         await ClickAsync("Sign in");
         await HeadingAsync("Your devices");
     }
 
-    private async Task OpenAsync(string path) => await _page.GotoAsync(new Uri(Home, path).ToString());
+    // Returns when the view is drawn: an address that differs after the # alone loads nothing, and the view before it has fields of the same names. The same address draws nothing.
+    private async Task OpenAsync(string path)
+    {
+        var address = new Uri(Home, path).ToString();
+        if (_page.Url != address)
+        {
+            await _page.EvaluateAsync("() => document.querySelector('h1')?.setAttribute('data-before', '')");
+        }
+
+        await _page.GotoAsync(address);
+        await _page.Locator("h1:not([data-before])").WaitForAsync();
+    }
 
     private Task FillAsync(string label, string value) => _page.GetByLabel(label, new() { Exact = true }).FillAsync(value);
 
@@ -632,14 +667,9 @@ internal sealed partial class AccountPageBrowserTests
 
     private Task ExpectAsync(string text) => Assertions.Expect(_page.GetByText(text).First).ToBeVisibleAsync();
 
-    private Task HeadingAsync(string text) => Assertions.Expect(_page.GetByRole(AriaRole.Heading, new() { Level = 1 })).ToHaveTextAsync(text, new() { Timeout = 15_000 });
+    private Task HeadingAsync(string text) => Assertions.Expect(_page.GetByRole(AriaRole.Heading, new() { Level = 1 })).ToHaveTextAsync(text);
 
-    private async Task KeepAsync(string what)
-    {
-        var path = Path.Combine(TestContext.CurrentContext.WorkDirectory, "screenshots", $"account-{TestContext.CurrentContext.Test.MethodName}-{++_screenshots}-{what}.png");
-        await _page.ScreenshotAsync(new() { Path = path, FullPage = true });
-        TestContext.AddTestAttachment(path);
-    }
+    private Task KeepAsync(string what) => _screenshots.TakeAsync(what, path => _page.ScreenshotAsync(new() { Path = path, FullPage = true }));
 
     private void NothingElseShouldBeComplained() => Assert.That(_complaints, Is.Empty);
 

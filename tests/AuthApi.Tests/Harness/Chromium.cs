@@ -16,6 +16,9 @@ internal sealed class Chromium : IAsyncDisposable
         _browser = browser;
     }
 
+    // An element is waited for as long as an answer may take on a busy machine; no test asks for a shorter time.
+    static Chromium() => Assertions.SetDefaultExpectTimeout(30_000);
+
     /// <summary>Starts the browser. In it, every name that ends in <c>.test</c> is this machine's.</summary>
     public static async Task<Chromium> StartAsync()
     {
@@ -31,7 +34,7 @@ internal sealed class Chromium : IAsyncDisposable
             return new Chromium(playwright, await playwright.Chromium.LaunchAsync(new()
             {
                 ExecutablePath = program,
-                Args = ["--host-resolver-rules=MAP *.test 127.0.0.1"],
+                Args = ["--host-resolver-rules=MAP *.test 127.0.0.1", "--disable-gpu"],
                 Timeout = 60_000,
             }));
         }

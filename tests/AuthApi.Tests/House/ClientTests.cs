@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using AuthApi.Tests.Harness;
@@ -71,19 +72,39 @@ internal sealed partial class ClientTests
     [Test]
     public async Task The_postman_collection_passes_twice_in_a_minute()
     {
+        // By default each password beyond the limit waits for six seconds. Here it waits for one, and the limit is reached before each run.
+        const int Limit = 60;
         var folder = Directory.CreateDirectory(Path.Combine(_folder.Path, "limited")).FullName;
-        await using var program = await RunningProgram.StartAsync(folder, "--RateLimiting:Enabled=true");
+        await using var program = await RunningProgram.StartAsync(folder, "--RateLimiting:Enabled=true", $"--RateLimiting:LoginsPerMinute={Limit}");
         var address = program.Address.ToString().TrimEnd('/');
+        await UseUpAsync();
         await NpmAsync("newman", "--env-var", $"baseUrl={address}");
 
-        // One story of it, as each password beyond the limit waits for six seconds.
+        // One story of it.
         var report = Path.Combine(folder, "newman.json");
+        await UseUpAsync();
         await NpmAsync("newman", "--env-var", $"baseUrl={address}", "--folder", "Log out everywhere", "--reporters", "cli,json", "--reporter-json-export", report);
 
         var run = JsonNode.Parse(await File.ReadAllTextAsync(report))!["run"]!;
         var answers = run["executions"]!.AsArray().Select(execution => execution!["response"]!["code"]!.GetValue<int>()).ToList();
         Assert.That(answers, Contains.Item(429), "The limit was not reached.");
         Assert.That(answers.Where(code => code is not 429), Is.EqualTo(new[] { 201, 200, 200, 200, 401, 401 }));
+
+        // A login without a password is counted too, and costs no hash.
+        async Task UseUpAsync()
+        {
+            using var browser = program.NewBrowser();
+            for (var tries = 0; tries <= Limit * 2; tries++)
+            {
+                using var response = await browser.PostAsync("/login/", new { });
+                if (response.StatusCode == HttpStatusCode.TooManyRequests)
+                {
+                    return;
+                }
+            }
+
+            Assert.Fail("The limit was not reached.");
+        }
     }
 
     [Test]
