@@ -5,6 +5,7 @@ using AuthApi.Administration;
 using AuthApi.Api;
 using AuthApi.Audit;
 using AuthApi.Codes;
+using AuthApi.Commands;
 using AuthApi.Factors;
 using AuthApi.Identity;
 using AuthApi.Mail;
@@ -45,6 +46,7 @@ static WebApplication Build(string[] settings)
         .AddAccountIdentity()
         .AddAccounts()
         .AddAdministration()
+        .AddCommands()
         .AddTwoFactor()
         .AddPasskeys()
         .AddAccountPage(builder.Environment)

@@ -1,10 +1,9 @@
 using System.Text.Json.Serialization;
 using AuthApi.Api;
-using AuthApi.Startup;
 
 namespace AuthApi.Administration;
 
-/// <summary>Registers what administrators do, by the API and by commands.</summary>
+/// <summary>Registers what administrators do.</summary>
 public static partial class AdministrationServices
 {
     public static IServiceCollection AddAdministration(this IServiceCollection services)
@@ -12,8 +11,6 @@ public static partial class AdministrationServices
         services.AddScoped<AccountAdministration>();
         services.AddScoped<UserList>();
         services.AddSingleton<SessionAdministration>();
-        services.AddSingleton<IServerCommands, ControlClient>();
-        services.AddHostedService<ControlSocket>();
         services.AddGeneratedJson(AdministrationJson.Default);
         return services;
     }

@@ -28,7 +28,6 @@ public static class StorageServices
         });
         services.AddScoped(provider => provider.GetRequiredService<IDbContextFactory<AuthDbContext>>().CreateDbContext());
         services.AddExceptionHandler<RefusedTextHandler>();
-        services.AddSingleton<ICommandStore, CommandStore>();
         return services;
     }
 

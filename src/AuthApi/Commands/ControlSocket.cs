@@ -2,11 +2,10 @@ using System.Globalization;
 using System.Net.Sockets;
 using System.Text.Json;
 using AuthApi.Sessions.Sqlite;
-using AuthApi.Startup;
 using AuthApi.Storage;
 using Microsoft.Extensions.Options;
 
-namespace AuthApi.Administration;
+namespace AuthApi.Commands;
 
 /// <summary>
 /// Takes commands for the running server, which has the SQLite file for itself: by a Unix socket beside the file that its owner alone can use. A command runs here as it

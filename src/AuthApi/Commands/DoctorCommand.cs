@@ -7,7 +7,7 @@ using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Options;
 using Npgsql;
 
-namespace AuthApi.Administration;
+namespace AuthApi.Commands;
 
 /// <summary>What <c>doctor</c> found of one thing.</summary>
 /// <param name="Name">The thing.</param>

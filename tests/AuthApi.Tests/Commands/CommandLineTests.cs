@@ -1,6 +1,6 @@
 using AuthApi.Tests.Harness;
 
-namespace AuthApi.Tests.Startup;
+namespace AuthApi.Tests.Commands;
 
 /// <summary>What the program says when it is asked, before it touches anything.</summary>
 internal sealed class CommandLineTests

@@ -1,12 +1,13 @@
 using System.CommandLine;
 using System.Globalization;
+using AuthApi.Administration;
 using AuthApi.Api;
 using AuthApi.Audit;
 using AuthApi.Startup;
 using AuthApi.Storage;
 using Microsoft.AspNetCore.Identity;
 
-namespace AuthApi.Administration;
+namespace AuthApi.Commands;
 
 /// <summary>The commands <c>users …</c>: what an administrator sees of accounts and does to them.</summary>
 internal static class UserCommands

@@ -1,8 +1,8 @@
 using System.CommandLine;
+using AuthApi.Administration;
 using AuthApi.Api;
-using AuthApi.Startup;
 
-namespace AuthApi.Administration;
+namespace AuthApi.Commands;
 
 /// <summary>The commands <c>roles …</c>.</summary>
 internal static class RoleCommands

@@ -1,11 +1,12 @@
 using System.CommandLine;
 using System.ComponentModel.DataAnnotations;
 using System.Globalization;
+using AuthApi.Administration;
 using AuthApi.Audit;
 using AuthApi.Sessions;
 using AuthApi.Startup;
 
-namespace AuthApi.Administration;
+namespace AuthApi.Commands;
 
 /// <summary>The commands <c>sessions …</c>: everybody's live sessions, by the same filters as the API's.</summary>
 internal static class SessionCommands

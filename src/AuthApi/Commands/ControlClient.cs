@@ -4,7 +4,7 @@ using AuthApi.Storage;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Options;
 
-namespace AuthApi.Administration;
+namespace AuthApi.Commands;
 
 /// <summary>Has the running server of an SQLite file run a command.</summary>
 internal sealed class ControlClient(IConfiguration configuration, IOptions<DatabaseOptions> options) : IServerCommands

@@ -3,8 +3,9 @@ using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
 using System.Reflection;
+using AuthApi.Startup;
 
-namespace AuthApi.Startup;
+namespace AuthApi.Commands;
 
 /// <summary>
 /// The command line: settings and no command to serve, or one of the commands of the rooms. The configuration reads the settings, and System.CommandLine the rest.

@@ -1,4 +1,4 @@
-namespace AuthApi.Startup;
+namespace AuthApi.Commands;
 
 /// <summary>Where a command prints and asks: the terminal, or a client of the running server.</summary>
 internal abstract class CommandConsole

@@ -1,9 +1,10 @@
 using System.CommandLine;
 using System.Globalization;
 using AuthApi.Startup;
+using AuthApi.Storage;
 using Microsoft.Extensions.Options;
 
-namespace AuthApi.Storage;
+namespace AuthApi.Commands;
 
 /// <summary>The commands of the database.</summary>
 internal static class StorageCommands

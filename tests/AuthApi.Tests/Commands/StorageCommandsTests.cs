@@ -7,7 +7,7 @@ using AuthApi.Tests.Harness;
 using Microsoft.Data.Sqlite;
 using Npgsql;
 
-namespace AuthApi.Tests.Storage;
+namespace AuthApi.Tests.Commands;
 
 /// <summary>The commands of the database, run as an operator runs them.</summary>
 internal sealed class StorageCommandsTests

@@ -1,4 +1,4 @@
-namespace AuthApi.Startup;
+namespace AuthApi.Commands;
 
 /// <summary>The exit codes that all commands have.</summary>
 internal static class CommandExit
@@ -12,6 +12,3 @@ internal static class CommandExit
     /// <summary>The command line is not understood.</summary>
     public const int NotUnderstood = 2;
 }
-
-/// <summary>A command that is not done, for this reason: one line.</summary>
-internal sealed class CommandException(string reason) : Exception(reason);

@@ -7,7 +7,7 @@ using AuthApi.Startup;
 using AuthApi.Storage;
 using Microsoft.AspNetCore.Identity;
 
-namespace AuthApi.Administration;
+namespace AuthApi.Commands;
 
 /// <summary>The commands of administrators, and the one that makes the first of them.</summary>
 internal static class AdministrationCommands

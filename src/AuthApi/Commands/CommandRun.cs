@@ -1,7 +1,8 @@
 using System.CommandLine;
 using System.Runtime.InteropServices;
+using AuthApi.Startup;
 
-namespace AuthApi.Startup;
+namespace AuthApi.Commands;
 
 /// <summary>Runs one command: in the running server where that has the database for itself, else in this process, which then builds the program and does not start it.</summary>
 internal sealed class CommandRun(ProgramCommand command, ParseResult parsed, string[] words)

@@ -1,6 +1,6 @@
 using System.CommandLine;
 
-namespace AuthApi.Startup;
+namespace AuthApi.Commands;
 
 /// <summary>A command of the program's command line.</summary>
 internal sealed class ProgramCommand : Command

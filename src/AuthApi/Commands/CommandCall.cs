@@ -1,10 +1,11 @@
 using System.CommandLine;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using AuthApi.Startup;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.Options;
 
-namespace AuthApi.Startup;
+namespace AuthApi.Commands;
 
 /// <summary>One call of a command.</summary>
 /// <param name="Arguments">Its arguments.</param>

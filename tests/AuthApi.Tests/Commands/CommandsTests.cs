@@ -6,7 +6,7 @@ using AuthApi.Storage;
 using AuthApi.Tests.Harness;
 using Microsoft.Data.Sqlite;
 
-namespace AuthApi.Tests.Administration;
+namespace AuthApi.Tests.Commands;
 
 /// <summary>The commands of administrators as processes, beside a running server.</summary>
 [Platform(Exclude = "Win")]

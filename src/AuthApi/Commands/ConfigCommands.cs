@@ -1,7 +1,8 @@
 using System.CommandLine;
 using System.Data.Common;
+using AuthApi.Startup;
 
-namespace AuthApi.Startup;
+namespace AuthApi.Commands;
 
 /// <summary>The commands of the configuration.</summary>
 internal static class ConfigCommands

@@ -4,7 +4,7 @@ using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 
-namespace AuthApi.Administration;
+namespace AuthApi.Commands;
 
 /// <summary>What a command's process and the server write to each other: JSON, with its length before it.</summary>
 internal sealed record ControlMessage

@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 using AuthApi.Tests.Harness;
 using AuthApi.Tests.House;
 
-namespace AuthApi.Tests.Administration;
+namespace AuthApi.Tests.Commands;
 
 /// <summary>Every command of docs/administration.md, in its order, on a running server.</summary>
 internal sealed partial class RunbookTests

@@ -1,8 +1,9 @@
 using AuthApi.Sessions.PostgreSql;
 using AuthApi.Sessions.Sqlite;
 using AuthApi.Startup;
+using AuthApi.Storage;
 
-namespace AuthApi.Storage;
+namespace AuthApi.Commands;
 
 /// <summary>Opens the store of sessions for a command: what of the libraries' background work writes and reads it, and nothing that cleans up or serves.</summary>
 internal sealed class CommandStore(IServiceProvider services) : ICommandStore
