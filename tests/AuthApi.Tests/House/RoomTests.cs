@@ -7,7 +7,7 @@ internal sealed partial class RoomTests
 {
     private static readonly string Source = Path.Combine(Repository.Root, "src", "AuthApi");
 
-    // Arrows point down this list: a room uses what stands beside it, and what is not here uses nothing.
+    // A room uses what stands beside it, which stands below it in this list.
     private static readonly Dictionary<string, string[]> MayUse = new(StringComparer.Ordinal)
     {
         ["Commands"] = ["Administration", "Identity", "Audit", "Mail", "Storage", "Api", "Startup"],
@@ -24,8 +24,8 @@ internal sealed partial class RoomTests
         ["Codes"] = ["Storage", "Api", "Startup"],
         ["Mail"] = ["Storage", "Api", "Startup"],
         ["Storage"] = ["Api", "Startup"],
-        ["Security"] = ["Api", "Startup"],
         ["OpenApi"] = ["Security", "Api", "Startup"],
+        ["Security"] = ["Api", "Startup"],
         ["Telemetry"] = ["Api", "Startup"],
         ["Api"] = ["Startup"],
         ["Startup"] = [],
@@ -39,6 +39,14 @@ internal sealed partial class RoomTests
         var folders = Directory.GetDirectories(Source).Select(Path.GetFileName).Except(["bin", "obj", "Properties"]);
 
         Assert.That(folders, Is.EquivalentTo(MayUse.Keys));
+    }
+
+    [Test]
+    public void No_room_is_used_by_one_below_it()
+    {
+        var rooms = MayUse.Keys.ToList();
+
+        Assert.That(MayUse.Where(room => room.Value.Any(used => rooms.IndexOf(used) <= rooms.IndexOf(room.Key))), Is.Empty);
     }
 
     [Test]
