@@ -21,7 +21,7 @@ using AuthApi.TwoFactor;
 // Numbers, times and messages are the same whatever the language of the machine.
 CultureInfo.DefaultThreadCurrentCulture = CultureInfo.DefaultThreadCurrentUICulture = CultureInfo.InvariantCulture;
 
-var commandLine = new CommandLine([.. AdministrationCommands.All, .. StorageCommands.All, .. ConfigCommands.All]);
+var commandLine = new CommandLine(ProgramCommands.All);
 
 return await commandLine.RunAsync(args, Build, ServeAsync);
 

@@ -13,6 +13,9 @@ namespace AuthApi.Administration;
 internal sealed class SessionAdministration(
     IDbContextFactory<AuthDbContext> contexts, UserSessionManager sessions, TimeProvider time)
 {
+    /// <summary>The reason in the events of sessions that an administrator has ended.</summary>
+    public const string EndReason = "administrator";
+
     // How many rows are read at a time, and how many ends wait for the store at once: the store commits those of one moment together.
     private const int Batch = 500;
     private const int EndsAtOnce = 16;

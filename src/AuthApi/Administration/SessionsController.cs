@@ -21,15 +21,13 @@ namespace AuthApi.Administration;
 [Tags(AdministrationCalls.Tag)]
 public sealed class SessionsController(UserSessionManager sessions, IServiceProvider services) : ControllerBase
 {
-    private const string Reason = "administrator";
-
     // Internal types: the constructor is public.
     private SessionAdministration Administration => services.GetRequiredService<SessionAdministration>();
 
     private AuthDbContext Context => services.GetRequiredService<AuthDbContext>();
 
     // Not where the administrator is: the owner sees it too.
-    private SessionEnd Cause => new(AuditEvent.SessionRevoked, BySessionId: HttpContext.GetUserSession().Session.Id, Reason: Reason);
+    private SessionEnd Cause => new(AuditEvent.SessionRevoked, BySessionId: HttpContext.GetUserSession().Session.Id, Reason: SessionAdministration.EndReason);
 
     /// <summary>See the sessions of an account</summary>
     /// <remarks>Its live sessions, the last used first.</remarks>

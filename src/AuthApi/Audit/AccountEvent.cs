@@ -22,9 +22,6 @@ internal static class AccountEvent
     /// <summary>A new password was set with a code that was mailed.</summary>
     public const string PasswordReset = "PasswordReset";
 
-    /// <summary>A role was granted; the reason is its name.</summary>
-    public const string RoleGranted = "RoleGranted";
-
     /// <summary>An authenticator app was switched on, in the place of an earlier one where there was one.</summary>
     public const string TwoFactorEnabled = "TwoFactorEnabled";
 

@@ -50,8 +50,7 @@ internal sealed class AuditList(AuthDbContext context, SettledEvents settled, Bo
     }
 
     /// <summary>
-    /// Reads the events after one, the earliest first, up to the last of which it is certain that no earlier one is still to be committed: who reads on from the answer
-    /// misses none and sees none twice.
+    /// Reads the events after one, the earliest first, up to the last settled one: who reads on from the answer misses none and sees none twice.
     /// </summary>
     /// <returns>The events, and the <paramref name="after"/> to go on with.</returns>
     public async Task<(IReadOnlyList<AuditItem> Items, long Next)> ReadAfterAsync(AuditFilter filter, long after, int limit)

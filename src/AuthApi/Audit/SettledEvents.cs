@@ -1,16 +1,17 @@
 using System.Diagnostics;
+using AuthApi.Sessions;
 using AuthApi.Storage;
 using Microsoft.EntityFrameworkCore;
 
 namespace AuthApi.Audit;
 
 /// <summary>
-/// Finds the last event before which none is still to be committed. On SQLite one transaction writes at a time, so events are committed in the order of their ids. On
+/// Finds the last settled event: no event with an earlier id can still be committed. On SQLite one transaction writes at a time, so events are committed in the order of their ids. On
 /// PostgreSQL an id is given before its transaction is committed, and a later id may be seen first.
 /// </summary>
 internal sealed class SettledEvents
 {
-    /// <summary>How long it waits for a transaction that has written events and is not committed.</summary>
+    // How long it waits for a transaction that has written events and is not committed.
     private static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(1);
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(5);
@@ -20,7 +21,7 @@ internal sealed class SettledEvents
     /// <summary>The id of the last settled event; the one that was found before where a transaction takes longer than a second.</summary>
     public async Task<long> FindLastAsync(AuthDbContext context)
     {
-        var last = await context.Set<Sessions.AuditEntry>().MaxAsync(entry => (long?)entry.Id) ?? 0;
+        var last = await context.Set<AuditEntry>().MaxAsync(entry => (long?)entry.Id) ?? 0;
         if (!context.Database.IsNpgsql())
         {
             return last;

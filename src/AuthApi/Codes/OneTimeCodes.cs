@@ -41,7 +41,7 @@ internal sealed class OneTimeCodes(AuthDbContext context, IHttpContextAccessor h
             return null;
         }
 
-        await LockAsync(user);
+        await context.Users.LockAsync(user.Id);
         await Of(user, purpose).ExecuteDeleteAsync();
         var text = CodeText.Create();
         context.Add(new OneTimeCode
@@ -102,13 +102,9 @@ internal sealed class OneTimeCodes(AuthDbContext context, IHttpContextAccessor h
     {
         var now = time.GetUtcNow();
         var hash = Hash(user, purpose, text, data) ?? [];
-        await LockAsync(user);
+        await context.Users.LockAsync(user.Id);
         return await Of(user, purpose).Where(code => code.ExpiresAt > now && code.Tries < MaxTries && code.Hash == hash).ExecuteDeleteAsync() == 1;
     }
-
-    // Who changes or deletes the account has its row first and its codes then; in the other order two of them would wait for each other on PostgreSQL.
-    private Task<int> LockAsync(ApplicationUser user) => context.Users.Where(stored => stored.Id == user.Id)
-        .ExecuteUpdateAsync(update => update.SetProperty(stored => stored.AccessFailedCount, stored => stored.AccessFailedCount));
 
     private IQueryable<OneTimeCode> Of(ApplicationUser user, string purpose) =>
         context.Set<OneTimeCode>().Where(code => code.UserId == user.Id && code.Purpose == purpose);

@@ -29,12 +29,12 @@ internal sealed class CommandRun(ProgramCommand command, ParseResult parsed, str
         {
             await using var app = build([.. settings, .. OwnSettings.Select(setting => $"--{setting.Key}={setting.Value}")]);
             app.CheckKeys();
-            if (command.IsForServer && app.Services.GetService<IServerCommands>() is { } server && await server.TryRunAsync(words, console, stop.Token) is { } exitCode)
+            if (command.IsForServer && await app.Services.GetRequiredService<ControlClient>().TryRunAsync(words, console, stop.Token) is { } exitCode)
             {
                 return exitCode;
             }
 
-            var store = command.NeedsStore ? app.Services.GetRequiredService<ICommandStore>() : null;
+            var store = command.NeedsStore ? app.Services.GetRequiredService<CommandStore>() : null;
             try
             {
                 await (store?.OpenAsync(stop.Token) ?? Task.CompletedTask);
@@ -80,24 +80,4 @@ internal sealed class CommandRun(ProgramCommand command, ParseResult parsed, str
     }
 
     private string Line(string reason) => $"AuthApi {string.Join(' ', parsed.CommandResult.Command.Parents.OfType<Command>().Where(parent => parent is not RootCommand).Select(parent => parent.Name).Append(command.Name))}: {reason.ReplaceLineEndings(" ")}";
-}
-
-/// <summary>Opens the store of sessions for a command that runs in a process of its own.</summary>
-internal interface ICommandStore
-{
-    /// <summary>Opens it.</summary>
-    /// <exception cref="CommandException">Its schema is not this version's.</exception>
-    Task OpenAsync(CancellationToken cancellationToken);
-
-    /// <summary>Closes it, whether or not it was opened.</summary>
-    Task CloseAsync();
-}
-
-/// <summary>Runs commands in a server that has the database for itself.</summary>
-internal interface IServerCommands
-{
-    /// <summary>Runs a command in the running server.</summary>
-    /// <returns>Its exit code; <see langword="null"/> where no server runs.</returns>
-    /// <exception cref="CommandException">A server runs and does not do it.</exception>
-    Task<int?> TryRunAsync(string[] words, CommandConsole console, CancellationToken cancellationToken);
 }

@@ -6,10 +6,12 @@ using AuthApi.Storage;
 namespace AuthApi.Commands;
 
 /// <summary>Opens the store of sessions for a command: what of the libraries' background work writes and reads it, and nothing that cleans up or serves.</summary>
-internal sealed class CommandStore(IServiceProvider services) : ICommandStore
+internal sealed class CommandStore(IServiceProvider services)
 {
     private readonly List<IHostedService> _started = [];
 
+    /// <summary>Opens it.</summary>
+    /// <exception cref="CommandException">Its schema is not this version's.</exception>
     public async Task OpenAsync(CancellationToken cancellationToken)
     {
         var state = await SchemaState.ReadAsync(services, cancellationToken);
@@ -33,6 +35,7 @@ internal sealed class CommandStore(IServiceProvider services) : ICommandStore
         }
     }
 
+    /// <summary>Closes it, whether or not it was opened.</summary>
     public async Task CloseAsync()
     {
         foreach (var service in Enumerable.Reverse(_started))

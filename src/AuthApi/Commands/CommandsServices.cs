@@ -5,8 +5,8 @@ public static class CommandsServices
 {
     public static IServiceCollection AddCommands(this IServiceCollection services)
     {
-        services.AddSingleton<ICommandStore, CommandStore>();
-        services.AddSingleton<IServerCommands, ControlClient>();
+        services.AddSingleton<CommandStore>();
+        services.AddSingleton<ControlClient>();
         services.AddHostedService<ControlSocket>();
         return services;
     }

@@ -4,7 +4,7 @@ using AuthApi.Startup;
 
 namespace AuthApi.Commands;
 
-/// <summary>The commands of the configuration.</summary>
+/// <summary>The commands <c>config …</c>.</summary>
 internal static class ConfigCommands
 {
     private const string Masked = "***";
@@ -21,13 +21,10 @@ internal static class ConfigCommands
 
     private static readonly string[] Secrets = ["Password", "Secret", "Token", "ApiKey"];
 
-    public static IEnumerable<Command> All =>
-    [
-        new Command("config", "See the configuration.")
-        {
-            new ProgramCommand("show", "Print every key, its value and where it comes from. Secrets are masked.", ShowAsync) { Example = "config show --json" },
-        },
-    ];
+    public static Command Create() => new("config", "See the configuration.")
+    {
+        new ProgramCommand("show", "Print every key, its value and where it comes from. Secrets are masked.", ShowAsync) { Example = "config show --json" },
+    };
 
     private static async Task<int> ShowAsync(CommandCall call)
     {

@@ -7,8 +7,11 @@ using Microsoft.Extensions.Options;
 namespace AuthApi.Commands;
 
 /// <summary>Has the running server of an SQLite file run a command.</summary>
-internal sealed class ControlClient(IConfiguration configuration, IOptions<DatabaseOptions> options) : IServerCommands
+internal sealed class ControlClient(IConfiguration configuration, IOptions<DatabaseOptions> options)
 {
+    /// <summary>Runs a command in the running server.</summary>
+    /// <returns>Its exit code; <see langword="null"/> where no server runs.</returns>
+    /// <exception cref="CommandException">A server runs and does not do it.</exception>
     public async Task<int?> TryRunAsync(string[] words, CommandConsole console, CancellationToken cancellationToken)
     {
         if (options.Value.Provider != DatabaseOptions.Sqlite || !OperatingSystem.IsLinux())

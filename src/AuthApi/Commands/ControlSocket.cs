@@ -13,8 +13,8 @@ namespace AuthApi.Commands;
 /// </summary>
 internal sealed partial class ControlSocket(IServiceProvider services, IOptions<DatabaseOptions> options, ILogger<ControlSocket> logger) : BackgroundService
 {
-    /// <summary>The commands that it runs.</summary>
-    private static readonly CommandLine Commands = new(AdministrationCommands.All);
+    // Of these it runs those that are for a server.
+    private static readonly CommandLine Commands = new(ProgramCommands.All);
 
     private Socket? _listener;
     private string? _path;

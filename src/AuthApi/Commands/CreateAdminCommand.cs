@@ -9,21 +9,19 @@ using Microsoft.AspNetCore.Identity;
 
 namespace AuthApi.Commands;
 
-/// <summary>The commands of administrators, and the one that makes the first of them.</summary>
-internal static class AdministrationCommands
+/// <summary>The command <c>create-admin</c>, which makes the first administrator.</summary>
+internal static class CreateAdminCommand
 {
     private static readonly Argument<string> Email = new("EMAIL") { Description = "The address of the account." };
 
-    public static IEnumerable<Command> All => [CreateAdmin(), UserCommands.Create(), RoleCommands.Create(), SessionCommands.Create(), DoctorCommand.Create()];
-
-    private static ProgramCommand CreateAdmin() => new("create-admin", "Create an administrator. Asks for the password, or reads it from standard input.", CreateAdminAsync)
+    public static ProgramCommand Create() => new("create-admin", "Create an administrator. Asks for the password, or reads it from standard input.", RunAsync)
     {
         Example = "create-admin ada@example.com < password-file",
         Arguments = { Email },
         IsForServer = true,
     };
 
-    private static async Task<int> CreateAdminAsync(CommandCall call)
+    private static async Task<int> RunAsync(CommandCall call)
     {
         var email = call.Arguments.GetRequiredValue(Email).Trim();
         if (EmailAddress.FindError(email) is { } error)

@@ -51,9 +51,8 @@ internal sealed class KnownDevices(AuthDbContext context, IUserSessionStore stor
         var past = await ListPastAsync(session);
         await using var transaction = await context.Database.BeginTransactionAsync();
 
-        // The row of the user is locked: of sign-ins at once with one device, one is the first.
-        var isThere = await context.Users.Where(stored => stored.Id == user.Id)
-            .ExecuteUpdateAsync(update => update.SetProperty(stored => stored.AccessFailedCount, stored => stored.AccessFailedCount)) == 1;
+        // Of sign-ins at once with one device, one is the first.
+        var isThere = await context.Users.LockAsync(user.Id) == 1;
         var all = await Of(user.Id).OrderByDescending(stored => stored.LastUsedAt).AsNoTracking().ToListAsync();
         if (!isThere || all.Any(known.IsSame))
         {

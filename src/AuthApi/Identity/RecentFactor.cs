@@ -14,6 +14,7 @@ internal sealed class RequireRecentFactorAttribute() : AuthorizeAttribute(Policy
     public const string PolicyName = "AuthApi.RecentFactor";
 }
 
+/// <summary>The policy of <see cref="RequireRecentFactorAttribute"/>.</summary>
 internal static class RecentFactor
 {
     /// <summary>The document's words for the 403.</summary>

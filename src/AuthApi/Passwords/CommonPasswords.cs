@@ -6,10 +6,10 @@ namespace AuthApi.Passwords;
 /// <summary>The commonest passwords of published breaches, with their rank. The list names its source in its first lines.</summary>
 internal static class CommonPasswords
 {
-    /// <summary>The length of the longest.</summary>
+    /// <summary>The maximum length of a password of the list.</summary>
     public const int MaxLength = 24;
 
-    /// <summary>The length of the shortest.</summary>
+    /// <summary>The minimum length of a password of the list.</summary>
     public const int MinLength = 4;
 
     private const int VeryCommon = 1_000;
