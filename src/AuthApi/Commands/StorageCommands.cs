@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using AuthApi.Backups;
 using AuthApi.Startup;
 using AuthApi.Storage;
 using Microsoft.Extensions.Options;

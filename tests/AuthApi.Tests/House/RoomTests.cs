@@ -10,9 +10,10 @@ internal sealed partial class RoomTests
     // A room uses what stands beside it, which stands below it in this list.
     private static readonly Dictionary<string, string[]> MayUse = new(StringComparer.Ordinal)
     {
-        ["Commands"] = ["Administration", "Identity", "Audit", "Mail", "Storage", "Api", "Startup"],
+        ["Commands"] = ["Administration", "Backups", "Identity", "Audit", "Mail", "Storage", "Api", "Startup"],
         ["Accounts"] = ["Identity", "Passwords", "Factors", "Audit", "Codes", "Mail", "Security", "Storage", "Api", "Startup"],
         ["Administration"] = ["Identity", "Factors", "Audit", "Mail", "Security", "Storage", "Api", "Startup"],
+        ["Backups"] = ["Storage", "Startup"],
         ["Recovery"] = ["Identity", "Factors", "Audit", "Codes", "Mail", "Security", "Storage", "Api", "Startup"],
         ["Passkeys"] = ["Identity", "Factors", "Audit", "Mail", "Security", "Storage", "Api", "Startup"],
         ["TwoFactor"] = ["Identity", "Factors", "Audit", "Mail", "Security", "Storage", "Api", "Startup"],

@@ -1,6 +1,6 @@
 using AuthApi.Startup;
 
-namespace AuthApi.Storage;
+namespace AuthApi.Backups;
 
 /// <summary>A file with a copy of the database.</summary>
 internal static class BackupFile

@@ -1,6 +1,7 @@
+using AuthApi.Storage;
 using Microsoft.EntityFrameworkCore;
 
-namespace AuthApi.Storage;
+namespace AuthApi.Backups;
 
 /// <summary>Which keys of Data Protection the rows of a database need: those that the keys of authenticator apps were encrypted with.</summary>
 internal static class NeededKeys

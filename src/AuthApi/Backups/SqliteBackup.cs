@@ -1,10 +1,11 @@
 using AuthApi.Sessions;
 using AuthApi.Sessions.Sqlite;
 using AuthApi.Startup;
+using AuthApi.Storage;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 
-namespace AuthApi.Storage;
+namespace AuthApi.Backups;
 
 /// <summary>Copies the SQLite file while it is served, and puts a copy back in a way that revives nothing.</summary>
 internal static class SqliteBackup

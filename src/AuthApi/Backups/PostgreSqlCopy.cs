@@ -5,13 +5,14 @@ using System.Xml.Linq;
 using AuthApi.Sessions;
 using AuthApi.Sessions.Sqlite;
 using AuthApi.Startup;
+using AuthApi.Storage;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata;
 using Npgsql;
 using NpgsqlTypes;
 
-namespace AuthApi.Storage;
+namespace AuthApi.Backups;
 
 /// <summary>What was copied.</summary>
 /// <param name="From">The file.</param>

@@ -2,10 +2,11 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using AuthApi.Sessions;
 using AuthApi.Startup;
+using AuthApi.Storage;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
 
-namespace AuthApi.Storage;
+namespace AuthApi.Backups;
 
 /// <summary>Copies the PostgreSQL database by pg_dump, and restores a copy by pg_restore in a way that revives nothing.</summary>
 internal sealed partial class PostgreSqlBackup(IServiceProvider services, string? tools)

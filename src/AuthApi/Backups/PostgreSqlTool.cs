@@ -4,7 +4,7 @@ using System.Text.RegularExpressions;
 using AuthApi.Startup;
 using Npgsql;
 
-namespace AuthApi.Storage;
+namespace AuthApi.Backups;
 
 /// <summary>
 /// One of PostgreSQL's own programs, run as a process. It gets the connection in its environment: the arguments of a process can be read by every user of the machine.
