@@ -150,8 +150,7 @@ internal sealed partial class CodeRequestWorker(
     // Of an account that was never confirmed it is not known whose it is. Nobody keeps a password to it: only the owner of the address gets the code that sets one.
     private static async Task OfferTakeOverAsync(IServiceProvider services, ApplicationUser user)
     {
-        var isTakenOver = user is { EmailConfirmed: false, PasswordHash: not null };
-        if (isTakenOver)
+        if (user is { EmailConfirmed: false, PasswordHash: not null })
         {
             var users = services.GetRequiredService<ApplicationUserManager>();
             if (await users.FindLockedAsync(user.Id) is not { EmailConfirmed: false, PasswordHash: not null })
@@ -164,13 +163,13 @@ internal sealed partial class CodeRequestWorker(
             await users.SaveWithNewStampAsync(user);
         }
 
-        await MailCodeAsync(services, user, CodePurpose.PasswordReset, texts => texts.AccountExists, isVoid: isTakenOver);
+        await MailCodeAsync(services, user, CodePurpose.PasswordReset, texts => texts.AccountExists);
     }
 
     private static async Task MailCodeAsync(
-        IServiceProvider services, ApplicationUser user, string purpose, Func<MailTexts, Func<string, string, MailContent>> words, bool isVoid = false)
+        IServiceProvider services, ApplicationUser user, string purpose, Func<MailTexts, Func<string, string, MailContent>> words)
     {
-        if (await services.GetRequiredService<OneTimeCodes>().IssueAsync(user, purpose, isVoid: isVoid) is { } code)
+        if (await services.GetRequiredService<OneTimeCodes>().IssueAsync(user, purpose) is { } code)
         {
             var content = words(services.GetRequiredService<MailTexts>())(user.Email!, code);
             services.GetRequiredService<MailQueue>().Add(user.Email!, content, user.Id, OneTimeCodes.Lifetime);

@@ -30,13 +30,12 @@ internal sealed class OneTimeCodes(AuthDbContext context, IHttpContextAccessor h
     /// <param name="user">The user.</param>
     /// <param name="purpose">What the code is for.</param>
     /// <param name="data">What it is made for.</param>
-    /// <param name="isVoid">Whether the last one is void already, as by a new security stamp.</param>
     /// <returns>The code, to be mailed; <see langword="null"/> if the last one was made just now.</returns>
-    public async Task<string?> IssueAsync(ApplicationUser user, string purpose, string? data = null, bool isVoid = false)
+    public async Task<string?> IssueAsync(ApplicationUser user, string purpose, string? data = null)
     {
         var now = time.GetUtcNow();
         var quiet = now - Quiet;
-        if (!isVoid && await Of(user, purpose).AnyAsync(code => code.CreatedAt > quiet && code.CreatedAt <= now && code.Data == data))
+        if (await Of(user, purpose).AnyAsync(code => code.CreatedAt > quiet && code.CreatedAt <= now && code.Data == data))
         {
             return null;
         }
@@ -105,6 +104,9 @@ internal sealed class OneTimeCodes(AuthDbContext context, IHttpContextAccessor h
         await context.Users.LockAsync(user.Id);
         return await Of(user, purpose).Where(code => code.ExpiresAt > now && code.Tries < MaxTries && code.Hash == hash).ExecuteDeleteAsync() == 1;
     }
+
+    /// <summary>Deletes all codes of a user, as those that a new security stamp has voided.</summary>
+    public Task DeleteAllAsync(ApplicationUser user) => context.Set<OneTimeCode>().Where(code => code.UserId == user.Id).ExecuteDeleteAsync();
 
     private IQueryable<OneTimeCode> Of(ApplicationUser user, string purpose) =>
         context.Set<OneTimeCode>().Where(code => code.UserId == user.Id && code.Purpose == purpose);
