@@ -103,10 +103,10 @@ public sealed partial class EmailController(
     /// </remarks>
     /// <response code="202">A message has been mailed to the new address, and one to the old.</response>
     [HttpPost("/email/change/", Name = "changeEmail")]
-    [RequireRecentAuthentication]
+    [RequireRecentFactor]
     [CountedAs(RateLimit.Logins)]
     [ProducesResponseType<AcceptedResponse>(StatusCodes.Status202Accepted)]
-    [ProducesProblem(StatusCodes.Status403Forbidden, "`reauthentication_required`: this needs a recent authentication.")]
+    [ProducesProblem(StatusCodes.Status403Forbidden, RecentFactor.Answer)]
     [ProducesProblem(StatusCodes.Status503ServiceUnavailable, MailAnswers.Unavailable)]
     public async Task<ActionResult<AcceptedResponse>> Change(ChangeEmailRequest request)
     {
@@ -123,9 +123,9 @@ public sealed partial class EmailController(
         }
 
         await using var transaction = await Context.Database.BeginTransactionAsync();
-        if (await userManager.FindLockedAsync(User.GetUserId()) is not { } user)
+        if (await userManager.FindLockedCallerAsync() is not { } user)
         {
-            return Challenge(); // deleted meanwhile
+            return Challenge(); // the session has ended meanwhile
         }
 
         if (await Codes.IssueAsync(user, CodePurpose.EmailChange, userManager.NormalizeEmail(newEmail)) is { } code)
@@ -166,7 +166,12 @@ public sealed partial class EmailController(
         }
 
         await using var transaction = await Context.Database.BeginTransactionAsync();
-        if (await userManager.FindLockedAsync(user.Id) is null || !await Codes.UseAsync(user, CodePurpose.EmailChange, request.Code, data))
+        if (await userManager.FindLockedCallerAsync() is null)
+        {
+            return Challenge(); // the session has ended meanwhile
+        }
+
+        if (!await Codes.UseAsync(user, CodePurpose.EmailChange, request.Code, data))
         {
             return new ProblemResult(ApiProblem.InvalidMailedCode);
         }

@@ -50,9 +50,9 @@ public sealed partial class OwnAccountController(
         }
 
         await using var transaction = await Context.Database.BeginTransactionAsync();
-        if (await userManager.FindLockedAsync(me.Id) is not { } user)
+        if (await userManager.FindLockedCallerAsync() is not { } user)
         {
-            return Challenge(); // deleted meanwhile
+            return Challenge(); // the session has ended meanwhile
         }
 
         user.UserName = request.UserName;
@@ -95,9 +95,9 @@ public sealed partial class OwnAccountController(
             return new ProblemResult(ApiProblem.LastAdministrator);
         }
 
-        if (await userManager.FindLockedAsync(id) is not { } user)
+        if (await userManager.FindLockedCallerAsync() is not { } user)
         {
-            return Challenge(); // deleted meanwhile
+            return Challenge(); // the session has ended meanwhile
         }
 
         var email = user.Email!;

@@ -56,7 +56,7 @@ public sealed partial class PasswordController(
             return new ProblemResult(ApiProblem.InvalidCredentials with { Status = StatusCodes.Status403Forbidden });
         }
 
-        var oldHash = user.PasswordHash;
+        var (oldHash, oldStamp) = (user.PasswordHash, user.SecurityStamp);
         if (await HashAsync(user, request.NewPassword) is { } refused)
         {
             return refused;
@@ -65,9 +65,12 @@ public sealed partial class PasswordController(
         var newHash = user.PasswordHash;
         await using (var transaction = await Context.Database.BeginTransactionAsync())
         {
-            if (await userManager.FindLockedAsync(user.Id) is null || user.PasswordHash != oldHash || ApplicationUserManager.IsDisabled(user))
+            // A new hash of the same password leaves the stamp, and a change of something else the hash.
+            if (await userManager.FindLockedCallerAsync() is null
+                || (user.PasswordHash != oldHash && user.SecurityStamp != oldStamp)
+                || ApplicationUserManager.IsDisabled(user))
             {
-                return Challenge(); // another password was set meanwhile, or the account is gone: this session, or its token, has ended
+                return Challenge(); // this session has ended meanwhile, or its token, as by another call that set a password
             }
 
             (user.PasswordHash, user.MustChangePassword) = (newHash, false);

@@ -43,6 +43,12 @@ public sealed class ReauthenticationController(
         var session = HttpContext.GetUserSession().Session;
         if (request.Credential is { } credential)
         {
+            // What is given beside it would be ignored, and a client that trusts in it would not learn that it is wrong.
+            if (credential.ValueKind != JsonValueKind.Object || request.Password is not null || request.TwoFactorCode is not null)
+            {
+                return ProblemResult.Invalid("credential", "This must be the object that PublicKeyCredential.toJSON() returns, without password and twoFactorCode beside it.");
+            }
+
             return await ReauthenticateWithPasskeyAsync(credential, session);
         }
 

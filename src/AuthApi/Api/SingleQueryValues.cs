@@ -15,7 +15,7 @@ internal sealed class SingleQueryValues : IActionFilter, IOrderedFilter
         {
             if (parameter.BindingInfo?.BindingSource == BindingSource.Query && context.HttpContext.Request.Query[parameter.Name].Count > 1)
             {
-                context.ModelState.TryAddModelError(parameter.Name, InvalidModelProblem.NotConvertible);
+                context.ModelState.TryAddModelError(parameter.Name, "This must have one value.");
             }
         }
     }

@@ -1,3 +1,5 @@
+using System.Globalization;
+using AuthApi.Codes;
 using AuthApi.Factors;
 using AuthApi.Mail;
 using AuthApi.Passwords;
@@ -107,6 +109,33 @@ public sealed partial class ApplicationUserManager : UserManager<ApplicationUser
 
         await known.ReloadAsync();
         return known.State == EntityState.Detached ? null : known.Entity;
+    }
+
+    /// <summary>
+    /// Locks and reads the user of the request's session, if that session is still live. A client may hold a call that was authenticated by sending its body slowly: a thief's
+    /// would otherwise add a passkey after the owner has ended the thief's session.
+    /// </summary>
+    /// <returns><see langword="null"/> if the session has ended, or the account has been deleted.</returns>
+    public async Task<ApplicationUser?> FindLockedCallerAsync()
+    {
+        var session = _http.HttpContext!.GetUserSession().Session;
+        var userId = int.Parse(session.UserId, CultureInfo.InvariantCulture);
+        return await FindLockedAsync(userId) is { } user
+            && await Context.Set<UserSession>().AnyAsync(stored => stored.Id == session.Id && EF.Property<int>(stored, "UserKey") == userId)
+                ? user
+                : null;
+    }
+
+    /// <summary>Saves the user with a new security stamp, and deletes the codes that it voids: whoever needs one gets another at once.</summary>
+    public override async Task<IdentityResult> UpdateSecurityStampAsync(ApplicationUser user)
+    {
+        var result = await base.UpdateSecurityStampAsync(user);
+        if (result.Succeeded)
+        {
+            await _services.GetRequiredService<OneTimeCodes>().DeleteAllAsync(user);
+        }
+
+        return result;
     }
 
     /// <summary>Saves a user that <see cref="FindLockedAsync"/> returned, with a new security stamp, which ends the user's sessions.</summary>

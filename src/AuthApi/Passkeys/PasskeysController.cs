@@ -108,9 +108,9 @@ public sealed partial class PasskeysController(
         var passkey = finished.Passkey;
         passkey.Data.Name = request.Name;
         await using var transaction = await Context.Database.BeginTransactionAsync();
-        if (await userManager.FindLockedAsync(user.Id) is null)
+        if (await userManager.FindLockedCallerAsync() is null)
         {
-            return Challenge(); // deleted meanwhile
+            return Challenge(); // the session has ended meanwhile
         }
 
         if (await Context.UserPasskeys.CountAsync(stored => stored.UserId == user.Id) >= MaxPerUser)
@@ -149,7 +149,11 @@ public sealed partial class PasskeysController(
     {
         var userId = User.GetUserId();
         await using var transaction = await Context.Database.BeginTransactionAsync();
-        await Context.Users.LockAsync(userId);
+        if (await userManager.FindLockedCallerAsync() is null)
+        {
+            return Challenge(); // the session has ended meanwhile
+        }
+
         if (await FindAsync(userId, id) is not { } passkey)
         {
             return new ProblemResult(ApiProblem.NotFound);
@@ -202,15 +206,19 @@ public sealed partial class PasskeysController(
     private async Task<(ApiProblem? Problem, int Removed)> DeleteAsync(Func<IdentityUserPasskey<int>, bool> which)
     {
         await using var transaction = await Context.Database.BeginTransactionAsync();
-        var user = await userManager.FindLockedAsync(User.GetUserId());
-        var all = user is null ? [] : await Context.UserPasskeys.Where(passkey => passkey.UserId == user.Id).ToListAsync();
+        if (await userManager.FindLockedCallerAsync() is not { } user)
+        {
+            return (ApiProblem.NotAuthenticated, 0); // the session has ended meanwhile
+        }
+
+        var all = await Context.UserPasskeys.Where(passkey => passkey.UserId == user.Id).ToListAsync();
         var removed = all.Where(which).ToList();
         if (removed.Count == 0)
         {
             return (ApiProblem.NotFound, 0);
         }
 
-        if (user!.PasswordHash is null && removed.Count == all.Count)
+        if (user.PasswordHash is null && removed.Count == all.Count)
         {
             return (ApiProblem.LastCredential, 0);
         }

@@ -52,7 +52,7 @@ public sealed partial class TwoFactorController(
     public async Task<ActionResult<TwoFactorSetupResponse>> SetUp()
     {
         await using var transaction = await Context.Database.BeginTransactionAsync();
-        if (await FindLockedUserAsync() is not { } user)
+        if (await userManager.FindLockedCallerAsync() is not { } user)
         {
             return Challenge();
         }
@@ -84,7 +84,7 @@ public sealed partial class TwoFactorController(
     public async Task<ActionResult<RecoveryCodesResponse>> Enable(EnableTwoFactorRequest request)
     {
         await using var transaction = await Context.Database.BeginTransactionAsync();
-        if (await FindLockedUserAsync() is not { } user)
+        if (await userManager.FindLockedCallerAsync() is not { } user)
         {
             return Challenge();
         }
@@ -119,7 +119,7 @@ public sealed partial class TwoFactorController(
     public async Task<ActionResult> Disable()
     {
         await using var transaction = await Context.Database.BeginTransactionAsync();
-        if (await FindLockedUserAsync() is not { } user)
+        if (await userManager.FindLockedCallerAsync() is not { } user)
         {
             return Challenge();
         }
@@ -151,7 +151,7 @@ public sealed partial class TwoFactorController(
     public async Task<ActionResult<RecoveryCodesResponse>> CreateCodes()
     {
         await using var transaction = await Context.Database.BeginTransactionAsync();
-        if (await FindLockedUserAsync() is not { } user)
+        if (await userManager.FindLockedCallerAsync() is not { } user)
         {
             return Challenge();
         }
@@ -162,9 +162,6 @@ public sealed partial class TwoFactorController(
         await transaction.CommitAsync();
         return new RecoveryCodesResponse(codes);
     }
-
-    // What follows is decided by several rows of the user.
-    private Task<ApplicationUser?> FindLockedUserAsync() => userManager.FindLockedAsync(User.GetUserId());
 
     // The code that switches the app on is a proof in this session like one that reauthenticates.
     private Task<int> NoteCodeGivenAsync(ApplicationUser user)

@@ -45,6 +45,10 @@ internal sealed class PasswordTests(TestedStore database)
         await other.LogInAsync();
         using var copy = caller.Copy();
 
+        // The call also renews a hash of an older kind.
+        var hash = new PasswordHasher<ApplicationUser>().HashPassword(new ApplicationUser(), Browser.Password);
+        await _application.QueryAsync(context => context.Users.ExecuteUpdateAsync(update => update.SetProperty(user => user.PasswordHash, hash)));
+
         using var response = await caller.PostAsync("/password/change/", new { currentPassword = Browser.Password, newPassword = Other });
         Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK), await response.Content.ReadAsStringAsync());
         var renewed = await caller.KeepTokenAsync(response);
@@ -232,6 +236,10 @@ internal sealed class PasswordTests(TestedStore database)
         using var reset = await ResetAsync(code, "yet another password, a good one");
 
         await reset.ShouldBeProblemAsync(HttpStatusCode.BadRequest, "invalid_code");
+
+        // A code that is void keeps no other one back.
+        using var again = await ResetAsync(await ForgetAsync(), "yet another password, a good one");
+        Assert.That(again.StatusCode, Is.EqualTo(HttpStatusCode.NoContent));
     }
 
     [Test]

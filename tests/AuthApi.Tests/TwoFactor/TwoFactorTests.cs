@@ -216,7 +216,7 @@ internal sealed class TwoFactorTests(TestedStore database)
     {
         using var caller = await _application.NewLoggedInBrowserAsync();
         var (app, _) = await EnableAsync(caller);
-        string[] calls = ["/two-factor/setup/", "/two-factor/disable/", "/two-factor/recovery-codes/"];
+        string[] calls = ["/two-factor/setup/", "/two-factor/disable/", "/two-factor/recovery-codes/", "/passkeys/options/", "/email/change/"];
 
         _application.Time.Advance(TimeSpan.FromMinutes(11));
         await ShouldBeRefusedAsync("no recent authentication");
@@ -232,6 +232,11 @@ internal sealed class TwoFactorTests(TestedStore database)
         await again.ShouldBeProblemAsync(HttpStatusCode.Forbidden, "invalid_credentials");
         using var neither = await caller.PostAsync("/reauthenticate/", new { });
         await neither.ShouldBeInvalidAsync("password");
+        foreach (var body in new object[] { new { credential = "x" }, new { credential = new { }, password = Browser.Password }, new { credential = new { }, twoFactorCode = "123456" } })
+        {
+            using var refused = await caller.PostAsync("/reauthenticate/", body);
+            await refused.ShouldBeInvalidAsync("credential");
+        }
 
         // Another app takes the place of the first, which is good until then.
         _application.Time.Advance(TimeSpan.FromMinutes(1));
