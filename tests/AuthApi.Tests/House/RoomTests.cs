@@ -18,7 +18,7 @@ internal sealed partial class RoomTests
         ["Passkeys"] = ["Identity", "Factors", "Audit", "Mail", "Security", "Storage", "Api", "Startup"],
         ["TwoFactor"] = ["Identity", "Factors", "Audit", "Mail", "Security", "Storage", "Api", "Startup"],
         ["AccountPage"] = ["Mail", "Security", "Api", "Startup"],
-        ["Identity"] = ["Passwords", "Factors", "Mail", "Storage", "Api", "Startup"],
+        ["Identity"] = ["Passwords", "Factors", "Codes", "Mail", "Storage", "Api", "Startup"],
         ["Passwords"] = ["Storage", "Api", "Startup"],
         ["Factors"] = ["Audit", "Codes", "Mail", "Storage", "Api", "Startup"],
         ["Audit"] = ["Storage", "Api", "Startup"],
