@@ -8,18 +8,22 @@ using Microsoft.Data.Sqlite;
 
 namespace AuthApi.Tests.Commands;
 
-/// <summary>The commands of administrators as processes, beside a running server.</summary>
+/// <summary>
+/// The commands of administrators, beside a running server: as processes of their own on SQLite, where they reach the server by its socket. What is refused before that, and the same story on
+/// PostgreSQL, runs in this process.
+/// </summary>
 [Platform(Exclude = "Win")]
 [System.Runtime.Versioning.UnsupportedOSPlatform("windows")]
 internal sealed class CommandsTests
 {
     private TemporaryFolder _folder = null!;
     private string[] _settings = [];
+    private bool _isInProcess;
 
     private string DatabaseFile => Path.Combine(_folder.Path, "data", "auth.db");
 
     [SetUp]
-    public void SetUp() => (_folder, _settings) = (new TemporaryFolder(), []);
+    public void SetUp() => (_folder, _settings, _isInProcess) = (new TemporaryFolder(), [], false);
 
     [TearDown]
     public void TearDown() => _folder.Dispose();
@@ -32,6 +36,7 @@ internal sealed class CommandsTests
         {
             store.Require();
             var server = await PostgreSqlServer.SharedAsync();
+            _isInProcess = true;
             _settings = ["--Database:Provider=PostgreSql", $"--ConnectionStrings:Auth={server.ConnectionString(await server.CreateDatabaseAsync())}"];
         }
 
@@ -115,13 +120,14 @@ internal sealed class CommandsTests
         await using var application = new AuthApiApplication(store: TestedStore.PostgreSql);
         using var ada = await application.NewLoggedInBrowserAsync();
         var database = Microsoft.Extensions.DependencyInjection.ServiceProviderServiceExtensions.GetRequiredService<PostgreSqlStorage>(application.Services).Database;
+        _isInProcess = true;
         var role = $"{database}_reads"; // of its own: the next test that gets this database may make one too
         await server.ExecuteAsync(database, $"""CREATE ROLE "{role}" LOGIN PASSWORD 'weak'; GRANT SELECT ON ALL TABLES IN SCHEMA public TO "{role}" """);
         _settings = ["--Database:Provider=PostgreSql", $"--ConnectionStrings:Auth={server.ConnectionString(database, role, "weak")}"];
 
         foreach (var command in new[] { new[] { "users", "disable", "1", "--yes" }, ["sessions", "revoke", "--all", "--yes"], ["create-admin", "root@example.com"] })
         {
-            var (exitCode, output, error) = await RunAsync(Browser.Password, command);
+            var (exitCode, output, error) = await RunAsync(command[0] == "create-admin" ? Browser.Password : "", command);
             Assert.That((exitCode, output), Is.EqualTo((1, "")), error);
             Assert.That(error.TrimEnd().Split('\n'), Has.Length.EqualTo(1), error);
             Assert.That(error, Does.StartWith($"AuthApi {command[0]}").And.Contain("may not").Or.Contain("permission denied"));
@@ -147,18 +153,18 @@ internal sealed class CommandsTests
             Assert.That((string?)(await JsonAsync("backup", backup, "--json"))["keys"], Is.EqualTo(Path.Combine(_folder.Path, "data", "keys")));
             using var left = await ada.LogOutAsync();
 
-            Assert.That((await RunAsync("", "backup", backup)).Error, Does.Contain("cannot be made"), "it is there already");
-            Assert.That((await RunAsync("", "restore", backup, "--yes")).Error, Does.Contain("another process serves"));
+            Assert.That((await RefusedAsync("backup", backup)).Error, Does.Contain("cannot be made"), "it is there already");
+            Assert.That((await RefusedAsync("restore", backup, "--yes")).Error, Does.Contain("another process serves"));
             await program.TerminateAsync();
             await program.Ended;
         }
 
         Assert.That(File.GetUnixFileMode(backup), Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite));
         Assert.That((await RunAsync("", "restore", backup)).Error, Does.Contain("1 sessions are ended. Nothing was changed: add --yes"));
-        Assert.That((await RunAsync("", "restore", "nowhere.db", "--yes")).Error, Does.Contain("nowhere.db is not there"));
+        Assert.That((await RefusedAsync("restore", "nowhere.db", "--yes")).Error, Does.Contain("nowhere.db is not there"));
         var novel = Path.Combine(_folder.Path, "novel.txt");
         await File.WriteAllTextAsync(novel, new string('x', 8_192));
-        Assert.That((await RunAsync("", "restore", novel, "--yes")).Error, Does.Contain("not a database"));
+        Assert.That((await RefusedAsync("restore", novel, "--yes")).Error, Does.Contain("not a database"));
 
         // To another machine, without the keys.
         Directory.CreateDirectory(Path.Combine(_folder.Path, "moved"));
@@ -183,7 +189,7 @@ internal sealed class CommandsTests
         var backup = Path.Combine(_folder.Path, "backup.db");
 
         // No file of this process may be longer than 128 KB.
-        var full = new ProcessStartInfo("bash", ["-c", "trap '' XFSZ; ulimit -f 128; exec \"$@\"", "bash", "dotnet", typeof(Program).Assembly.Location, "backup", backup])
+        var full = new ProcessStartInfo("bash", ["-c", "trap '' XFSZ; ulimit -f 128; exec \"$@\"", "bash", "dotnet", await PublishedProgram.FileAsync(), "backup", backup])
         {
             WorkingDirectory = _folder.Path,
             RedirectStandardError = true,
@@ -207,9 +213,9 @@ internal sealed class CommandsTests
             await command.ExecuteNonQueryAsync();
         }
 
-        Assert.That((await RunAsync("", "restore", backup, "--yes")).Error, Does.Contain("newer version, with the migration 29990101000000_FromTheFuture"));
+        Assert.That((await RefusedAsync("restore", backup, "--yes")).Error, Does.Contain("newer version, with the migration 29990101000000_FromTheFuture"));
         File.Copy(backup, DatabaseFile, overwrite: true);
-        Assert.That((await RunAsync("", "users", "list")).Error, Does.Contain("29990101000000_FromTheFuture"));
+        Assert.That((await RefusedAsync("users", "list")).Error, Does.Contain("29990101000000_FromTheFuture"));
         Assert.That((await RunAsync("", "sessions", "revoke", "--all", "--yes")).ExitCode, Is.EqualTo(1));
     }
 
@@ -232,7 +238,7 @@ internal sealed class CommandsTests
         foreach (var mode in new[] { 0b110_000_000, 0b110_110_110 })
         {
             File.SetUnixFileMode($"{DatabaseFile}.control", (UnixFileMode)mode);
-            var start = new ProcessStartInfo("setpriv", ["--reuid=nobody", "--clear-groups", "dotnet", typeof(Program).Assembly.Location, "sessions", "revoke", "--all", "--yes"])
+            var start = new ProcessStartInfo("setpriv", ["--reuid=nobody", "--clear-groups", "dotnet", await PublishedProgram.FileAsync(), "sessions", "revoke", "--all", "--yes"])
             {
                 WorkingDirectory = _folder.Path,
                 RedirectStandardError = true,
@@ -285,7 +291,7 @@ internal sealed class CommandsTests
     private async Task<(int ExitCode, string Shown)> AnswerAsync(string answer, string command)
     {
         using var timeout = new CancellationTokenSource(TimeSpan.FromMinutes(1));
-        var start = new ProcessStartInfo("script", ["--quiet", "--return", "--command", $"dotnet '{typeof(Program).Assembly.Location}' {command}", "/dev/null"])
+        var start = new ProcessStartInfo("script", ["--quiet", "--return", "--command", $"dotnet '{await PublishedProgram.FileAsync()}' {command}", "/dev/null"])
         {
             WorkingDirectory = _folder.Path,
             RedirectStandardInput = true,
@@ -307,8 +313,15 @@ internal sealed class CommandsTests
         return (process.ExitCode, shown.ToString());
     }
 
-    private Task<(int ExitCode, string Output, string Error)> RunAsync(string input, params string[] arguments) =>
-        RunningProgram.RunWithInputAsync(_folder.Path, input, [.. arguments, .. _settings]);
+    // A password is read from the standard input of a process, and so is the answer that is missing where a command asks.
+    private Task<(int ExitCode, string Output, string Error)> RunAsync(string input, params string[] arguments) => _isInProcess && input.Length == 0 && !Asks(arguments)
+        ? ProgramInProcess.RunToEndAsync(_folder.Path, [.. arguments, .. _settings])
+        : RunningProgram.RunWithInputAsync(_folder.Path, input, [.. arguments, .. _settings]);
+
+    private static bool Asks(string[] arguments) => arguments[1] is "revoke" or "disable" or "grant" && !arguments.Contains("--yes");
+
+    // In this process, as it ends before it does anything.
+    private Task<(int ExitCode, string Output, string Error)> RefusedAsync(params string[] arguments) => ProgramInProcess.RunToEndAsync(_folder.Path, arguments);
 
     private async Task DoneAsync(params string[] arguments)
     {

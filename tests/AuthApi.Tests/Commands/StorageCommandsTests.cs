@@ -9,7 +9,7 @@ using Npgsql;
 
 namespace AuthApi.Tests.Commands;
 
-/// <summary>The commands of the database, run as an operator runs them.</summary>
+/// <summary>The commands of the database: each as an operator runs it, in a process of its own, and in this process where it is refused or was run so before.</summary>
 internal sealed class StorageCommandsTests
 {
     private TemporaryFolder _folder = null!;
@@ -29,14 +29,14 @@ internal sealed class StorageCommandsTests
         var settings = await SettingsAsync(store);
         var migrations = store == TestedStore.Sqlite ? SqliteFile.Migrations : PostgreSqlStorage.Migrations;
 
-        var empty = await RunJsonAsync(0, ["migrate", "--check", "--json", .. settings]);
+        var empty = await RunHereJsonAsync(0, ["migrate", "--check", "--json", .. settings]);
         Assert.That(empty["pending"]!.AsArray().Select(migration => (string?)migration!["id"]), Is.EqualTo(migrations));
         Assert.That(File.Exists(DatabaseFile), Is.False, "it only looked");
 
         var migrated = await RunJsonAsync(0, ["migrate", "--json", .. settings]);
         Assert.That(migrated["applied"]!.AsArray().Select(migration => (string?)migration), Is.EqualTo(migrations));
 
-        var (exitCode, output, error) = await RunningProgram.RunAloneAsync(_folder.Path, ["migrate", "--check", .. settings]);
+        var (exitCode, output, error) = await ProgramInProcess.RunToEndAsync(_folder.Path, ["migrate", "--check", .. settings]);
         Assert.That((exitCode, error), Is.EqualTo((0, "")));
         Assert.That(output, Does.Contain($"{migrations.Length} migrations applied, 0 pending.").And.Contain("Nothing is pending."));
     }
@@ -83,7 +83,7 @@ internal sealed class StorageCommandsTests
         await ExecuteAsync("""INSERT INTO "__EFMigrationsHistory" VALUES ('29990101000000_FromTheFuture', '99.0')""");
         var settings = await SettingsAsync(TestedStore.Sqlite);
 
-        var check = await RunJsonAsync(4, ["migrate", "--check", "--json", .. settings]);
+        var check = await RunHereJsonAsync(4, ["migrate", "--check", "--json", .. settings]);
         Assert.That((string?)check["newer"]![0], Is.EqualTo("29990101000000_FromTheFuture"));
         Assert.That((bool?)check["mayRoll"], Is.False);
 
@@ -101,14 +101,14 @@ internal sealed class StorageCommandsTests
         var server = await PostgreSqlServer.SharedAsync();
         var settings = await SettingsAsync(TestedStore.PostgreSql);
         var database = settings[1].Split("Database=")[1].Split(';')[0];
-        await RunJsonAsync(0, ["migrate", "--json", .. settings]);
+        await RunHereJsonAsync(0, ["migrate", "--json", .. settings]);
         await server.ExecuteAsync(database, $"""DELETE FROM "__EFMigrationsHistory" WHERE "MigrationId" = '{PostgreSqlStorage.Migrations[1]}'""");
 
         // The queue of messages is another table; the first migration has a unique index.
-        Assert.That((bool?)(await RunJsonAsync(0, ["migrate", "--check", "--json", .. settings]))["mayRoll"], Is.True);
+        Assert.That((bool?)(await RunHereJsonAsync(0, ["migrate", "--check", "--json", .. settings]))["mayRoll"], Is.True);
         await server.ExecuteAsync(database, $"""DELETE FROM "__EFMigrationsHistory" WHERE "MigrationId" = '{PostgreSqlStorage.Migrations[0]}'""");
 
-        var check = await RunJsonAsync(3, ["migrate", "--check", "--json", .. settings]);
+        var check = await RunHereJsonAsync(3, ["migrate", "--check", "--json", .. settings]);
         Assert.That((string?)check["advice"], Does.StartWith("Stop all nodes"));
     }
 
@@ -136,7 +136,7 @@ internal sealed class StorageCommandsTests
             await other.LogInAsync("eve@example.com");
             (app, recoveryCode) = await AddFactorsAsync(other, passkey);
             using var left = await other.LogOutAsync();
-            Assert.That((await RunCopyAsync(target)).Error, Does.Contain("another process serves"));
+            Assert.That((await RunCopyHereAsync(target)).Error, Does.Contain("another process serves"));
             await program.TerminateAsync();
             await program.Ended;
         }
@@ -150,7 +150,7 @@ internal sealed class StorageCommandsTests
         var events = await ScalarAsync("""SELECT count(*) FROM "AuditEntries" """);
         if (withSessions)
         {
-            Assert.That((await RunCopyAsync(database)).Error, Does.Contain("encrypt 1 keys of authenticator apps cannot be decrypted").And.Contain("DataProtection:CertificatePath"));
+            Assert.That((await RunCopyHereAsync(database)).Error, Does.Contain("encrypt 1 keys of authenticator apps cannot be decrypted").And.Contain("DataProtection:CertificatePath"));
         }
 
         var (exitCode, output, error) = await RunCopyAsync(target, withSessions ? "--with-sessions" : "--json");
@@ -196,7 +196,7 @@ internal sealed class StorageCommandsTests
         }
 
         // Not twice.
-        var again = await RunCopyAsync(target);
+        var again = await RunCopyHereAsync(target);
         Assert.That((again.ExitCode, again.Output), Is.EqualTo((1, "")));
         Assert.That(again.Error, Does.Contain("is not empty"));
     }
@@ -208,7 +208,7 @@ internal sealed class StorageCommandsTests
         await ExecuteAsync("""INSERT INTO "AspNetRoles" ("Id", "Name", "NormalizedName") VALUES (7, 'Admin', 'ADMIN'), (8, 'Nul' || char(0), 'NUL')""");
         var target = await SettingsAsync(TestedStore.PostgreSql);
 
-        var failed = await RunCopyAsync(target);
+        var failed = await RunCopyHereAsync(target);
         Assert.That((failed.ExitCode, failed.Output), Is.EqualTo((1, "")));
         Assert.That(failed.Error, Does.Contain("NUL in AspNetRoles.Name"));
 
@@ -219,12 +219,12 @@ internal sealed class StorageCommandsTests
             INSERT INTO "AspNetUsers" ("Id", "AccessFailedCount", "CreatedAt", "EmailConfirmed", "LockoutEnabled", "PhoneNumberConfirmed", "TwoFactorEnabled") VALUES (7, 0, 0, 1, 1, 0, 1);
             INSERT INTO "AspNetUserTokens" ("UserId", "LoginProvider", "Name", "Value") VALUES (7, '[AspNetUserStore]', 'AuthenticatorKey', '{Convert.ToBase64String([0x09, 0xF0, 0xC9, 0xF0, .. new byte[80]])}')
             """);
-        var withoutRing = await RunCopyAsync(target);
+        var withoutRing = await RunCopyHereAsync(target);
         Assert.That((withoutRing.ExitCode, withoutRing.Output), Is.EqualTo((1, "")));
         Assert.That(withoutRing.Error, Does.Contain("has not the keys of Data Protection that encrypt 1 keys of authenticator apps").And.Contain("--without-keys"));
 
-        Assert.That((await RunCopyAsync(target, "--without-keys")).ExitCode, Is.Zero);
-        Assert.That((await RunCopyAsync([])).Error, Does.Contain("Database:Provider must be PostgreSql"));
+        Assert.That((await RunCopyHereAsync(target, "--without-keys")).ExitCode, Is.Zero);
+        Assert.That((await RunCopyHereAsync([])).Error, Does.Contain("Database:Provider must be PostgreSql"));
     }
 
     [Test]
@@ -297,7 +297,7 @@ internal sealed class StorageCommandsTests
 
         // A full disk: no file of the process may be longer than 128 KB.
         await server.ExecuteAsync(database, """INSERT INTO "AuditEntries" ("At", "Event", "Reason") SELECT now(), 'SignedIn', md5(random()::text) FROM generate_series(1, 20000)""");
-        var full = new ProcessStartInfo("bash", ["-c", "trap '' XFSZ; ulimit -f 128; exec \"$@\"", "bash", "dotnet", typeof(Program).Assembly.Location, "backup", dump, .. source])
+        var full = new ProcessStartInfo("bash", ["-c", "trap '' XFSZ; ulimit -f 128; exec \"$@\"", "bash", "dotnet", await PublishedProgram.FileAsync(), "backup", dump, .. source])
         {
             WorkingDirectory = _folder.Path,
             RedirectStandardError = true,
@@ -386,6 +386,16 @@ internal sealed class StorageCommandsTests
 
     private Task<(int ExitCode, string Output, string Error)> RunCopyAsync(string[] settings, params string[] options) =>
         RunningProgram.RunAloneAsync(_folder.Path, ["copy-to-postgresql", "data/auth.db", .. options, .. settings]);
+
+    private Task<(int ExitCode, string Output, string Error)> RunCopyHereAsync(string[] settings, params string[] options) =>
+        ProgramInProcess.RunToEndAsync(_folder.Path, ["copy-to-postgresql", DatabaseFile, .. options, .. settings]);
+
+    private async Task<JsonNode> RunHereJsonAsync(int expected, string[] arguments)
+    {
+        var (exitCode, output, error) = await ProgramInProcess.RunToEndAsync(_folder.Path, arguments);
+        Assert.That((exitCode, error), Is.EqualTo((expected, "")));
+        return JsonNode.Parse(output)!;
+    }
 
     private async Task<JsonNode> RunJsonAsync(int expected, string[] arguments)
     {

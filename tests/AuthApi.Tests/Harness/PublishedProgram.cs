@@ -17,6 +17,9 @@ internal static class PublishedProgram
     /// <summary>The folder that it lies in, which a test leaves as it is.</summary>
     public static Task<string> FolderAsync() => Folder.Value;
 
+    /// <summary>The file that <c>dotnet</c> runs.</summary>
+    public static async Task<string> FileAsync() => Path.Combine(await FolderAsync(), "AuthApi.dll");
+
     private static async Task<string> MakeAsync()
     {
         var configuration = typeof(Program).Assembly.GetCustomAttribute<AssemblyConfigurationAttribute>()!.Configuration;

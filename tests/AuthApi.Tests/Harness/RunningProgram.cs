@@ -247,7 +247,7 @@ internal sealed partial class RunningProgram : IAsyncDisposable
 
     private static async Task<Process> LaunchAsync(string folder, Launch launch, string[] arguments, bool withInput = false)
     {
-        string[] command = [.. launch.By ?? [], "dotnet", Path.Combine(launch.Copy ?? await PublishedProgram.FolderAsync(), "AuthApi.dll"), .. arguments];
+        string[] command = [.. launch.By ?? [], "dotnet", launch.Copy is null ? await PublishedProgram.FileAsync() : Path.Combine(launch.Copy, "AuthApi.dll"), .. arguments];
         var start = new ProcessStartInfo(command[0], command[1..])
         {
             WorkingDirectory = folder,
