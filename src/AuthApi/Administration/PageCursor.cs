@@ -22,10 +22,15 @@ internal static class PageCursor
     public static string? Read(string filters, string cursor)
     {
         var bytes = new byte[1_024];
-        return Base64Url.IsValid(cursor, out var length) && length > FilterLength && length <= bytes.Length
-            && Base64Url.DecodeFromChars(cursor, bytes) == length && bytes.AsSpan(0, FilterLength).SequenceEqual(Bind(filters))
-            ? Encoding.UTF8.GetString(bytes, FilterLength, length - FilterLength)
-            : null;
+        if (!Base64Url.IsValid(cursor, out var length) || length <= FilterLength || length > bytes.Length
+            || Base64Url.DecodeFromChars(cursor, bytes) != length || !bytes.AsSpan(0, FilterLength).SequenceEqual(Bind(filters)))
+        {
+            return null;
+        }
+
+        // No row has a control character in what it is ordered by, and PostgreSQL takes no NUL.
+        var last = Encoding.UTF8.GetString(bytes, FilterLength, length - FilterLength);
+        return last.Any(char.IsControl) ? null : last;
     }
 
     private static ReadOnlySpan<byte> Bind(string filters) => SHA256.HashData(Encoding.UTF8.GetBytes(filters)).AsSpan(0, FilterLength);

@@ -31,6 +31,8 @@ internal sealed class PasskeyCeremonies(
 {
     public static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(5);
 
+    // Of a credential's id, in bytes (WebAuthn 3, 4). One that is empty has no address, so it could not be deleted.
+    private const int MinIdLength = 16;
     private const int FlagsAt = 32;
     private const int UserVerified = 0x04;
 
@@ -85,7 +87,7 @@ internal sealed class PasskeyCeremonies(
             HttpContext = Context,
         });
         ThrowIfOutOfReach(result.Failure);
-        if (result is not { Succeeded: true, Passkey: { } passkey })
+        if (result is not { Succeeded: true, Passkey: { } passkey } || passkey.CredentialId.Length < MinIdLength)
         {
             return null;
         }

@@ -1,4 +1,6 @@
+using System.Buffers.Text;
 using System.Net;
+using System.Security.Cryptography;
 using AuthApi.Factors;
 using AuthApi.Storage;
 using AuthApi.Tests.Harness;
@@ -14,6 +16,9 @@ internal sealed class UsersTests(TestedStore database)
 {
     private const string Ada = "ada@example.com";
     private const string Other = "staple battery horse correct";
+
+    // Who forges a cursor knows the hash that it begins with.
+    private static readonly string NulCursor = Base64Url.EncodeToString([.. SHA256.HashData("users a"u8).AsSpan(0, 8), .. "n\0x"u8]);
 
     private AuthApiApplication _application = null!;
     private Browser _root = null!;
@@ -68,6 +73,7 @@ internal sealed class UsersTests(TestedStore database)
         {
             ($"search={new string('a', 10_240)}", "search"), ("search=a%00b", "search"), ("search=a%0Ab", "search"), ("limit=0", "limit"), ("limit=101", "limit"),
             ("limit=x", "limit"), ("after=x", "after"), ("after=AAAAAAAAAAAAAAAA", "after"), ($"after={next}x", "after"), ($"after={next}&search=user", "after"),
+            ($"after={NulCursor}&search=a", "after"),
         })
         {
             using var response = await _root.GetAsync($"/admin/users/?{query}");

@@ -12,10 +12,10 @@ namespace AuthApi.Tests.Harness;
 /// An authenticator with one passkey (ES256, no attestation), and the client around it: it answers options as <c>PublicKeyCredential.toJSON()</c> does. What it lies about is
 /// set by a test.
 /// </summary>
-internal sealed class SoftwareAuthenticator(string origin = "https://localhost") : IDisposable
+internal sealed class SoftwareAuthenticator(string origin = "https://localhost", int idLength = 16) : IDisposable
 {
     private readonly ECDsa _key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-    private readonly byte[] _id = RandomNumberGenerator.GetBytes(16);
+    private readonly byte[] _id = RandomNumberGenerator.GetBytes(idLength);
     private string? _userHandle;
 
     public string Id => Base64Url.EncodeToString(_id);

@@ -122,6 +122,14 @@ internal sealed class PasskeyTests(TestedStore database)
         using var toGrace = await grace.PostAsync("/passkeys/", new { credential = second.Create(await OptionsAsync(ada, "/passkeys/options/")), name = "Hers" });
         await toGrace.ShouldBeProblemAsync(HttpStatusCode.BadRequest, "invalid_credential");
 
+        // With an id that is too short to be one, or empty, and so without an address.
+        foreach (var length in new[] { 0, 15 })
+        {
+            using var shortened = new SoftwareAuthenticator(idLength: length);
+            using var refused = await grace.PostAsync("/passkeys/", new { credential = shortened.Create(await OptionsAsync(grace, "/passkeys/options/")), name = "Hers" });
+            await refused.ShouldBeProblemAsync(HttpStatusCode.BadRequest, "invalid_credential");
+        }
+
         // A passkey that another account has.
         using var taken = await grace.PostAsync("/passkeys/", new { credential = _authenticator.Create(await OptionsAsync(grace, "/passkeys/options/")), name = "Hers" });
         await taken.ShouldBeProblemAsync(HttpStatusCode.BadRequest, "invalid_credential");
