@@ -14,6 +14,9 @@ internal sealed class Arrivals : IStartupFilter
     private readonly ConcurrentQueue<Arrival> _all = new();
     private readonly Channel<Arrival> _new = Channel.CreateUnbounded<Arrival>();
 
+    /// <summary>Raised for each request when it is answered.</summary>
+    public event Action<Arrival>? Noted;
+
     public IReadOnlyCollection<Arrival> All => _all;
 
     /// <summary>Waits for such a request, and passes by what came before it.</summary>
@@ -45,6 +48,7 @@ internal sealed class Arrivals : IStartupFilter
                 context.Response.StatusCode);
             _all.Enqueue(arrival);
             _new.Writer.TryWrite(arrival);
+            Noted?.Invoke(arrival);
         });
         next(application);
     };

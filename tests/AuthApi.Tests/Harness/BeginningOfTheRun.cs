@@ -1,17 +1,14 @@
 // Outside a namespace: before all tests of the assembly.
 
-/// <summary>Keeps from the programs that tests start how this process is set to compile and collect (AuthApi.Tests.runsettings), which the runtime has read by now.</summary>
+/// <summary>Keeps from the programs that tests start how this process is set to collect (AuthApi.Tests.runsettings), which the runtime has read by now.</summary>
 [SetUpFixture]
 #pragma warning disable CA1050 // NUnit takes one outside a namespace for the whole assembly.
 public sealed class BeginningOfTheRun
 #pragma warning restore CA1050
 {
     [OneTimeSetUp]
-    public void ForgetSettings()
+    public void ForgetSetting()
     {
-        foreach (var name in new[] { "DOTNET_GCgen0size", "DOTNET_TC_CallCounting" })
-        {
-            Environment.SetEnvironmentVariable(name, null);
-        }
+        Environment.SetEnvironmentVariable("DOTNET_GCgen0size", null);
     }
 }
