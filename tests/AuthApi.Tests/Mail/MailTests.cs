@@ -69,8 +69,8 @@ internal sealed class MailTests(TestedStore database)
         var port = MailServer.FreePort();
         await using var application = Start(port);
 
-        await AddAsync(application, "ada@example.com", Content);
         using var numbers = new Numbers(application.Services.GetRequiredService<IMeterFactory>());
+        await AddAsync(application, "ada@example.com", Content);
         await UntilAsync(application, queue => HasFailed(application, queue.Single()));
         await using var server = new MailServer(port);
         Assert.That(server.Offered, Is.Empty);
@@ -313,10 +313,11 @@ internal sealed class MailTests(TestedStore database)
     private static async Task UntilAsync(AuthApiApplication application, Func<List<MailMessage>, bool> condition, Action? act = null)
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
-        while (!condition(await QueueAsync(application)))
+        for (var looks = 0; !condition(await QueueAsync(application)); looks++)
         {
-            // As time passes anyway.
-            (act ?? (() => application.Time.Advance(TimeSpan.FromMilliseconds(20))))();
+            // As time passes anyway. A sender that found the store out of reach, on a busy machine, tries again only when its claim has ended.
+            var step = looks < 250 ? TimeSpan.FromMilliseconds(20) : MailSender.Lease / 10;
+            (act ?? (() => application.Time.Advance(step)))();
             await Task.Delay(20, limit.Token);
         }
     }
