@@ -20,7 +20,7 @@ public sealed class PostgreSqlConnections
     /// Completes when the server has answered within the last 20 ms, or answers now; at once while the program starts or ends. Npgsql blocks a thread of the pool for
     /// each statement that it gives up, so a statement that may find the server out of reach awaits this first: those that wait at the same time share one read.
     /// </summary>
-    /// <exception cref="StoreUnavailableException">The server did not answer within two seconds.</exception>
+    /// <exception cref="StoreUnavailableException">The server did not answer within a second.</exception>
     /// <exception cref="NpgsqlException">The server cannot be reached.</exception>
     public Task EnsureAnsweringAsync() => _reads.EnsureAnsweringAsync();
 }

@@ -19,6 +19,10 @@ internal static class PostgreSqlFailures
                 case PostgresException refused:
                     return IsOutOfReach(refused.SqlState);
 
+                // Npgsql measures the time to open a connection by the wall clock, which was set back by weeks meanwhile.
+                case ArgumentOutOfRangeException { StackTrace: { } trace } when trace.Contains("at Npgsql.NpgsqlConnection.", StringComparison.Ordinal):
+                    return true;
+
                 // The connection broke, timed out, or was not had from the pool in time.
                 case NpgsqlException:
                 case DbException { IsTransient: true }:

@@ -10,13 +10,17 @@ namespace AuthApi.Sessions.PostgreSql;
 /// </summary>
 internal sealed class SharedRead(PostgreSqlDatabase database, SessionSchema schema, ILogger<SharedRead> logger) : Lane<TokenHash, int?>(database, logger)
 {
+    // The statement that is asked for has its own time after this.
+    private static readonly TimeSpan MaxAsked = TimeSpan.FromSeconds(1);
+
     private readonly string _sql = $"""SELECT "Key", "PrincipalVersion" FROM {schema.Sessions} WHERE "Key" = ANY($1)""";
 
     /// <summary>
     /// Completes when the server has answered within the last 20 ms, or answers now. A statement at a server that does not answer takes a thread of the pool for as
     /// long as Npgsql tries to cancel it; so none begins there, and those who ask share one.
     /// </summary>
-    public Task EnsureAnsweringAsync() => HasAnswered ? Task.CompletedTask : CallAsync(default);
+    /// <exception cref="StoreUnavailableException">It did not answer within a second.</exception>
+    public Task EnsureAnsweringAsync() => HasAnswered ? Task.CompletedTask : AskAsync();
 
     // A read may be repeated.
     protected override bool IsRepeatable => true;
@@ -47,5 +51,17 @@ internal sealed class SharedRead(PostgreSqlDatabase database, SessionSchema sche
         }
 
         return answers;
+    }
+
+    private async Task AskAsync()
+    {
+        try
+        {
+            await CallAsync(default).WaitAsync(MaxAsked);
+        }
+        catch (TimeoutException exception)
+        {
+            throw new StoreUnavailableException("The store did not answer in time.", exception);
+        }
     }
 }

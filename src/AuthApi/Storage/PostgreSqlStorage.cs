@@ -31,11 +31,14 @@ internal sealed class PostgreSqlStorage(IConfiguration configuration, IOptions<D
     /// <summary>The number of the lock that a node has while it migrates: "AuthApi" in ASCII.</summary>
     internal const long MigrationLock = 0x41757468417069;
 
-    /// <summary>
-    /// How long a connection and a statement may take, in seconds. A statement that takes longer takes a connection's limit more: Npgsql waits so long for the server to
-    /// cancel it. A request waits for the store 2.5 seconds at most, in all.
-    /// </summary>
-    internal const int Timeout = 1;
+    /// <summary>How long a statement may take outside a request, in seconds.</summary>
+    internal const int CommandTimeout = 2;
+
+    // Seconds. A statement that takes longer than it may takes this more: Npgsql waits so long for the server to cancel it.
+    private const int ConnectionTimeout = 1;
+
+    // Nobody waits for an answer yet, and a server that was just started is slow.
+    private const int StartTimeout = 5;
 
     internal const string Key = "ConnectionStrings:Auth";
 
@@ -55,6 +58,8 @@ internal sealed class PostgreSqlStorage(IConfiguration configuration, IOptions<D
     /// <summary>Server and database, without secrets.</summary>
     public string Name => $"{_connection.Host}:{_connection.Port}/{_connection.Database}";
 
+    private string StartConnectionString => new NpgsqlConnectionStringBuilder(ConnectionString) { Timeout = StartTimeout, CommandTimeout = StartTimeout, Pooling = false }.ConnectionString;
+
     /// <summary>Applies pending migrations.</summary>
     /// <param name="contexts">Makes the context of the migrations.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
@@ -63,7 +68,7 @@ internal sealed class PostgreSqlStorage(IConfiguration configuration, IOptions<D
     {
         try
         {
-            await using var source = NpgsqlDataSource.Create(_connection);
+            await using var source = NpgsqlDataSource.Create(StartConnectionString);
             await using var connection = await source.OpenConnectionAsync(cancellationToken);
             if (await IsMigratedAsync(connection, cancellationToken))
             {
@@ -78,6 +83,7 @@ internal sealed class PostgreSqlStorage(IConfiguration configuration, IOptions<D
             if (!await IsMigratedAsync(reading, cancellationToken))
             {
                 await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+                context.Database.SetConnectionString(StartConnectionString);
                 context.Database.SetCommandTimeout(MaxMigration);
                 await context.Database.MigrateAsync(cancellationToken);
             }
@@ -110,7 +116,7 @@ internal sealed class PostgreSqlStorage(IConfiguration configuration, IOptions<D
                 return;
             }
 
-            await using var source = NpgsqlDataSource.Create(_connection);
+            await using var source = NpgsqlDataSource.Create(StartConnectionString);
             await using var connection = await source.OpenConnectionAsync(cancellationToken);
             await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
             await LockAsync(connection, cancellationToken);
@@ -162,8 +168,8 @@ internal sealed class PostgreSqlStorage(IConfiguration configuration, IOptions<D
         }
 
         connection.ApplicationName ??= "AuthApi";
-        connection.Timeout = Timeout;
-        connection.CommandTimeout = Timeout;
+        connection.Timeout = ConnectionTimeout;
+        connection.CommandTimeout = CommandTimeout;
 
         // A server that does not answer a statement would not answer its cancellation either.
         connection.CancellationTimeout = -1;

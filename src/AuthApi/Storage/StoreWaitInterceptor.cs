@@ -3,6 +3,7 @@ using System.Diagnostics;
 using AuthApi.Sessions;
 using AuthApi.Sessions.PostgreSql;
 using Microsoft.EntityFrameworkCore.Diagnostics;
+using Npgsql;
 
 namespace AuthApi.Storage;
 
@@ -14,6 +15,12 @@ internal sealed class StoreWaitInterceptor(IServiceProvider services) : DbComman
 {
     // As the store's own read has it.
     private static readonly TimeSpan Recent = TimeSpan.FromMilliseconds(20);
+
+    // Seconds. With the wait for its cancellation it stays within the budget.
+    private const int MaxCommandInRequest = 1;
+
+    // Holds no state: it reads what the host has set for the request.
+    private static readonly HttpContextAccessor Accessor = new();
 
     // A command's limit is a number of seconds.
     private static readonly TimeSpan MinRemaining = TimeSpan.FromSeconds(0.75);
@@ -36,7 +43,7 @@ internal sealed class StoreWaitInterceptor(IServiceProvider services) : DbComman
                 await _store.Value.EnsureAnsweringAsync().WaitAsync(limit.Token);
             }
 
-            await connection.OpenAsync(limit.Token);
+            await OpenAsync(connection, limit.Token);
         }
         catch (OperationCanceledException exception)
         {
@@ -98,13 +105,30 @@ internal sealed class StoreWaitInterceptor(IServiceProvider services) : DbComman
         return Task.CompletedTask;
     }
 
+    // The limit of a connection is short, as the cancellation of a statement takes as long. A server that answers, and is slow to begin a connection, has it twice.
+    private async Task OpenAsync(DbConnection connection, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await connection.OpenAsync(cancellationToken);
+            return;
+        }
+        catch (NpgsqlException exception) when (exception.InnerException is TimeoutException)
+        {
+            await _store.Value.EnsureAnsweringAsync().WaitAsync(cancellationToken);
+        }
+
+        await connection.OpenAsync(cancellationToken);
+    }
+
     private static void Limit(DbCommand command)
     {
-        var budget = StoreWaitBudget.Current;
-        ThrowIfSpent(budget);
-        if (budget.Remaining < TimeSpan.FromSeconds(PostgreSqlStorage.Timeout))
+        ThrowIfSpent(StoreWaitBudget.Current);
+
+        // A context that expects to take longer has set its own limit.
+        if (Accessor.HttpContext is not null && command.CommandTimeout == PostgreSqlStorage.CommandTimeout)
         {
-            command.CommandTimeout = 1;
+            command.CommandTimeout = MaxCommandInRequest;
         }
     }
 
