@@ -163,36 +163,8 @@ internal abstract partial class Lane<TCall, TAnswer>(PostgreSqlDatabase database
         return true;
     }
 
-    // Npgsql's own limit asks the server to cancel the statement, and blocks a thread of the pool until the server answers or a connection's limit has passed.
-    private async Task<TResult> WithinLimitAsync<TResult>(NpgsqlConnection connection, Func<CancellationToken, Task<TResult>> execute)
-    {
-        var cancellation = new CancellationTokenSource();
-        var statement = execute(cancellation.Token);
-        try
-        {
-            return await statement.WaitAsync(PostgreSqlDatabase.MaxWait);
-        }
-        catch (TimeoutException exception)
-        {
-            if (statement.IsCompleted)
-            {
-                return await statement;
-            }
-
-            _connection = null;
-            _ = AbandonAsync(connection, statement, cancellation);
-            throw new StoreUnavailableException("The store did not answer in time.", exception);
-        }
-    }
-
-    private static async Task AbandonAsync(NpgsqlConnection connection, Task statement, CancellationTokenSource cancellation)
-    {
-        // A thread of its own, which may be blocked.
-        await Task.Factory.StartNew(cancellation.Cancel, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        await statement.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        await connection.DisposeAsync();
-        cancellation.Dispose();
-    }
+    private Task<TResult> WithinLimitAsync<TResult>(NpgsqlConnection connection, Func<CancellationToken, Task<TResult>> execute) =>
+        PostgreSqlDatabase.WithinLimitAsync(connection, execute, () => _connection = null);
 
     private async Task CloseAsync()
     {

@@ -17,6 +17,18 @@ public sealed class PostgreSqlConnections
     public NpgsqlDataSource DataSource => _database.DataSource;
 
     /// <summary>
+    /// Runs statements for a request where the server answers, and gives them up after two seconds, without a thread of the pool that waits. They may yet be committed then.
+    /// </summary>
+    /// <param name="statements">Runs them on a connection, and ends when the token is cancelled.</param>
+    /// <exception cref="StoreUnavailableException">The server does not answer, or they took longer.</exception>
+    /// <exception cref="NpgsqlException">The server cannot be reached, or refused a statement.</exception>
+    public async Task<TResult> RunAsync<TResult>(Func<NpgsqlConnection, CancellationToken, Task<TResult>> statements)
+    {
+        await _reads.EnsureAnsweringAsync();
+        return await _database.RunAsync(statements);
+    }
+
+    /// <summary>
     /// Completes when the server has answered within the last 20 ms, or answers now; at once while the program starts or ends. Npgsql blocks a thread of the pool for
     /// each statement that it gives up, so a statement that may find the server out of reach awaits this first: those that wait at the same time share one read.
     /// </summary>

@@ -18,6 +18,9 @@ internal sealed class PostgreSqlDatabase : IAsyncDisposable
 {
     // Seconds. A request waits for the store 2.5 seconds at most, in all (StoreWaitBudget).
     private const int Timeout = 2;
+
+    // Seconds. Of statements that no request waits for; the others have a limit that blocks no thread.
+    private const int CommandTimeout = 10;
     private const int MaxApplicationWait = 3;
 
     public static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(Timeout);
@@ -59,7 +62,7 @@ internal sealed class PostgreSqlDatabase : IAsyncDisposable
         ApplicationHasLimits = _builder is { Timeout: > 0, CommandTimeout: > 0, CancellationTimeout: < 0 } && _builder.Timeout + _builder.CommandTimeout <= MaxApplicationWait;
         _builder.ApplicationName ??= "AuthApi.Sessions";
         _builder.Timeout = Timeout;
-        _builder.CommandTimeout = Timeout;
+        _builder.CommandTimeout = CommandTimeout;
 
         // Breaks the connection at once where a statement has timed out: the server that does not answer would not answer a cancellation either.
         _builder.CancellationTimeout = -1;
@@ -101,6 +104,53 @@ internal sealed class PostgreSqlDatabase : IAsyncDisposable
 
     private bool IsEncrypted => _builder.SslMode is SslMode.Require or SslMode.VerifyCA or SslMode.VerifyFull;
 
+    /// <summary>
+    /// Runs statements on a connection, and gives them up after two seconds. Their own limit would ask the server to cancel them, and block a thread of the pool until the
+    /// server answers or the limit of a connection has passed.
+    /// </summary>
+    /// <exception cref="StoreUnavailableException">They took longer. They may yet be committed.</exception>
+    public async Task<TResult> RunAsync<TResult>(Func<NpgsqlConnection, CancellationToken, Task<TResult>> statements)
+    {
+        var connection = await DataSource.OpenConnectionAsync();
+        var isGivenUp = false;
+        try
+        {
+            return await WithinLimitAsync(connection, cancellationToken => statements(connection, cancellationToken), () => isGivenUp = true);
+        }
+        finally
+        {
+            if (!isGivenUp)
+            {
+                await connection.DisposeAsync();
+            }
+        }
+    }
+
+    /// <summary>The same on a connection that is open, which is closed if they are given up.</summary>
+    /// <param name="connection">The connection.</param>
+    /// <param name="execute">Runs the statements.</param>
+    /// <param name="giveUp">Gives the connection up: it is another's from then on.</param>
+    public static async Task<TResult> WithinLimitAsync<TResult>(NpgsqlConnection connection, Func<CancellationToken, Task<TResult>> execute, Action giveUp)
+    {
+        var cancellation = new CancellationTokenSource();
+        var statement = execute(cancellation.Token);
+        try
+        {
+            return await statement.WaitAsync(MaxWait);
+        }
+        catch (TimeoutException exception)
+        {
+            if (statement.IsCompleted)
+            {
+                return await statement;
+            }
+
+            giveUp();
+            _ = AbandonAsync(connection, statement, cancellation);
+            throw new StoreUnavailableException("The store did not answer in time.", exception);
+        }
+    }
+
     /// <summary>Drops idle connections, the application's too: the server that they were to has gone, and each would fail at its next use.</summary>
     public void DropIdle()
     {
@@ -110,6 +160,16 @@ internal sealed class PostgreSqlDatabase : IAsyncDisposable
     }
 
     public ValueTask DisposeAsync() => DataSource.DisposeAsync();
+
+    private static async Task AbandonAsync(NpgsqlConnection connection, Task statement, CancellationTokenSource cancellation)
+    {
+        // A thread of its own, which may be blocked.
+        await Task.Factory.StartNew(cancellation.Cancel, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await statement.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await connection.DisposeAsync();
+        cancellation.Dispose();
+    }
 
     // A path is a socket of this machine. A host of several may have its port.
     private static bool IsLocal(string host) =>

@@ -35,11 +35,11 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
             return null;
         }
 
-        return await ReadAsync(async () =>
+        return await ReadAsync(async (connection, cancellationToken) =>
         {
-            await using var command = Command(_sql.FindById, key, sessionId);
-            await using var row = await command.ExecuteReaderAsync();
-            return await row.ReadAsync() ? _row.Read(row) : null;
+            await using var command = On(connection, _sql.FindById, key, sessionId);
+            await using var row = await command.ExecuteReaderAsync(cancellationToken);
+            return await row.ReadAsync(cancellationToken) ? _row.Read(row) : null;
         });
     }
 
@@ -50,11 +50,7 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
             return [];
         }
 
-        return await ReadAsync(async () =>
-        {
-            await using var connection = await database.DataSource.OpenConnectionAsync();
-            return await ListAsync(connection, key);
-        });
+        return await ReadAsync((connection, cancellationToken) => ListAsync(connection, key, cancellationToken));
     }
 
     public async Task<IReadOnlyList<EndedSession>?> StartAsync(UserSession session, SessionStart start)
@@ -75,7 +71,7 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
             {
                 try
                 {
-                    return await StartOnceAsync(session, start);
+                    return await database.RunAsync((connection, cancellationToken) => StartOnceAsync(connection, session, start, cancellationToken));
                 }
                 catch (PostgresException exception) when (PostgreSqlFailures.IsConflict(exception) && attempt < attempts)
                 {
@@ -105,13 +101,12 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
     public async Task<IReadOnlyList<EndedSession>> EndAllAsync(string userId, SessionEnd cause, DateTimeOffset at, Guid? except = null)
     {
         await reads.EnsureAnsweringAsync();
-        await using var connection = await database.DataSource.OpenConnectionAsync();
-        return await EndAllAsync(connection, transaction: null, userId, cause, at, except);
+        return await database.RunAsync((connection, cancellationToken) => EndAllAsync(connection, transaction: null, userId, cause, at, except, cancellationToken));
     }
 
     public Task<IReadOnlyList<EndedSession>> EndAllAsync(
         DbConnection connection, DbTransaction? transaction, string userId, SessionEnd cause, DateTimeOffset at, Guid? except) =>
-        EndAllAsync((NpgsqlConnection)connection, (NpgsqlTransaction?)transaction, userId, cause, at, except);
+        EndAllAsync((NpgsqlConnection)connection, (NpgsqlTransaction?)transaction, userId, cause, at, except, CancellationToken.None);
 
     public async Task RaisePrincipalVersionAsync(string? userId)
     {
@@ -138,21 +133,25 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
     public async Task<bool> RenewAsync(UserSession session, TokenHash tokenHash, DateTimeOffset authenticatedAt, AuditEntry entry)
     {
         await reads.EnsureAnsweringAsync();
-        await using var command = Command(
-            _sql.Renew,
-            session.Key,
-            session.TokenHash.ToArray(),
-            session.Id,
-            tokenHash.Prefix,
-            tokenHash.ToArray(),
-            authenticatedAt.ToUniversalTime(),
-            entry.At.ToUniversalTime(),
-            entry.Event,
-            Text(entry.Reason),
-            Text(entry.IpAddress),
-            Text(entry.UserAgent),
-            string.Join(' ', session.AuthenticationMethods));
-        return await command.ExecuteScalarAsync() is not null;
+        return await database.RunAsync(async (connection, cancellationToken) =>
+        {
+            await using var command = On(
+                connection,
+                _sql.Renew,
+                session.Key,
+                session.TokenHash.ToArray(),
+                session.Id,
+                tokenHash.Prefix,
+                tokenHash.ToArray(),
+                authenticatedAt.ToUniversalTime(),
+                entry.At.ToUniversalTime(),
+                entry.Event,
+                Text(entry.Reason),
+                Text(entry.IpAddress),
+                Text(entry.UserAgent),
+                string.Join(' ', session.AuthenticationMethods));
+            return await command.ExecuteScalarAsync(cancellationToken) is not null;
+        });
     }
 
     public async Task WriteLastSeenAsync(IReadOnlyList<LastSeen> lastSeen)
@@ -210,27 +209,29 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
             return [];
         }
 
-        await reads.EnsureAnsweringAsync();
-        var entries = new List<AuditEntry>();
-        await using var command = Command(_sql.ListEvents, key, before, limit);
-        await using var rows = await command.ExecuteReaderAsync();
-        while (await rows.ReadAsync())
+        return await ReadAsync<IReadOnlyList<AuditEntry>>(async (connection, cancellationToken) =>
         {
-            entries.Add(new AuditEntry
+            var entries = new List<AuditEntry>();
+            await using var command = On(connection, _sql.ListEvents, key, before, limit);
+            await using var rows = await command.ExecuteReaderAsync(cancellationToken);
+            while (await rows.ReadAsync(cancellationToken))
             {
-                Id = rows.GetInt64(0),
-                At = Time(rows, 1),
-                Event = rows.GetString(2),
-                UserId = userId,
-                SessionId = rows.IsDBNull(3) ? null : rows.GetGuid(3),
-                BySessionId = rows.IsDBNull(4) ? null : rows.GetGuid(4),
-                Reason = ReadText(rows, 5),
-                IpAddress = ReadText(rows, 6),
-                UserAgent = ReadText(rows, 7),
-            });
-        }
+                entries.Add(new AuditEntry
+                {
+                    Id = rows.GetInt64(0),
+                    At = Time(rows, 1),
+                    Event = rows.GetString(2),
+                    UserId = userId,
+                    SessionId = rows.IsDBNull(3) ? null : rows.GetGuid(3),
+                    BySessionId = rows.IsDBNull(4) ? null : rows.GetGuid(4),
+                    Reason = ReadText(rows, 5),
+                    IpAddress = ReadText(rows, 6),
+                    UserAgent = ReadText(rows, 7),
+                });
+            }
 
-        return entries;
+            return entries;
+        });
     }
 
     public async Task<bool> WasStartedAsync(string userId, Guid sessionId)
@@ -240,10 +241,10 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
             return false;
         }
 
-        return await ReadAsync(async () =>
+        return await ReadAsync(async (connection, cancellationToken) =>
         {
-            await using var command = Command(_sql.WasStarted, key, sessionId, AuditEvent.SignedIn);
-            return (bool)(await command.ExecuteScalarAsync())!;
+            await using var command = On(connection, _sql.WasStarted, key, sessionId, AuditEvent.SignedIn);
+            return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;
         });
     }
 
@@ -275,22 +276,22 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
 
     public bool IsOutOfReach(Exception? exception) => PostgreSqlFailures.IsOutOfReach(exception);
 
-    private async Task<IReadOnlyList<EndedSession>?> StartOnceAsync(UserSession session, SessionStart start)
+    private async Task<IReadOnlyList<EndedSession>?> StartOnceAsync(
+        NpgsqlConnection connection, UserSession session, SessionStart start, CancellationToken cancellationToken)
     {
         if (schema.ToColumn(session.UserId) is not { } key)
         {
             return null;
         }
 
-        await using var connection = await database.DataSource.OpenConnectionAsync();
-        await using var transaction = await connection.BeginTransactionAsync();
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
 
         // The user's row is locked: logins of one user take turns on all nodes, and a change of the stamp or the roles comes before or after.
         await using (var user = Batch(connection, transaction, Of(_sql.JoinStarts), Of(_sql.LockUserWithStamp, key, Text(start.SecurityStamp))))
-        await using (var rows = await user.ExecuteReaderAsync())
+        await using (var rows = await user.ExecuteReaderAsync(cancellationToken))
         {
-            await rows.NextResultAsync();
-            if (!await rows.ReadAsync())
+            await rows.NextResultAsync(cancellationToken);
+            if (!await rows.ReadAsync(cancellationToken))
             {
                 return null;
             }
@@ -299,21 +300,21 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
         if (start.MustBeFirst)
         {
             await using var started = On(connection, _sql.WasStarted, key, session.Id, AuditEvent.SignedIn);
-            if (await started.ExecuteScalarAsync() is true)
+            if (await started.ExecuteScalarAsync(cancellationToken) is true)
             {
                 return null;
             }
         }
 
         var ended = new List<EndedSession>();
-        foreach (var (other, what) in await ReadEndsAsync(connection, key, session, start))
+        foreach (var (other, what) in await ReadEndsAsync(connection, key, session, start, cancellationToken))
         {
             var cause = new SessionEnd(what, new ClientInfo(session.IpAddress, session.UserAgent), session.Id);
             var entry = cause.EntryFor(other.UserId, other.Id, session.CreatedAt);
             await using var delete = On(connection, _sql.End, schema.ToColumn(other.UserId)!, other.Id);
-            if (await delete.ExecuteScalarAsync() is byte[] tokenHash)
+            if (await delete.ExecuteScalarAsync(cancellationToken) is byte[] tokenHash)
             {
-                await InsertAsync(connection, entry);
+                await InsertAsync(connection, entry, cancellationToken);
                 ended.Add(new EndedSession(other.UserId, other.Id, new TokenHash(tokenHash), entry.Event, entry.Reason));
             }
         }
@@ -342,7 +343,7 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
             Text(session.IpAddress),
             Text(session.UserAgent)))
         {
-            await insert.ExecuteNonQueryAsync();
+            await insert.ExecuteNonQueryAsync(cancellationToken);
         }
 
         await InsertAsync(connection, new AuditEntry
@@ -353,17 +354,18 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
             SessionId = session.Id,
             IpAddress = session.IpAddress,
             UserAgent = session.UserAgent,
-        });
-        await transaction.CommitAsync();
+        }, cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
         return ended;
     }
 
     // In the order of their keys, in which everybody locks rows.
-    private async Task<IEnumerable<(UserSession Session, string Event)>> ReadEndsAsync(NpgsqlConnection connection, object key, UserSession session, SessionStart start)
+    private async Task<IEnumerable<(UserSession Session, string Event)>> ReadEndsAsync(
+        NpgsqlConnection connection, object key, UserSession session, SessionStart start, CancellationToken cancellationToken)
     {
         var ends = start.Replaces.Select(replaced => (Session: replaced, Event: AuditEvent.SessionReplaced)).ToList();
         var replaces = start.Replaces.Select(replaced => replaced.Id).ToHashSet();
-        var others = (await ListAsync(connection, key)).Where(other => !replaces.Contains(other.Id)).ToList();
+        var others = (await ListAsync(connection, key, cancellationToken)).Where(other => !replaces.Contains(other.Id)).ToList();
         if (others.Count >= start.MaxPerUser)
         {
             // A session that has expired takes no room from one that lives.
@@ -376,7 +378,7 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
     }
 
     private async Task<IReadOnlyList<EndedSession>> EndAllAsync(
-        NpgsqlConnection connection, NpgsqlTransaction? transaction, string userId, SessionEnd cause, DateTimeOffset at, Guid? except)
+        NpgsqlConnection connection, NpgsqlTransaction? transaction, string userId, SessionEnd cause, DateTimeOffset at, Guid? except, CancellationToken cancellationToken)
     {
         if (schema.ToColumn(userId) is not { } key)
         {
@@ -397,9 +399,9 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
         end.Parameters[1].NpgsqlDbType = end.Parameters[3].NpgsqlDbType = NpgsqlDbType.Uuid;
         await using var batch = Batch(connection, transaction, Of(_sql.LockUser, key), end);
         var ended = new List<EndedSession>();
-        await using var rows = await batch.ExecuteReaderAsync();
-        await rows.NextResultAsync();
-        while (await rows.ReadAsync())
+        await using var rows = await batch.ExecuteReaderAsync(cancellationToken);
+        await rows.NextResultAsync(cancellationToken);
+        while (await rows.ReadAsync(cancellationToken))
         {
             var entry = cause.EntryFor(userId, rows.GetGuid(0), at);
             ended.Add(new EndedSession(userId, rows.GetGuid(0), new TokenHash((byte[])rows[1]), entry.Event, entry.Reason));
@@ -450,7 +452,7 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
         return await row.ReadAsync() ? (row.GetInt64(0), row.GetInt64(0) == long.MaxValue) : (long.MaxValue, true);
     }
 
-    private async Task InsertAsync(NpgsqlConnection connection, AuditEntry entry)
+    private async Task InsertAsync(NpgsqlConnection connection, AuditEntry entry, CancellationToken cancellationToken)
     {
         await using var command = On(
             connection,
@@ -464,15 +466,15 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
             Text(entry.IpAddress),
             Text(entry.UserAgent));
         command.Parameters[4].NpgsqlDbType = NpgsqlDbType.Uuid;
-        await command.ExecuteNonQueryAsync();
+        await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
-    private async Task<List<UserSession>> ListAsync(NpgsqlConnection connection, object key)
+    private async Task<List<UserSession>> ListAsync(NpgsqlConnection connection, object key, CancellationToken cancellationToken)
     {
         List<UserSession> sessions = [];
         await using var command = On(connection, _sql.List, key);
-        await using var rows = await command.ExecuteReaderAsync();
-        while (await rows.ReadAsync())
+        await using var rows = await command.ExecuteReaderAsync(cancellationToken);
+        while (await rows.ReadAsync(cancellationToken))
         {
             sessions.Add(_row.Read(rows));
         }
@@ -481,19 +483,19 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
     }
 
     // A read is repeated where the connection was of a server that has been restarted since.
-    private async Task<TResult> ReadAsync<TResult>(Func<Task<TResult>> read)
+    private async Task<TResult> ReadAsync<TResult>(Func<NpgsqlConnection, CancellationToken, Task<TResult>> read)
     {
         await reads.EnsureAnsweringAsync();
         try
         {
-            return await read();
+            return await database.RunAsync(read);
         }
         catch (Exception exception) when (PostgreSqlFailures.IsBroken(exception))
         {
             database.DropIdle();
         }
 
-        return await read();
+        return await database.RunAsync(read);
     }
 
     private NpgsqlCommand Command(string sql, params ReadOnlySpan<object> values)

@@ -38,12 +38,12 @@ internal sealed class SharedEnd(PostgreSqlDatabase database, SessionSchema schem
             return result.TokenHash;
         }
 
-        await using var connection = await _database.DataSource.OpenConnectionAsync();
-        return (await ExecuteAsync(connection, _waitingSql, [end], PostgreSqlDatabase.MaxWait, CancellationToken.None))[0].TokenHash;
+        var waited = await _database.RunAsync((connection, cancellationToken) => ExecuteAsync(connection, _waitingSql, [end], cancellationToken));
+        return waited[0].TokenHash;
     }
 
     protected override Task<EndResult[]> ExecuteAsync(NpgsqlConnection connection, IReadOnlyList<End> calls, CancellationToken cancellationToken) =>
-        ExecuteAsync(connection, _sql, calls, TimeSpan.Zero, cancellationToken);
+        ExecuteAsync(connection, _sql, calls, cancellationToken);
 
     // The rows are locked in the order of their keys, as wherever several are, so that two statements do not wait for each other. They are deleted by their
     // ids: a renewal that is committed meanwhile has given the row another key, by which this statement would not see it.
@@ -71,7 +71,7 @@ internal sealed class SharedEnd(PostgreSqlDatabase database, SessionSchema schem
 
     // The rows that come back are those that ended, and those that were there and did not. Of several calls for one session, one has ended it.
     private static async Task<EndResult[]> ExecuteAsync(
-        NpgsqlConnection connection, string sql, IReadOnlyList<End> calls, TimeSpan limit, CancellationToken cancellationToken)
+        NpgsqlConnection connection, string sql, IReadOnlyList<End> calls, CancellationToken cancellationToken)
     {
         var userIds = Array.CreateInstance(calls[0].UserId.GetType(), calls.Count);
         for (var i = 0; i < calls.Count; i++)
@@ -81,7 +81,7 @@ internal sealed class SharedEnd(PostgreSqlDatabase database, SessionSchema schem
 
         await using var command = new NpgsqlCommand(sql, connection)
         {
-            CommandTimeout = (int)limit.TotalSeconds,
+            CommandTimeout = 0,
             Parameters =
             {
                 new NpgsqlParameter { Value = userIds },

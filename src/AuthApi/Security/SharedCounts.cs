@@ -96,8 +96,11 @@ internal sealed partial class SharedCounts(TimeProvider time, ILogger<SharedCoun
     {
         try
         {
-            await using var command = Command(Return, buckets);
-            await command.ExecuteNonQueryAsync();
+            await connections!.RunAsync(async (connection, cancellationToken) =>
+            {
+                await using var command = Command(connection, Return, buckets);
+                return await command.ExecuteNonQueryAsync(cancellationToken);
+            });
         }
         catch (Exception exception)
         {
@@ -134,15 +137,14 @@ internal sealed partial class SharedCounts(TimeProvider time, ILogger<SharedCoun
     }
 
     // Those that had none, and how long until they will have one.
-    private async Task<Dictionary<string, TimeSpan>> TakeAsync(IReadOnlyList<SharedBucket> buckets, TimeSpan window)
+    private Task<Dictionary<string, TimeSpan>> TakeAsync(IReadOnlyList<SharedBucket> buckets, TimeSpan window) => connections!.RunAsync(async (connection, cancellationToken) =>
     {
-        await connections!.EnsureAnsweringAsync();
-        await using var command = Command(Take, buckets);
+        await using var command = Command(connection, Take, buckets);
         command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = window });
         command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = ClockWasAhead });
-        await using var rows = await command.ExecuteReaderAsync();
+        await using var rows = await command.ExecuteReaderAsync(cancellationToken);
         var refused = new Dictionary<string, TimeSpan>();
-        while (await rows.ReadAsync())
+        while (await rows.ReadAsync(cancellationToken))
         {
             if (!rows.GetBoolean(1))
             {
@@ -151,11 +153,11 @@ internal sealed partial class SharedCounts(TimeProvider time, ILogger<SharedCoun
         }
 
         return refused;
-    }
+    });
 
-    private NpgsqlCommand Command(string sql, IReadOnlyList<SharedBucket> buckets)
+    private static NpgsqlCommand Command(NpgsqlConnection connection, string sql, IReadOnlyList<SharedBucket> buckets)
     {
-        var command = connections!.DataSource.CreateCommand(sql);
+        var command = new NpgsqlCommand(sql, connection);
         command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. buckets.Select(bucket => bucket.Key)] });
         command.Parameters.Add(new NpgsqlParameter<TimeSpan[]> { TypedValue = [.. buckets.Select(bucket => bucket.Refill)] });
         return command;

@@ -31,14 +31,13 @@ internal sealed class PostgreSqlAccountReader(PostgreSqlConnections connections)
 
     public override async Task<StoredAccount?> FindAsync(UserSession session) => session.User as StoredAccount ?? await FindAsync(IdOf(session));
 
-    private async Task<StoredAccount?> FindAsync(int userId)
+    private Task<StoredAccount?> FindAsync(int userId) => connections.RunAsync(async (connection, cancellationToken) =>
     {
-        await connections.EnsureAnsweringAsync();
-        await using var command = connections.DataSource.CreateCommand($"""SELECT {AccountColumns} FROM "AspNetUsers" AS u WHERE u."Id" = $1""");
+        await using var command = new NpgsqlCommand($"""SELECT {AccountColumns} FROM "AspNetUsers" AS u WHERE u."Id" = $1""", connection);
         command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = userId });
-        await using var row = await command.ExecuteReaderAsync();
-        return await row.ReadAsync() ? (StoredAccount)Read(row, 0) : null;
-    }
+        await using var row = await command.ExecuteReaderAsync(cancellationToken);
+        return await row.ReadAsync(cancellationToken) ? (StoredAccount)Read(row, 0) : null;
+    });
 
     private static List<(string Type, string Value)> ReadClaims(string?[,] claims) =>
         [.. Enumerable.Range(0, claims.GetLength(0)).Select(claim => (claims[claim, 0] ?? "", claims[claim, 1] ?? ""))];

@@ -16,14 +16,13 @@ internal sealed class StoreWaitInterceptor(IServiceProvider services) : DbComman
     // As the store's own read has it.
     private static readonly TimeSpan Recent = TimeSpan.FromMilliseconds(20);
 
-    // Seconds. With the wait for its cancellation it stays within the budget.
-    private const int MaxCommandInRequest = 1;
+    // With a second for its cancellation it stays within three.
+    private static readonly TimeSpan MaxStatement = TimeSpan.FromSeconds(1.75);
 
     // Holds no state: it reads what the host has set for the request.
     private static readonly HttpContextAccessor Accessor = new();
 
-    // A command's limit is a number of seconds.
-    private static readonly TimeSpan MinRemaining = TimeSpan.FromSeconds(0.75);
+    private static readonly TimeSpan MinRemaining = TimeSpan.FromSeconds(0.5);
 
     // Found at the first connection: the store's connections are made from what the context is configured with.
     private readonly Lazy<PostgreSqlConnections> _store = new(services.GetRequiredService<PostgreSqlConnections>);
@@ -57,53 +56,17 @@ internal sealed class StoreWaitInterceptor(IServiceProvider services) : DbComman
         return InterceptionResult.Suppress();
     }
 
-    public override ValueTask<InterceptionResult<DbDataReader>> ReaderExecutingAsync(
-        DbCommand command, CommandEventData eventData, InterceptionResult<DbDataReader> result, CancellationToken cancellationToken = default)
-    {
-        Limit(command);
-        return new(result);
-    }
+    public override async ValueTask<InterceptionResult<DbDataReader>> ReaderExecutingAsync(
+        DbCommand command, CommandEventData eventData, InterceptionResult<DbDataReader> result, CancellationToken cancellationToken = default) =>
+        IsLimited(command) ? InterceptionResult<DbDataReader>.SuppressWithResult(await WithinLimitAsync(command, command.ExecuteReaderAsync, cancellationToken)) : result;
 
-    public override ValueTask<InterceptionResult<int>> NonQueryExecutingAsync(
-        DbCommand command, CommandEventData eventData, InterceptionResult<int> result, CancellationToken cancellationToken = default)
-    {
-        Limit(command);
-        return new(result);
-    }
+    public override async ValueTask<InterceptionResult<int>> NonQueryExecutingAsync(
+        DbCommand command, CommandEventData eventData, InterceptionResult<int> result, CancellationToken cancellationToken = default) =>
+        IsLimited(command) ? InterceptionResult<int>.SuppressWithResult(await WithinLimitAsync(command, command.ExecuteNonQueryAsync, cancellationToken)) : result;
 
-    public override ValueTask<InterceptionResult<object>> ScalarExecutingAsync(
-        DbCommand command, CommandEventData eventData, InterceptionResult<object> result, CancellationToken cancellationToken = default)
-    {
-        Limit(command);
-        return new(result);
-    }
-
-    public override ValueTask<DbDataReader> ReaderExecutedAsync(
-        DbCommand command, CommandExecutedEventData eventData, DbDataReader result, CancellationToken cancellationToken = default)
-    {
-        Answered(eventData.Duration);
-        return new(result);
-    }
-
-    public override ValueTask<int> NonQueryExecutedAsync(
-        DbCommand command, CommandExecutedEventData eventData, int result, CancellationToken cancellationToken = default)
-    {
-        Answered(eventData.Duration);
-        return new(result);
-    }
-
-    public override ValueTask<object?> ScalarExecutedAsync(
-        DbCommand command, CommandExecutedEventData eventData, object? result, CancellationToken cancellationToken = default)
-    {
-        Answered(eventData.Duration);
-        return new(result);
-    }
-
-    public override Task CommandFailedAsync(DbCommand command, CommandErrorEventData eventData, CancellationToken cancellationToken = default)
-    {
-        Spend(eventData.Duration);
-        return Task.CompletedTask;
-    }
+    public override async ValueTask<InterceptionResult<object>> ScalarExecutingAsync(
+        DbCommand command, CommandEventData eventData, InterceptionResult<object> result, CancellationToken cancellationToken = default) =>
+        IsLimited(command) ? InterceptionResult<object>.SuppressWithResult((await WithinLimitAsync(command, command.ExecuteScalarAsync, cancellationToken))!) : result;
 
     // The limit of a connection is short, as the cancellation of a statement takes as long. A server that answers, and is slow to begin a connection, has it twice.
     private async Task OpenAsync(DbConnection connection, CancellationToken cancellationToken)
@@ -121,14 +84,39 @@ internal sealed class StoreWaitInterceptor(IServiceProvider services) : DbComman
         await connection.OpenAsync(cancellationToken);
     }
 
-    private static void Limit(DbCommand command)
-    {
-        ThrowIfSpent(StoreWaitBudget.Current);
+    // Those of a request. A context that expects to take longer has set a limit of its own.
+    private static bool IsLimited(DbCommand command) => Accessor.HttpContext is not null && command.CommandTimeout == PostgreSqlStorage.CommandTimeout;
 
-        // A context that expects to take longer has set its own limit.
-        if (Accessor.HttpContext is not null && command.CommandTimeout == PostgreSqlStorage.CommandTimeout)
+    // A command's own limit would block a thread of the pool while Npgsql asks the server to cancel it.
+    private async Task<TResult> WithinLimitAsync<TResult>(DbCommand command, Func<CancellationToken, Task<TResult>> execute, CancellationToken cancellationToken)
+    {
+        var (budget, began) = (StoreWaitBudget.Current, Stopwatch.GetTimestamp());
+        ThrowIfSpent(budget);
+        command.CommandTimeout = 2 * PostgreSqlStorage.CommandTimeout;
+        using var cancellation = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var statement = execute(cancellation.Token);
+        try
         {
-            command.CommandTimeout = MaxCommandInRequest;
+            await statement.WaitAsync(budget.Remaining < MaxStatement ? budget.Remaining : MaxStatement, CancellationToken.None);
+        }
+        catch (TimeoutException)
+        {
+            await Task.Factory.StartNew(cancellation.Cancel, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        }
+        finally
+        {
+            budget.Spend(began);
+        }
+
+        try
+        {
+            var result = await statement;
+            Volatile.Write(ref _answeredAt, Stopwatch.GetTimestamp());
+            return result;
+        }
+        catch (OperationCanceledException exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new StoreUnavailableException("The store did not answer in time.", exception);
         }
     }
 
@@ -139,12 +127,4 @@ internal sealed class StoreWaitInterceptor(IServiceProvider services) : DbComman
             throw new StoreUnavailableException("The request has waited for the store as long as it may.");
         }
     }
-
-    private void Answered(TimeSpan duration)
-    {
-        Spend(duration);
-        Volatile.Write(ref _answeredAt, Stopwatch.GetTimestamp());
-    }
-
-    private static void Spend(TimeSpan duration) => StoreWaitBudget.Current.Spend(Stopwatch.GetTimestamp() - (long)(duration.TotalSeconds * Stopwatch.Frequency));
 }
