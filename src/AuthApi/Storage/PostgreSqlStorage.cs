@@ -58,7 +58,8 @@ internal sealed class PostgreSqlStorage(IConfiguration configuration, IOptions<D
     /// <summary>Server and database, without secrets.</summary>
     public string Name => $"{_connection.Host}:{_connection.Port}/{_connection.Database}";
 
-    private string StartConnectionString => new NpgsqlConnectionStringBuilder(ConnectionString) { Timeout = StartTimeout, CommandTimeout = StartTimeout, Pooling = false }.ConnectionString;
+    /// <summary>The same for migrations and keys, which wait longer, and keep no connection.</summary>
+    public string StartConnectionString => new NpgsqlConnectionStringBuilder(ConnectionString) { Timeout = StartTimeout, CommandTimeout = StartTimeout, Pooling = false }.ConnectionString;
 
     /// <summary>Applies pending migrations.</summary>
     /// <param name="contexts">Makes the context of the migrations.</param>
@@ -83,7 +84,6 @@ internal sealed class PostgreSqlStorage(IConfiguration configuration, IOptions<D
             if (!await IsMigratedAsync(reading, cancellationToken))
             {
                 await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-                context.Database.SetConnectionString(StartConnectionString);
                 context.Database.SetCommandTimeout(MaxMigration);
                 await context.Database.MigrateAsync(cancellationToken);
             }
