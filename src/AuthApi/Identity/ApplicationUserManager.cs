@@ -126,7 +126,7 @@ public sealed partial class ApplicationUserManager : UserManager<ApplicationUser
                 : null;
     }
 
-    /// <summary>Saves the user with a new security stamp, and deletes the codes that it voids: whoever needs one gets another at once.</summary>
+    /// <summary>Saves the user with a new security stamp, and deletes the codes that it voids, so that another one is sent at once.</summary>
     public override async Task<IdentityResult> UpdateSecurityStampAsync(ApplicationUser user)
     {
         var result = await base.UpdateSecurityStampAsync(user);
