@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using AuthApi.Startup;
@@ -58,8 +59,7 @@ internal sealed class PostgreSqlStorage(IConfiguration configuration, IOptions<D
     /// <summary>Server and database, without secrets.</summary>
     public string Name => $"{_connection.Host}:{_connection.Port}/{_connection.Database}";
 
-    /// <summary>The same for migrations and keys, which wait longer, and keep no connection.</summary>
-    public string StartConnectionString => new NpgsqlConnectionStringBuilder(ConnectionString) { Timeout = StartTimeout, CommandTimeout = StartTimeout, Pooling = false }.ConnectionString;
+    private string StartConnectionString => new NpgsqlConnectionStringBuilder(ConnectionString) { Timeout = StartTimeout, CommandTimeout = StartTimeout, Pooling = false }.ConnectionString;
 
     /// <summary>Applies pending migrations.</summary>
     /// <param name="contexts">Makes the context of the migrations.</param>
@@ -84,6 +84,7 @@ internal sealed class PostgreSqlStorage(IConfiguration configuration, IOptions<D
             if (!await IsMigratedAsync(reading, cancellationToken))
             {
                 await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+                context.Database.SetConnectionString(StartConnectionString);
                 context.Database.SetCommandTimeout(MaxMigration);
                 await context.Database.MigrateAsync(cancellationToken);
             }
@@ -111,7 +112,7 @@ internal sealed class PostgreSqlStorage(IConfiguration configuration, IOptions<D
     {
         try
         {
-            if (keys.GetAllKeys().Count > 0)
+            if (ReadPatiently(keys).Count > 0)
             {
                 return;
             }
@@ -120,7 +121,7 @@ internal sealed class PostgreSqlStorage(IConfiguration configuration, IOptions<D
             await using var connection = await source.OpenConnectionAsync(cancellationToken);
             await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
             await LockAsync(connection, cancellationToken);
-            if (keys.GetAllKeys().Count == 0)
+            if (ReadPatiently(keys).Count == 0)
             {
                 // Data Protection has no other clock.
                 var now = TimeProvider.System.GetUtcNow();
@@ -131,6 +132,23 @@ internal sealed class PostgreSqlStorage(IConfiguration configuration, IOptions<D
         {
             // EF Core puts its own around what the database said.
             throw new ConfigurationException(Key, $"cannot be used: {exception.GetBaseException().Message} ({Name})");
+        }
+    }
+
+    // A server that was just started is slow, and a connection has a second.
+    private static IReadOnlyCollection<IKey> ReadPatiently(IKeyManager keys)
+    {
+        var began = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                return keys.GetAllKeys();
+            }
+            catch (Exception exception) when (exception.GetBaseException() is TimeoutException && Stopwatch.GetElapsedTime(began) < TimeSpan.FromSeconds(StartTimeout))
+            {
+                // The next try has another connection.
+            }
         }
     }
 

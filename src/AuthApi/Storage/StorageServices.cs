@@ -45,7 +45,7 @@ public static class StorageServices
         sessions.Services.AddSingleton<AccountReader>(provider => provider.GetRequiredService<PostgreSqlAccountReader>());
         sessions.Services.AddSingleton<ISessionUserReader>(provider => provider.GetRequiredService<PostgreSqlAccountReader>());
         sessions.Services.AddSingleton<PostgreSqlStorage>();
-        sessions.Services.AddDbContextFactory<PostgreSqlAuthDbContext>((provider, options) => options.UseNpgsql(provider.GetRequiredService<PostgreSqlStorage>().StartConnectionString));
+        sessions.Services.AddDbContextFactory<PostgreSqlAuthDbContext>((provider, options) => options.UseNpgsql(provider.GetRequiredService<PostgreSqlStorage>().ConnectionString));
         return sessions.UsePostgreSql(options => options.AllowPlaintext = database.AllowPlaintext);
     }
 

@@ -22,7 +22,7 @@ internal sealed class PostgreSqlServer : IAsyncDisposable
 
     // Made once for the run. To copy it takes a tenth of the time.
     private static readonly Lazy<Task<TemporaryFolder>> Template = new(InitializeAsync);
-    private static readonly Lazy<Task<PostgreSqlServer>> OfTheRun = new(() => StartAsync([.. WithoutSyncs, "max_connections=300"]));
+    private static readonly Lazy<Task<PostgreSqlServer>> OfTheRun = new(() => StartAsync([.. WithoutSyncs, "max_connections=600"]));
 
     private readonly TemporaryFolder _folder;
     private readonly string[] _settings;
