@@ -112,7 +112,7 @@ internal sealed class PostgreSqlStorage(IConfiguration configuration, IOptions<D
     {
         try
         {
-            if (ReadPatiently(keys).Count > 0)
+            if (await PatientlyAsync(() => keys.GetAllKeys().Count > 0, cancellationToken))
             {
                 return;
             }
@@ -121,33 +121,46 @@ internal sealed class PostgreSqlStorage(IConfiguration configuration, IOptions<D
             await using var connection = await source.OpenConnectionAsync(cancellationToken);
             await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
             await LockAsync(connection, cancellationToken);
-            if (ReadPatiently(keys).Count == 0)
-            {
-                // Data Protection has no other clock.
-                var now = TimeProvider.System.GetUtcNow();
-                keys.CreateNewKey(now, now + lifetime);
-            }
+            await PatientlyAsync(Create, cancellationToken);
         }
         catch (Exception exception) when (exception.GetBaseException() is NpgsqlException or TimeoutException or SocketException)
         {
             // EF Core puts its own around what the database said.
             throw new ConfigurationException(Key, $"cannot be used: {exception.GetBaseException().Message} ({Name})");
         }
+
+        // Once more after a commit that was not answered in time, it finds the key.
+        bool Create()
+        {
+            if (keys.GetAllKeys().Count == 0)
+            {
+                // Data Protection has no other clock.
+                var now = TimeProvider.System.GetUtcNow();
+                keys.CreateNewKey(now, now + lifetime);
+            }
+
+            return true;
+        }
     }
 
-    // A server that was just started is slow, and a connection has a second.
-    private static IReadOnlyCollection<IKey> ReadPatiently(IKeyManager keys)
+    // A server that was just started is slow, and the limits of the pool's connections are those of requests.
+    private async Task<bool> PatientlyAsync(Func<bool> access, CancellationToken cancellationToken)
     {
         var began = Stopwatch.GetTimestamp();
         while (true)
         {
             try
             {
-                return keys.GetAllKeys();
+                // Data Protection blocks while it waits. So the connection that it takes from the pool is opened before.
+                await using (var connection = new NpgsqlConnection(ConnectionString))
+                {
+                    await connection.OpenAsync(cancellationToken);
+                }
+
+                return access();
             }
             catch (Exception exception) when (exception.GetBaseException() is TimeoutException && Stopwatch.GetElapsedTime(began) < TimeSpan.FromSeconds(StartTimeout))
             {
-                // The next try has another connection.
             }
         }
     }
