@@ -29,7 +29,7 @@ public sealed class PostgreSqlConnections
     }
 
     /// <summary>
-    /// Completes when the server has answered within the last 20 ms, or answers now; at once while the program starts or ends. Npgsql blocks a thread of the pool for
+    /// Completes when the server has answered within the last 20 ms, or answers within a second; at once while the program starts or ends. Npgsql blocks a thread of the pool for
     /// each statement that it gives up, so a statement that may find the server out of reach awaits this first: those that wait at the same time share one read.
     /// </summary>
     /// <exception cref="StoreUnavailableException">The server did not answer within a second.</exception>

@@ -16,7 +16,7 @@ internal sealed class SharedRead(PostgreSqlDatabase database, SessionSchema sche
     private readonly string _sql = $"""SELECT "Key", "PrincipalVersion" FROM {schema.Sessions} WHERE "Key" = ANY($1)""";
 
     /// <summary>
-    /// Completes when the server has answered within the last 20 ms, or answers now. A statement at a server that does not answer takes a thread of the pool for as
+    /// Completes when the server has answered within the last 20 ms, or answers within a second. A statement at a server that does not answer takes a thread of the pool for as
     /// long as Npgsql tries to cancel it; so none begins there, and those who ask share one.
     /// </summary>
     /// <exception cref="StoreUnavailableException">It did not answer within a second.</exception>

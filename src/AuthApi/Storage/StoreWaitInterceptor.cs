@@ -58,15 +58,15 @@ internal sealed class StoreWaitInterceptor(IServiceProvider services) : DbComman
 
     public override async ValueTask<InterceptionResult<DbDataReader>> ReaderExecutingAsync(
         DbCommand command, CommandEventData eventData, InterceptionResult<DbDataReader> result, CancellationToken cancellationToken = default) =>
-        IsLimited(command) ? InterceptionResult<DbDataReader>.SuppressWithResult(await WithinLimitAsync(command.ExecuteReaderAsync, cancellationToken)) : result;
+        TakesLimit(command) ? InterceptionResult<DbDataReader>.SuppressWithResult(await WithinLimitAsync(command.ExecuteReaderAsync, cancellationToken)) : result;
 
     public override async ValueTask<InterceptionResult<int>> NonQueryExecutingAsync(
         DbCommand command, CommandEventData eventData, InterceptionResult<int> result, CancellationToken cancellationToken = default) =>
-        IsLimited(command) ? InterceptionResult<int>.SuppressWithResult(await WithinLimitAsync(command.ExecuteNonQueryAsync, cancellationToken)) : result;
+        TakesLimit(command) ? InterceptionResult<int>.SuppressWithResult(await WithinLimitAsync(command.ExecuteNonQueryAsync, cancellationToken)) : result;
 
     public override async ValueTask<InterceptionResult<object>> ScalarExecutingAsync(
         DbCommand command, CommandEventData eventData, InterceptionResult<object> result, CancellationToken cancellationToken = default) =>
-        IsLimited(command) ? InterceptionResult<object>.SuppressWithResult((await WithinLimitAsync(command.ExecuteScalarAsync, cancellationToken))!) : result;
+        TakesLimit(command) ? InterceptionResult<object>.SuppressWithResult((await WithinLimitAsync(command.ExecuteScalarAsync, cancellationToken))!) : result;
 
     public async ValueTask<InterceptionResult> TransactionCommittingAsync(
         DbTransaction transaction, TransactionEventData eventData, InterceptionResult result, CancellationToken cancellationToken = default)
@@ -102,8 +102,8 @@ internal sealed class StoreWaitInterceptor(IServiceProvider services) : DbComman
         await connection.OpenAsync(cancellationToken);
     }
 
-    // Those of a request. A context that expects to take longer has set a limit of its own.
-    private static bool IsLimited(DbCommand command)
+    // Takes the limit of a command of a request upon this class; the command's own is longer then. A context that expects to take longer has set another one.
+    private static bool TakesLimit(DbCommand command)
     {
         if (Accessor.HttpContext is null || command.CommandTimeout != PostgreSqlStorage.CommandTimeout)
         {
