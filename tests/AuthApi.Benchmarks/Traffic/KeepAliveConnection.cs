@@ -6,7 +6,7 @@ using System.Text;
 namespace AuthApi.Benchmarks.Traffic;
 
 /// <summary>One connection that sends a request and reads its whole response, again and again. Sending and reading block.</summary>
-/// <remarks>It is a <see cref="Socket"/> so that <see cref="Socket.Select(System.Collections.IList?, System.Collections.IList?, System.Collections.IList?, TimeSpan)"/> names the connection that can be read.</remarks>
+/// <remarks>It is a <see cref="Socket"/> so that <see cref="ReadableSockets"/> can wait for it.</remarks>
 internal sealed class KeepAliveConnection : Socket
 {
     private const int MaxResponse = 16 * 1024;

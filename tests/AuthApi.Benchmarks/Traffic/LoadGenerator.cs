@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Net.Sockets;
 using AuthApi.Benchmarks.Subjects;
 
 namespace AuthApi.Benchmarks.Traffic;
@@ -59,7 +58,8 @@ internal sealed class LoadGenerator(ServerProcess server, int connections)
     {
         var latencies = new Latencies(Reserved);
         var statuses = new SortedDictionary<int, int>();
-        var (sent, waiting, readable) = (0, new List<Socket>(open.Count), new List<Socket>(open.Count));
+        var (sent, waiting) = (0, 0);
+        using var readable = new ReadableSockets(open);
         var cpuBefore = server.CpuTime;
         var startedAt = Stopwatch.GetTimestamp();
         var lastAt = startedAt;
@@ -68,24 +68,26 @@ internal sealed class LoadGenerator(ServerProcess server, int connections)
             if (next(sent) is { } request)
             {
                 sent++;
+                waiting++;
                 connection.Send(request);
-                waiting.Add(connection);
+            }
+            else
+            {
+                readable.Remove(connection);
             }
         }
 
-        while (waiting.Count > 0)
+        while (waiting > 0)
         {
-            readable.Clear();
-            readable.AddRange(waiting);
-            Socket.Select(readable, null, null, MaxSilence);
-            if (readable.Count == 0)
+            var count = readable.Wait(MaxSilence);
+            if (count == 0)
             {
                 throw new InvalidDataException($"No response for {MaxSilence.TotalSeconds:N0} seconds.");
             }
 
-            foreach (var socket in readable)
+            for (var i = 0; i < count; i++)
             {
-                var connection = (KeepAliveConnection)socket;
+                var connection = open[readable[i]];
                 if (!connection.TryReceive(expectedStatus, out var status))
                 {
                     continue;
@@ -101,7 +103,8 @@ internal sealed class LoadGenerator(ServerProcess server, int connections)
                 }
                 else
                 {
-                    waiting.Remove(connection);
+                    waiting--;
+                    readable.Remove(connection);
                 }
             }
         }
