@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.AspNetCore.HostFiltering;
 
 namespace AuthApi.Security;
@@ -16,7 +17,9 @@ public static class SecurityServices
         services.AddSecurityHeaders();
         services.AddKnownProxies();
         services.AddAllowedOrigins();
-        services.AddHostedService<ServerRejectionLog>();
+        services.AddSingleton<ServerRejectionLog>();
+        services.AddSingleton<DiagnosticSource>(provider => provider.GetRequiredService<ServerRejectionLog>());
+        services.AddHostedService(provider => provider.GetRequiredService<ServerRejectionLog>());
         services.AddRateLimits();
         return services;
     }

@@ -7,10 +7,14 @@ namespace AuthApi.Security;
 
 /// <summary>
 /// Logs what the server itself rejects before any middleware runs: requests, whose answer is empty, and connections beyond the limit. The server
-/// reports the former to the diagnostic listener of ASP.NET Core and counts the latter, where its log would have a line for each.
+/// reports the former to its diagnostic source and counts the latter, where its log would have a line for each.
 /// </summary>
+/// <remarks>
+/// It is the server's diagnostic source and passes on what it gets. As a subscriber of ASP.NET Core's diagnostic listener, even of this one event, it
+/// would have hosting, routing and MVC ask it a dozen times in each request, and MVC take its slower way.
+/// </remarks>
 internal sealed partial class ServerRejectionLog(DiagnosticListener diagnostics, IMeterFactory meters, TimeProvider time, ILogger<ServerRejectionLog> logger)
-    : IHostedService, IObserver<KeyValuePair<string, object?>>, IDisposable
+    : DiagnosticSource, IHostedService, IDisposable
 {
     private const string RejectedConnections = "kestrel.rejected_connections";
     private const string BadRequest = "Microsoft.AspNetCore.Server.Kestrel.BadRequest";
@@ -21,12 +25,25 @@ internal sealed partial class ServerRejectionLog(DiagnosticListener diagnostics,
     private readonly LogThrottle _connections = new(time);
     private readonly MeterListener _listener = new();
 
-    private IDisposable? _subscription;
+    public override bool IsEnabled(string name) => name == BadRequest || diagnostics.IsEnabled(name);
+
+    public override bool IsEnabled(string name, object? arg1, object? arg2 = null) => name == BadRequest || diagnostics.IsEnabled(name, arg1, arg2);
+
+    public override void Write(string name, object? value)
+    {
+        if (name == BadRequest)
+        {
+            LogRejected(value);
+        }
+
+        if (diagnostics.IsEnabled(name))
+        {
+            diagnostics.Write(name, value);
+        }
+    }
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        // Of this one event only: others are made for each request as soon as somebody wants them.
-        _subscription = diagnostics.Subscribe(this, static name => name == BadRequest);
         _listener.InstrumentPublished = (instrument, listener) =>
         {
             if (instrument.Name == RejectedConnections && instrument.Meter.Scope == meters)
@@ -47,9 +64,11 @@ internal sealed partial class ServerRejectionLog(DiagnosticListener diagnostics,
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    public void OnNext(KeyValuePair<string, object?> value)
+    public void Dispose() => _listener.Dispose();
+
+    private void LogRejected(object? value)
     {
-        if (value.Value is not IFeatureCollection features || features.Get<IBadRequestExceptionFeature>()?.Error is not { } error)
+        if (value is not IFeatureCollection features || features.Get<IBadRequestExceptionFeature>()?.Error is not { } error)
         {
             return;
         }
@@ -68,20 +87,6 @@ internal sealed partial class ServerRejectionLog(DiagnosticListener diagnostics,
             var reason = error.Message.Split(':')[0];
             Log.Rejected(logger, address, (error as BadHttpRequestException)?.StatusCode ?? StatusCodes.Status400BadRequest, ShownValue.Of(reason));
         }
-    }
-
-    public void OnCompleted()
-    {
-    }
-
-    public void OnError(Exception error)
-    {
-    }
-
-    public void Dispose()
-    {
-        _subscription?.Dispose();
-        _listener.Dispose();
     }
 
     private static bool IsHttp10WithoutLength(IHttpRequestFeature? request) =>
