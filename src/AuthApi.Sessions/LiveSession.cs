@@ -10,7 +10,8 @@ namespace AuthApi.Sessions;
 /// </summary>
 public sealed class LiveSession
 {
-    private readonly SessionResponse _response;
+    // Made when it is first shown: a session whose first request is its logout needs none.
+    private SessionResponse? _response;
     private Use _lastUse;
 
     /// <param name="session">The row.</param>
@@ -22,8 +23,7 @@ public sealed class LiveSession
         Session = session;
         Principal = principal!;
         ReadAt = readAt;
-        _lastUse = new Use(lastSeen.At.ToUnixTimeMilliseconds(), lastSeen.Client, DeviceName.Of(lastSeen.Client.UserAgent), Address: null, UserAgent: null);
-        _response = SessionResponse.From(session, isCurrent: false);
+        _lastUse = new Use(lastSeen.At.ToUnixTimeMilliseconds(), lastSeen.Client, address: null, userAgent: null);
     }
 
     /// <summary>The row, as it was read.</summary>
@@ -44,13 +44,14 @@ public sealed class LiveSession
     {
         var use = Volatile.Read(ref _lastUse);
         var lastSeenAt = DateTimeOffset.FromUnixTimeMilliseconds(use.At);
-        return _response with
+        var response = _response ??= SessionResponse.From(Session, isCurrent: false);
+        return response with
         {
             Current = isCurrent,
             LastSeenAt = lastSeenAt,
             ExpiresAt = Session.IdleExpiresAtFrom(lastSeenAt),
             LastIpAddress = use.Client.IpAddress,
-            LastDevice = use.Device,
+            LastDevice = use.Client.UserAgent == Session.UserAgent ? response.Device : use.Device,
         };
     }
 
@@ -81,16 +82,16 @@ public sealed class LiveSession
             return null;
         }
 
-        var client = isSameClient ? known.Client : ClientInfo.Of(context);
-        var device = client.UserAgent == known.Client.UserAgent ? known.Device : DeviceName.Of(client.UserAgent);
+        var client = isSameClient ? known.Client : Shared(ClientInfo.Of(context), known.Client);
+        var sent = userAgent.Equals(client.UserAgent) ? client.UserAgent : userAgent.ToString();
         if (at < known.At + 1000 && client == known.Client)
         {
             // The first use since the row was read, or in other words the same.
-            Interlocked.CompareExchange(ref _lastUse, known with { Address = address, UserAgent = userAgent.ToString() }, known);
+            Interlocked.CompareExchange(ref _lastUse, new Use(known.At, known.Client, address, sent), known);
             return null;
         }
 
-        if (Interlocked.CompareExchange(ref _lastUse, new Use(at, client, device, address, userAgent.ToString()), known) != known)
+        if (Interlocked.CompareExchange(ref _lastUse, new Use(at, client, address, sent), known) != known)
         {
             return null;
         }
@@ -99,6 +100,23 @@ public sealed class LiveSession
         return new LastSeen(Session.UserId, Session.Id, seenAt, Session.IdleExpiresAtFrom(seenAt), client);
     }
 
+    // A browser's User-Agent is some hundred characters: one string for all who have the same.
+    private static ClientInfo Shared(ClientInfo client, ClientInfo known) => new(
+        client.IpAddress == known.IpAddress ? known.IpAddress : client.IpAddress, client.UserAgent == known.UserAgent ? known.UserAgent : client.UserAgent);
+
     // What the client sent is kept beside what is shown of it, to be compared with the next request's.
-    private sealed record Use(long At, ClientInfo Client, string? Device, IPAddress? Address, string? UserAgent);
+    private sealed class Use(long at, ClientInfo client, IPAddress? address, string? userAgent)
+    {
+        private string? _device;
+
+        public long At => at;
+
+        public ClientInfo Client => client;
+
+        public IPAddress? Address => address;
+
+        public string? UserAgent => userAgent;
+
+        public string? Device => _device ??= client.Device;
+    }
 }

@@ -27,6 +27,12 @@ public readonly record struct ClientInfo(string? IpAddress, string? UserAgent)
 
     private static string? Printable(string text)
     {
+        // As nearly all are: nothing has to be replaced.
+        if (text.Length is > 0 and <= MaxUserAgent && !text.AsSpan().ContainsAnyExceptInRange(' ', '~'))
+        {
+            return text;
+        }
+
         Span<char> printable = stackalloc char[MaxUserAgent];
         var length = 0;
         foreach (var rune in text.EnumerateRunes())

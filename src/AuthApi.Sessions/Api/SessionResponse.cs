@@ -27,17 +27,21 @@ public sealed record SessionResponse(
     SessionTransport Transport,
     IReadOnlyList<string> AuthenticationMethods)
 {
-    internal static SessionResponse From(UserSession session, bool isCurrent) => new(
-        session.Id.ToString(),
-        isCurrent,
-        session.CreatedAt,
-        session.LastSeenAt,
-        session.IdleExpiresAt,
-        session.IpAddress,
-        session.UserAgent,
-        DeviceName.Of(session.UserAgent),
-        session.LastIpAddress ?? session.IpAddress,
-        DeviceName.Of(session.LastUserAgent ?? session.UserAgent),
-        session.Transport,
-        session.AuthenticationMethods);
+    internal static SessionResponse From(UserSession session, bool isCurrent)
+    {
+        var device = DeviceName.Of(session.UserAgent);
+        return new SessionResponse(
+            session.Id.ToString(),
+            isCurrent,
+            session.CreatedAt,
+            session.LastSeenAt,
+            session.IdleExpiresAt,
+            session.IpAddress,
+            session.UserAgent,
+            device,
+            session.LastIpAddress ?? session.IpAddress,
+            session.LastUserAgent is null || session.LastUserAgent == session.UserAgent ? device : DeviceName.Of(session.LastUserAgent),
+            session.Transport,
+            session.AuthenticationMethods);
+    }
 }
