@@ -1,3 +1,5 @@
+using AuthApi.Storage;
+
 namespace AuthApi.Codes;
 
 /// <summary>Registers one-time codes.</summary>
@@ -6,7 +8,7 @@ public static class CodesServices
     public static IServiceCollection AddCodes(this IServiceCollection services)
     {
         services.AddScoped<OneTimeCodes>();
-        services.AddHostedService<ExpiredCodes>();
+        services.AddExpiredRows<OneTimeCode>(TimeSpan.FromHours(1));
         return services;
     }
 }

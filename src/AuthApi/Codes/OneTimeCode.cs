@@ -5,7 +5,7 @@ using Microsoft.EntityFrameworkCore.Metadata.Builders;
 namespace AuthApi.Codes;
 
 /// <summary>A code that was mailed to a user for one purpose and not used yet. A user has at most one for a purpose: a new one takes the place of the last.</summary>
-internal sealed class OneTimeCode
+internal sealed class OneTimeCode : IExpiringRow
 {
     public required int UserId { get; init; }
 

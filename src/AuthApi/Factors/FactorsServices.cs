@@ -15,7 +15,7 @@ public static class FactorsServices
         services.AddScoped<WrongFactorNotice>();
         services.AddScoped<IPasskeyHandler<ApplicationUser>, PasskeyHandler<ApplicationUser>>();
         services.AddScoped<PasskeyCeremonies>();
-        services.AddHostedService<ExpiredCeremonies>();
+        services.AddExpiredRows<PasskeyCeremony>(PasskeyCeremonies.Lifetime);
         PasskeyOptions.Add(services);
         return services;
     }

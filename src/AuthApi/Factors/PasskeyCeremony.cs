@@ -5,7 +5,7 @@ using Microsoft.EntityFrameworkCore.Metadata.Builders;
 namespace AuthApi.Factors;
 
 /// <summary>The state of a WebAuthn ceremony that has begun, so that no client needs a cookie for it. It is used once.</summary>
-internal sealed class PasskeyCeremony
+internal sealed class PasskeyCeremony : IExpiringRow
 {
     /// <summary>The SHA-256 of the challenge. The client's answer has the challenge, so it names its ceremony.</summary>
     public required byte[] Id { get; init; }
