@@ -41,7 +41,32 @@ internal sealed class ControlClient(IConfiguration configuration, IOptions<Datab
         }
 
         using var channel = new ControlChannel(socket);
-        await channel.WriteAsync(new ControlMessage { Words = words, IsInteractive = console.IsInteractive }, cancellationToken);
+        try
+        {
+            if (await RunAsync(channel, words, console, cancellationToken) is { } exitCode)
+            {
+                return exitCode;
+            }
+        }
+        catch (IOException)
+        {
+            // As where the server was killed meanwhile.
+        }
+
+        throw new CommandException("the server ended before it answered. Look whether it was done.");
+    }
+
+    private static async Task<int?> RunAsync(ControlChannel channel, string[] words, CommandConsole console, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await channel.WriteAsync(new ControlMessage { Words = words, IsInteractive = console.IsInteractive }, cancellationToken);
+        }
+        catch (IOException)
+        {
+            // It was refused before it was read; the reason is still to be read.
+        }
+
         while (await channel.ReadAsync(cancellationToken) is { } message)
         {
             switch (message)
@@ -60,6 +85,6 @@ internal sealed class ControlClient(IConfiguration configuration, IOptions<Datab
             }
         }
 
-        throw new CommandException("the server ended before it answered. Look whether it was done.");
+        return null;
     }
 }

@@ -90,6 +90,8 @@ internal sealed partial class ControlSocket(IServiceProvider services, IOptions<
             if (!ControlChannel.IsOfThisUser(client))
             {
                 Log.Refused(logger);
+                await channel.WriteAsync(new ControlMessage { Error = "The running server is another user's. Run the command as the user of the server." }, stoppingToken);
+                await channel.WriteAsync(new ControlMessage { ExitCode = CommandExit.Failed }, stoppingToken);
                 return;
             }
 

@@ -235,7 +235,7 @@ internal sealed class CommandsTests
         // Even where folder and socket are open to everybody, the server looks who is there.
         File.SetUnixFileMode(_folder.Path, (UnixFileMode)0b111_111_111);
         File.SetUnixFileMode(Path.Combine(_folder.Path, "data"), (UnixFileMode)0b111_111_111);
-        foreach (var mode in new[] { 0b110_000_000, 0b110_110_110 })
+        foreach (var (mode, reason) in new[] { (0b110_000_000, "Permission denied"), (0b110_110_110, "is another user's") })
         {
             File.SetUnixFileMode($"{DatabaseFile}.control", (UnixFileMode)mode);
             var start = new ProcessStartInfo("setpriv", ["--reuid=nobody", "--clear-groups", "dotnet", await PublishedProgram.FileAsync(), "sessions", "revoke", "--all", "--yes"])
@@ -247,7 +247,8 @@ internal sealed class CommandsTests
             using var process = Process.Start(start)!;
             var error = await process.StandardError.ReadToEndAsync();
             await process.WaitForExitAsync();
-            Assert.That(process.ExitCode, Is.Not.Zero, error);
+            Assert.That(process.ExitCode, Is.EqualTo(1), error);
+            Assert.That(error.Trim(), Does.Contain(reason).And.EndsWith("Run the command as the user of the server.").And.Not.Contain("\n"));
         }
 
         Assert.That(await ada.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
