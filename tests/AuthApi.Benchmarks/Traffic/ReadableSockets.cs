@@ -6,7 +6,7 @@ namespace AuthApi.Benchmarks.Traffic;
 
 /// <summary>
 /// Waits for sockets that can be read, by Linux's epoll as wrk does. <see cref="Socket.Select(System.Collections.IList?, System.Collections.IList?, System.Collections.IList?, TimeSpan)"/>
-/// passes all sockets to the system at each wait, which took a third of a core from the server where few could be read at a time.
+/// would pass all sockets to the system at each wait.
 /// </summary>
 internal sealed partial class ReadableSockets : IDisposable
 {
