@@ -6,7 +6,7 @@ internal static class CommandExit
     /// <summary>It was done.</summary>
     public const int Done = 0;
 
-    /// <summary>It was not done, and nothing was changed; standard error says why.</summary>
+    /// <summary>It was not done, or not wholly; standard error says why.</summary>
     public const int Failed = 1;
 
     /// <summary>The command line is not understood.</summary>

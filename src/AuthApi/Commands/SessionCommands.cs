@@ -81,7 +81,15 @@ internal static class SessionCommands
         var sessions = call.Services.GetRequiredService<SessionAdministration>();
         var (_, _, total) = (await sessions.ReadAsync(filter, after: null, limit: 1))!.Value;
         await call.ConfirmAsync(string.Create(CultureInfo.InvariantCulture, $"{total} {(total == 1 ? "session" : "sessions")} {(filter.IsEmpty ? "of everybody " : "")}will be ended."));
-        var ended = await sessions.EndAsync(filter, new SessionEnd(AuditEvent.SessionRevoked, AdministrationLog.CommandLine, Reason: SessionAdministration.EndReason), cancellationToken: call.Cancelled);
+        int ended;
+        try
+        {
+            ended = await sessions.EndAsync(filter, new SessionEnd(AuditEvent.SessionRevoked, AdministrationLog.CommandLine, Reason: SessionAdministration.EndReason), cancellationToken: call.Cancelled);
+        }
+        catch (OperationCanceledException) when (call.Cancelled.IsCancellationRequested)
+        {
+            throw new CommandException("stopped before it was done. Sessions that have ended stay ended; run it again for the others.");
+        }
 
         await using var scope = call.Services.CreateAsyncScope();
         await scope.ServiceProvider.GetRequiredService<AccountAdministration>().RecordEndedSessionsAsync(filter.UserId, ended);
