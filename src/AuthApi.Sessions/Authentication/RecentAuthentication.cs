@@ -60,10 +60,15 @@ public static class RecentAuthentication
     // By the claim auth_time (OpenID Connect Core, 2), which is seconds since 1970.
     private sealed class Handler(IOptions<UserSessionOptions> options, TimeProvider time) : AuthorizationHandler<Requirement>
     {
+        // The clock of another node may be ahead. One that was ahead by more and was set back would make an authentication recent for as long.
+        private static readonly TimeSpan MaxAhead = TimeSpan.FromMinutes(1);
+
         protected override Task HandleRequirementAsync(AuthorizationHandlerContext context, Requirement requirement)
         {
             if (long.TryParse(context.User.FindFirstValue("auth_time"), CultureInfo.InvariantCulture, out var seconds)
-                && time.GetUtcNow() - DateTimeOffset.FromUnixTimeSeconds(seconds) <= options.Value.RecentAuthentication)
+                && time.GetUtcNow() - DateTimeOffset.FromUnixTimeSeconds(seconds) is var age
+                && age <= options.Value.RecentAuthentication
+                && age >= -MaxAhead)
             {
                 context.Succeed(requirement);
             }

@@ -60,7 +60,9 @@ internal sealed class AccountAdministration(
         await users.RemoveFactorsAsync(user);
         log.Add(AdministrationEvent.FactorsReset, id);
         Notify(user, texts.FactorsReset(user.Email!));
-        return await users.UpdateSecurityStampAsync(user);
+
+        // In a save of its own: a stamp that changes with the factor alone spares the session that asked for it, here the administrator's where the account is their own.
+        return await users.UpdateAsync(user) is { Succeeded: false } failed ? failed : await users.UpdateSecurityStampAsync(user);
     });
 
     /// <summary>Ends the sessions of an account, which then signs in with another password only.</summary>

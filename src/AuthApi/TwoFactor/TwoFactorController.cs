@@ -100,6 +100,7 @@ public sealed partial class TwoFactorController(
         var codes = await RecoveryCodes.CreateAsync(user);
         await NoteCodeGivenAsync(user);
         Record(user, AccountEvent.TwoFactorEnabled, texts => texts.TwoFactorEnabled);
+        HttpContext.KeepUserSession();
         await userManager.SaveWithNewStampAsync(user);
         await transaction.CommitAsync();
         Log.Enabled(logger, user.Id);
@@ -132,6 +133,7 @@ public sealed partial class TwoFactorController(
         await Authenticators.DisableAsync(user);
         await RecoveryCodes.DeleteAsync(user);
         Record(user, AccountEvent.TwoFactorDisabled, texts => texts.TwoFactorDisabled);
+        HttpContext.KeepUserSession();
         await userManager.SaveWithNewStampAsync(user);
         await transaction.CommitAsync();
         Log.Disabled(logger, user.Id);

@@ -152,6 +152,20 @@ internal sealed class UsersTests(TestedStore database)
     }
 
     [Test]
+    public async Task Reset_factors_of_ones_own_account_ends_this_session_too()
+    {
+        using var setup = await _root.PostAsync("/two-factor/setup/");
+        var app = new AuthenticatorApp((await setup.JsonAsync())["sharedKey"]!.GetValue<string>(), _application.Time);
+        using var enabled = await _root.PostAsync("/two-factor/enable/", new { code = app.Code() });
+        Assert.That(enabled.StatusCode, Is.EqualTo(HttpStatusCode.OK), await enabled.Content.ReadAsStringAsync());
+        Assert.That(await _root.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+
+        await _root.DoAsync(HttpMethod.Post, $"/admin/users/{_rootId}/reset-factors/");
+
+        Assert.That(await _root.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
+    }
+
+    [Test]
     public async Task A_required_password_change_lets_in_with_another_one_only()
     {
         using var ada = await _application.NewLoggedInBrowserAsync();

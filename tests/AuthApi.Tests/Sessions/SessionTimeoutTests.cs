@@ -54,6 +54,19 @@ internal sealed class SessionTimeoutTests(TestedStore database)
     }
 
     [Test]
+    public async Task A_clock_that_was_ahead_makes_no_authentication_recent()
+    {
+        _application.Time.Advance(TimeSpan.FromHours(6));
+        await _browser.LogInAsync();
+        _application.Time.AdjustTime(_application.Time.GetUtcNow().AddHours(-6));
+
+        using var refused = await _browser.GetAsync("/me/export/");
+
+        await refused.ShouldBeProblemAsync(HttpStatusCode.Forbidden, "reauthentication_required");
+        Assert.That(await _browser.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [Test]
     public async Task A_used_session_ends_at_its_absolute_timeout()
     {
         await _browser.LogInAsync();

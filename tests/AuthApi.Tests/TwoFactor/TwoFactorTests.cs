@@ -71,6 +71,19 @@ internal sealed class TwoFactorTests(TestedStore database)
     }
 
     [Test]
+    public async Task The_session_that_changes_the_factor_goes_on()
+    {
+        using var caller = await _application.NewLoggedInBrowserAsync();
+
+        // As an earlier version indexed the name: the change writes it in the form of today.
+        await _application.QueryAsync(context => context.Users.ExecuteUpdateAsync(update => update.SetProperty(user => user.NormalizedUserName, "AN OLDER FORM")));
+
+        await EnableAsync(caller);
+
+        Assert.That(await caller.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [Test]
     public async Task The_set_up_has_the_key_in_three_forms()
     {
         using var caller = await _application.NewLoggedInBrowserAsync();
