@@ -8,7 +8,7 @@ namespace AuthApi.Sessions.Sqlite;
 /// time, where opening a connection, having a statement parsed, or translating and tracking by EF Core each cost several times what the
 /// database does.
 /// </summary>
-public sealed class PreparedConnection : IAsyncDisposable
+internal sealed class PreparedConnection : IAsyncDisposable
 {
     private readonly SqliteConnection _connection;
     private readonly Dictionary<string, SqliteCommand> _prepared = new(StringComparer.Ordinal);
@@ -72,7 +72,6 @@ public sealed class PreparedConnection : IAsyncDisposable
     }
 
     // The statements first: the connection goes back to its pool, and they would hold on to a handle that is another's by then.
-    /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         foreach (var command in _prepared.Values)

@@ -24,7 +24,6 @@ public static class SqliteSessions
         services.AddSingleton<StorageMetrics>();
         services.AddSingleton<GroupCommit>();
         services.AddSingleton<ReadConnectionPool>();
-        services.AddSingleton(provider => new SqliteReader(provider.GetRequiredService<ReadConnectionPool>()));
         services.AddSingleton<SqliteConnectionPreparation>();
         services.AddSingleton<WriteSlotInterceptor>();
         services.AddSingleton<SaveInTransaction>();

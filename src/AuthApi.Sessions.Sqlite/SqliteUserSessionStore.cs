@@ -8,7 +8,7 @@ namespace AuthApi.Sessions.Sqlite;
 /// Sessions in the application's SQLite database. A session is never updated into being: a start inserts, a last use or a renewal updates a row
 /// that is there or does nothing, and an end deletes the row, in the transaction of its event.
 /// </summary>
-internal sealed class SqliteUserSessionStore(ReadConnectionPool readers, GroupCommit commits, SessionSchema schema) : IUserSessionStore
+internal sealed class SqliteUserSessionStore(ReadConnectionPool readers, GroupCommit commits, SessionSchema schema, ISessionUserReader? users = null) : IUserSessionStore
 {
     // As they are stored, whatever the names in the code.
     private const string Cookie = "Cookie";
@@ -17,13 +17,16 @@ internal sealed class SqliteUserSessionStore(ReadConnectionPool readers, GroupCo
     private static readonly long MinTime = DateTimeOffset.MinValue.ToUnixTimeMilliseconds();
     private static readonly long MaxTime = DateTimeOffset.MaxValue.ToUnixTimeMilliseconds();
 
-    private readonly Statements _sql = new(schema);
+    // What ReadSession reads, before what is read of the user.
+    private const int ColumnCount = 16;
+
+    private readonly Statements _sql = new(schema, users);
 
     // Look-ups are not cancelled when a client hangs up: its logout would be lost with them.
     public Task<UserSession?> FindAsync(TokenHash tokenHash) => readers.ReadAsync(async connection =>
     {
         await using var row = await connection.Prepare(_sql.Find, tokenHash.Prefix, tokenHash.ToArray()).ExecuteReaderAsync();
-        return await row.ReadAsync() ? ReadSession(row) : null;
+        return !await row.ReadAsync() ? null : users is null ? ReadSession(row) : ReadSession(row) with { User = users.Read(row, ColumnCount) };
     });
 
     public Task<UserSession?> FindAsync(string userId, Guid sessionId) => readers.ReadAsync(async connection =>
@@ -392,7 +395,7 @@ internal sealed class SqliteUserSessionStore(ReadConnectionPool readers, GroupCo
     private sealed record Expired(TokenHash TokenHash, string UserId, Guid Id);
 
     // Made once, from the names in the application's model.
-    private sealed class Statements(SessionSchema schema)
+    private sealed class Statements(SessionSchema schema, ISessionUserReader? users)
     {
         private const string Columns =
             """
@@ -400,7 +403,12 @@ internal sealed class SqliteUserSessionStore(ReadConnectionPool readers, GroupCo
             "AuthenticationMethods", "Transport", "RememberMe", "IpAddress", "UserAgent", "LastIpAddress", "LastUserAgent", "PrincipalVersion"
             """;
 
-        public string Find { get; } = $"""SELECT {Columns} FROM {schema.Sessions} WHERE "Key" = @p0 AND "TokenHash" = @p1""";
+        public string Find { get; } = users is null
+            ? $"""SELECT {Columns} FROM {schema.Sessions} WHERE "Key" = @p0 AND "TokenHash" = @p1"""
+            : $"""
+                SELECT {OfSession(Columns)}, {users.Columns} FROM {schema.Sessions} AS s JOIN {schema.Users} AS u ON u.{schema.UserIdColumn} = s."UserId"
+                WHERE s."Key" = @p0 AND s."TokenHash" = @p1
+                """;
 
         public string FindById { get; } = $"""SELECT {Columns} FROM {schema.Sessions} WHERE "UserId" = @p0 AND "Id" = @p1""";
 
@@ -476,5 +484,7 @@ internal sealed class SqliteUserSessionStore(ReadConnectionPool readers, GroupCo
 
         public string DeleteEvents { get; } =
             $"""DELETE FROM {schema.AuditEntries} WHERE "Id" IN (SELECT "Id" FROM {schema.AuditEntries} WHERE "At" < @p0 ORDER BY "At" LIMIT @p1)""";
+
+        private static string OfSession(string columns) => string.Join(", ", columns.Split(',', StringSplitOptions.TrimEntries).Select(column => $"s.{column}"));
     }
 }

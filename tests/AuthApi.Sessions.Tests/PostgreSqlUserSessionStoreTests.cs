@@ -1,5 +1,4 @@
 using System.Buffers.Text;
-using AuthApi.Sessions.PostgreSql;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Storage;

@@ -7,18 +7,14 @@ using Microsoft.Extensions.Options;
 namespace AuthApi.Identity;
 
 /// <summary>
-/// The claims of <see cref="ApplicationClaimsPrincipalFactory"/>, from what <see cref="AccountReader"/> reads: without Identity's managers and their four
+/// The claims of <see cref="ApplicationClaimsPrincipalFactory"/>, from what the store has read with the session: without Identity's managers and their four
 /// queries. It leaves out the security stamp, which ends nothing here.
 /// </summary>
-internal sealed class StoredPrincipalFactory(AccountReader accounts, IOptions<IdentityOptions> options) : ISessionPrincipalFactory
+internal sealed class StoredPrincipalFactory(IOptions<IdentityOptions> options) : ISessionPrincipalFactory
 {
-    public async Task<ClaimsPrincipal?> CreateAsync(UserSession session)
+    public Task<ClaimsPrincipal?> CreateAsync(UserSession session)
     {
-        if (await accounts.FindAsync(session) is not { } account)
-        {
-            return null;
-        }
-
+        var account = (StoredAccount)session.User!;
         var types = options.Value.ClaimsIdentity;
         var identity = new ClaimsIdentity(IdentityConstants.ApplicationScheme, types.UserNameClaimType, types.RoleClaimType);
         identity.AddClaim(new Claim(types.UserIdClaimType, session.UserId));
@@ -35,6 +31,6 @@ internal sealed class StoredPrincipalFactory(AccountReader accounts, IOptions<Id
             identity.AddClaim(new Claim(type, value));
         }
 
-        return new ClaimsPrincipal(identity);
+        return Task.FromResult<ClaimsPrincipal?>(new ClaimsPrincipal(identity));
     }
 }

@@ -1,15 +1,13 @@
 using System.Data.Common;
 using AuthApi.Sessions;
-using AuthApi.Sessions.PostgreSql;
-using Npgsql;
 
 namespace AuthApi.Storage;
 
-/// <summary>Reads accounts from PostgreSQL: by the statement that finds the session, in which they cost no round trip.</summary>
-internal sealed class PostgreSqlAccountReader(PostgreSqlConnections connections) : AccountReader, ISessionUserReader
+/// <summary>Reads the account of a session with its roles and claims from PostgreSQL, by the statement that finds the session, in which it costs no round trip.</summary>
+internal sealed class PostgreSqlAccountReader : ISessionUserReader
 {
     // An empty array is nothing to read for most. A claim is an array of two.
-    private const string AccountColumns =
+    public string Columns =>
         """
         u."UserName", u."Email", u."EmailConfirmed", u."TwoFactorEnabled",
         NULLIF(ARRAY(SELECT r."Name" FROM "AspNetUserRoles" AS m JOIN "AspNetRoles" AS r ON r."Id" = m."RoleId" WHERE m."UserId" = u."Id"), '{}'),
@@ -19,8 +17,6 @@ internal sealed class PostgreSqlAccountReader(PostgreSqlConnections connections)
             SELECT ARRAY[c."ClaimType", c."ClaimValue"] FROM "AspNetUserRoles" AS m JOIN "AspNetRoleClaims" AS c ON c."RoleId" = m."RoleId" WHERE m."UserId" = u."Id"), '{}')
         """;
 
-    public string Columns => AccountColumns;
-
     public object Read(DbDataReader row, int first) => new StoredAccount(
         row.GetString(first),
         row.GetString(first + 1),
@@ -28,16 +24,6 @@ internal sealed class PostgreSqlAccountReader(PostgreSqlConnections connections)
         row.GetBoolean(first + 3),
         row.IsDBNull(first + 4) ? [] : row.GetFieldValue<string[]>(first + 4),
         row.IsDBNull(first + 5) ? [] : ReadClaims(row.GetFieldValue<string?[,]>(first + 5)));
-
-    public override async Task<StoredAccount?> FindAsync(UserSession session) => session.User as StoredAccount ?? await FindAsync(IdOf(session));
-
-    private Task<StoredAccount?> FindAsync(int userId) => connections.RunAsync(async (connection, cancellationToken) =>
-    {
-        await using var command = new NpgsqlCommand($"""SELECT {AccountColumns} FROM "AspNetUsers" AS u WHERE u."Id" = $1""", connection);
-        command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = userId });
-        await using var row = await command.ExecuteReaderAsync(cancellationToken);
-        return await row.ReadAsync(cancellationToken) ? (StoredAccount)Read(row, 0) : null;
-    });
 
     private static List<(string Type, string Value)> ReadClaims(string?[,] claims) =>
         [.. Enumerable.Range(0, claims.GetLength(0)).Select(claim => (claims[claim, 0] ?? "", claims[claim, 1] ?? ""))];

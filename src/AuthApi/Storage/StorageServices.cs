@@ -1,5 +1,4 @@
 using AuthApi.Sessions;
-using AuthApi.Sessions.PostgreSql;
 using AuthApi.Sessions.Sqlite;
 using AuthApi.Startup;
 using Microsoft.AspNetCore.DataProtection.KeyManagement;
@@ -37,13 +36,11 @@ public static class StorageServices
         var database = DatabaseOptions.Of(configuration);
         if (database.Provider != DatabaseOptions.PostgreSql)
         {
-            sessions.Services.AddSingleton<AccountReader, SqliteAccountReader>();
+            sessions.Services.AddSingleton<ISessionUserReader, SqliteAccountReader>();
             return sessions.UseSqlite();
         }
 
-        sessions.Services.AddSingleton<PostgreSqlAccountReader>();
-        sessions.Services.AddSingleton<AccountReader>(provider => provider.GetRequiredService<PostgreSqlAccountReader>());
-        sessions.Services.AddSingleton<ISessionUserReader>(provider => provider.GetRequiredService<PostgreSqlAccountReader>());
+        sessions.Services.AddSingleton<ISessionUserReader, PostgreSqlAccountReader>();
         sessions.Services.AddSingleton<PostgreSqlStorage>();
         sessions.Services.AddDbContextFactory<PostgreSqlAuthDbContext>((provider, options) => options.UseNpgsql(provider.GetRequiredService<PostgreSqlStorage>().ConnectionString));
         return sessions.UsePostgreSql(options => options.AllowPlaintext = database.AllowPlaintext);

@@ -1,6 +1,6 @@
 using System.Data.Common;
 
-namespace AuthApi.Sessions.PostgreSql;
+namespace AuthApi.Sessions;
 
 /// <summary>
 /// Reads, with a session that is not cached and in the same statement, what the application's <see cref="ISessionPrincipalFactory"/> makes a principal of. It is
@@ -8,7 +8,7 @@ namespace AuthApi.Sessions.PostgreSql;
 /// </summary>
 public interface ISessionUserReader
 {
-    /// <summary>Expressions of SQL with commas between. The user's row is <c>u</c>.</summary>
+    /// <summary>Expressions of SQL with commas between, in the words of the store's database. The user's row is <c>u</c>.</summary>
     string Columns { get; }
 
     /// <summary>Reads the columns.</summary>
