@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Transactions;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -105,8 +106,11 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
     }
 
     public Task<IReadOnlyList<EndedSession>> EndAllAsync(
-        DbConnection connection, DbTransaction? transaction, string userId, SessionEnd cause, DateTimeOffset at, Guid? except) =>
-        EndAllAsync((NpgsqlConnection)connection, (NpgsqlTransaction?)transaction, userId, cause, at, except, CancellationToken.None);
+        DbConnection connection, DbTransaction? transaction, string userId, SessionEnd cause, DateTimeOffset at, Guid? except)
+    {
+        EnsureReadCommitted(transaction);
+        return EndAllAsync((NpgsqlConnection)connection, (NpgsqlTransaction?)transaction, userId, cause, at, except, CancellationToken.None);
+    }
 
     public async Task RaisePrincipalVersionAsync(string? userId)
     {
@@ -117,6 +121,7 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
 
     public async Task RaisePrincipalVersionAsync(DbConnection connection, DbTransaction? transaction, string? userId)
     {
+        EnsureReadCommitted(transaction);
         if (userId is null)
         {
             await using var batch = Batch((NpgsqlConnection)connection, (NpgsqlTransaction?)transaction, Of(_sql.LockStarts), Of(_sql.RaiseVersionOfAll));
@@ -275,6 +280,17 @@ internal sealed class PostgreSqlUserSessionStore(PostgreSqlDatabase database, Se
     }
 
     public bool IsOutOfReach(Exception? exception) => PostgreSqlFailures.IsOutOfReach(exception);
+
+    // With a snapshot from before its first statement the transaction would not see a session that has started since, with the old password.
+    private static void EnsureReadCommitted(DbTransaction? transaction)
+    {
+        var level = transaction?.IsolationLevel.ToString() ?? Transaction.Current?.IsolationLevel.ToString();
+        if (level is nameof(System.Data.IsolationLevel.RepeatableRead) or nameof(System.Data.IsolationLevel.Snapshot) or nameof(System.Data.IsolationLevel.Serializable))
+        {
+            throw new InvalidOperationException(
+                $"A user, a role or a claim is changed in a transaction at {level}, which does not see sessions that start beside it: they would go on. Begin it with IsolationLevel.ReadCommitted (a TransactionScope is Serializable unless its options say otherwise).");
+        }
+    }
 
     private async Task<IReadOnlyList<EndedSession>?> StartOnceAsync(
         NpgsqlConnection connection, UserSession session, SessionStart start, CancellationToken cancellationToken)

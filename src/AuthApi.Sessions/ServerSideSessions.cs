@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -46,11 +47,27 @@ public static class ServerSideSessions
 
         AddSessions(services);
         AddScheme(services);
-        services.AddSingleton(provider => sessions.ReadContext(provider, SessionSchema.Of));
+        services.AddSingleton(provider => sessions.ReadContext(provider, context =>
+        {
+            EnsureHeard(context, typeof(TContext));
+            return SessionSchema.Of(context);
+        }));
         services.AddSingleton<UserChangeInterceptor>();
         services.ConfigureDbContext<TContext>((provider, options) => options.AddInterceptors(provider.GetRequiredService<UserChangeInterceptor>()));
         services.AddRecentAuthentication();
         return services;
+    }
+
+    // The options of AddDbContext<TContext> have the interceptor. A context that was made in another way would change users without a session ending.
+    private static void EnsureHeard(DbContext context, Type registered)
+    {
+        var interceptors = context.GetService<IDbContextOptions>().FindExtension<CoreOptionsExtension>()?.Interceptors;
+        if (interceptors?.OfType<UserChangeInterceptor>().Any() != true)
+        {
+            throw new SessionSetupException(context.GetType() == registered
+                ? $"{registered.Name} is made without the options of AddDbContext<{registered.Name}>, so a new password would end no session: register it by AddDbContext or AddDbContextFactory."
+                : $"{registered.Name} is made as a {context.GetType().Name}, whose options do not have the sessions' interceptor, so a new password would end no session: write AddServerSideSessions<{context.GetType().Name}>.");
+        }
     }
 
     private static void AddOptions(IServiceCollection services)

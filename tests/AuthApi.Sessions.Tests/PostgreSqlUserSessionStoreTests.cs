@@ -1,4 +1,5 @@
 using System.Buffers.Text;
+using System.Transactions;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Storage;
@@ -140,6 +141,43 @@ internal sealed class PostgreSqlUserSessionStoreTests
 
         await Assert.ThatAsync(() => Task.WhenAll(ends), Throws.InstanceOf<Npgsql.PostgresException>());
         Assert.That((await _store.ListAsync(_userId)).Select(session => session.Id), Is.EqualTo(new[] { sessions[7].Id }));
+    }
+
+    [TestCase(System.Data.IsolationLevel.RepeatableRead)]
+    [TestCase(System.Data.IsolationLevel.Serializable)]
+    public async Task A_change_that_would_not_see_new_sessions_is_refused(System.Data.IsolationLevel level)
+    {
+        await StartAsync(_userId);
+
+        await _application.WithScopeAsync(async provider =>
+        {
+            var (context, users) = (provider.GetRequiredService<AppDbContext>(), provider.GetRequiredService<UserManager<AppUser>>());
+            await using var transaction = await context.Database.BeginTransactionAsync(level);
+            var user = (await users.FindByIdAsync(_userId))!;
+            await StartAsync(_userId);
+
+            await Assert.ThatAsync(() => users.UpdateSecurityStampAsync(user), Throws.InvalidOperationException.With.Message.Contains(level.ToString()).And.Message.Contains("ReadCommitted"));
+        });
+
+        Assert.That(await _store.ListAsync(_userId), Has.Count.EqualTo(2));
+    }
+
+    [Test]
+    public async Task A_user_deleted_in_a_scope_leaves_events()
+    {
+        await StartAsync(_userId);
+
+        await _application.WithScopeAsync(async provider =>
+        {
+            var users = provider.GetRequiredService<UserManager<AppUser>>();
+            using var scope = new TransactionScope(
+                TransactionScopeOption.Required, new TransactionOptions { IsolationLevel = System.Transactions.IsolationLevel.ReadCommitted }, TransactionScopeAsyncFlowOption.Enabled);
+            Assert.That((await users.DeleteAsync((await users.FindByIdAsync(_userId))!)).Succeeded);
+            scope.Complete();
+        });
+
+        Assert.That((await _application.EntriesAsync(_userId)).Select(entry => entry.Reason), Has.Member("account_deleted"));
+        Assert.That(await _store.ListAsync(_userId), Is.Empty);
     }
 
     [Test]

@@ -55,6 +55,19 @@ internal sealed class SetupErrorTests
         await RefusedAsync(message, new() { ConnectionString = connectionString });
 
     [Test]
+    public async Task A_context_that_does_not_report_changes_is_named() => await RefusedAsync(
+        "write AddServerSideSessions<DerivedDbContext>",
+        new()
+        {
+            Register = builder =>
+            {
+                builder.Services.AddDbContext<BaseDbContext, DerivedDbContext>(options => options.UseSqlite("DataSource=app.db"));
+                builder.Services.AddIdentity<AppUser, IdentityRole>().AddEntityFrameworkStores<BaseDbContext>();
+                builder.Services.AddServerSideSessions<BaseDbContext>(sessions => sessions.UseSqlite());
+            },
+        });
+
+    [Test]
     public async Task A_second_scheme_of_the_name_is_named() => await RefusedAsync(
         "A second scheme is named Identity.Application",
         new()
@@ -150,6 +163,17 @@ internal sealed class SetupErrorTests
         Assert.That(exception.Message, Does.Contain(message).And.Not.Contain("\n"), exception.ToString());
         Assert.That(exception, Is.InstanceOf<InvalidOperationException>());
     }
+
+    private class BaseDbContext(DbContextOptions options) : IdentityDbContext<AppUser>(options)
+    {
+        protected override void OnModelCreating(ModelBuilder builder)
+        {
+            base.OnModelCreating(builder);
+            builder.AddServerSideSessions<AppUser>();
+        }
+    }
+
+    private sealed class DerivedDbContext(DbContextOptions<DerivedDbContext> options) : BaseDbContext(options);
 
     private sealed class UnmappedDbContext(DbContextOptions<UnmappedDbContext> options) : IdentityDbContext<AppUser>(options);
 

@@ -117,9 +117,10 @@ internal sealed class UserChangeTests(TestedStore store)
         await AllEndedAsync();
     }
 
-    [TestCase(false)]
-    [TestCase(true)]
-    public async Task A_detached_user_with_another_stamp_ends_all_sessions(bool isAttachedFirst)
+    [TestCase(false, false)]
+    [TestCase(true, false)]
+    [TestCase(true, true, Description = "the application sets a column of its own as it saves")]
+    public async Task A_detached_user_with_another_stamp_ends_all_sessions(bool isAttachedFirst, bool setsColumn)
     {
         var user = await _application.QueryAsync(context => context.Users.AsNoTracking().SingleAsync(user => user.Id == _userId));
         user.SecurityStamp = "another";
@@ -129,6 +130,7 @@ internal sealed class UserChangeTests(TestedStore store)
             if (isAttachedFirst)
             {
                 context.Attach(user).State = EntityState.Modified;
+                user.DisplayName = setsColumn ? "Countess" : user.DisplayName;
             }
             else
             {
@@ -189,6 +191,10 @@ internal sealed class UserChangeTests(TestedStore store)
     [Test]
     public async Task Nothing_ends_where_the_transaction_is_left()
     {
+        _application.Time.Advance(TimeSpan.FromSeconds(2));
+        await _browser.MeAsync();
+        var uses = _application.Services.GetRequiredService<LastSeenTracker>().Count;
+        Assert.That(uses, Is.Positive);
         await _application.WithScopeAsync(async provider =>
         {
             var (context, users) = (provider.GetRequiredService<AppDbContext>(), provider.GetRequiredService<UserManager<AppUser>>());
@@ -196,6 +202,7 @@ internal sealed class UserChangeTests(TestedStore store)
             await users.UpdateSecurityStampAsync((await users.FindByIdAsync(_userId))!);
         });
 
+        Assert.That(_application.Services.GetRequiredService<LastSeenTracker>().Count, Is.EqualTo(uses), "their last uses are still to be written");
         await NothingEndedAsync();
     }
 
@@ -445,6 +452,16 @@ internal sealed class UserChangeTests(TestedStore store)
         Assert.That((string?)(await _browser.ReadMeAsync())["displayName"], Is.EqualTo("Countess"));
         Assert.That(await VersionAsync(), Is.EqualTo(before + 5));
         await NothingEndedAsync();
+    }
+
+    [Test]
+    public async Task A_new_role_touches_no_session()
+    {
+        var before = await VersionAsync();
+
+        await AddRoleAsync("Editor");
+
+        Assert.That(await VersionAsync(), Is.EqualTo(before));
     }
 
     [Test]

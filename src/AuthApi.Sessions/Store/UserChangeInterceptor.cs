@@ -71,6 +71,7 @@ internal sealed class UserChangeInterceptor(IServiceProvider services) : SaveCha
 
     public DbTransaction TransactionStarted(DbConnection connection, TransactionEndEventData eventData, DbTransaction result)
     {
+        IsOwn(eventData.Context);
         DeleteAsync(eventData.Context, connection, result).GetAwaiter().GetResult();
         return result;
     }
@@ -78,9 +79,24 @@ internal sealed class UserChangeInterceptor(IServiceProvider services) : SaveCha
     public async ValueTask<DbTransaction> TransactionStartedAsync(
         DbConnection connection, TransactionEndEventData eventData, DbTransaction result, CancellationToken cancellationToken = default)
     {
+        IsOwn(eventData.Context);
         await DeleteAsync(eventData.Context, connection, result);
         return result;
     }
+
+    public DbTransaction TransactionUsed(DbConnection connection, TransactionEventData eventData, DbTransaction result)
+    {
+        if (eventData.Context is { } context)
+        {
+            _states.GetOrCreateValue(context).IsOfAnother = true;
+        }
+
+        return result;
+    }
+
+    public ValueTask<DbTransaction> TransactionUsedAsync(
+        DbConnection connection, TransactionEventData eventData, DbTransaction result, CancellationToken cancellationToken = default) =>
+        ValueTask.FromResult(TransactionUsed(connection, eventData, result));
 
     // Within the savepoint, so that a save that fails takes the ends back with it.
     public void CreatedSavepoint(DbTransaction transaction, TransactionEventData eventData) =>
@@ -127,12 +143,26 @@ internal sealed class UserChangeInterceptor(IServiceProvider services) : SaveCha
         return Task.CompletedTask;
     }
 
-    // A transaction of another's that the context was given ends without a word, but not after its connection.
+    public void RolledBackToSavepoint(DbTransaction transaction, TransactionEventData eventData)
+    {
+        // The application's own savepoint. What ended before it is not counted either; the rows are read again.
+        if (eventData.Context is { } context && _states.TryGetValue(context, out var state) && state.InSave is null)
+        {
+            state.Ended.Clear();
+        }
+    }
+
+    public Task RolledBackToSavepointAsync(DbTransaction transaction, TransactionEventData eventData, CancellationToken cancellationToken = default)
+    {
+        RolledBackToSavepoint(transaction, eventData);
+        return Task.CompletedTask;
+    }
+
     public void ConnectionClosed(DbConnection connection, ConnectionEndEventData eventData)
     {
         if (Transaction.Current is null)
         {
-            Publish(eventData.Context);
+            Close(eventData.Context);
         }
     }
 
@@ -165,6 +195,19 @@ internal sealed class UserChangeInterceptor(IServiceProvider services) : SaveCha
         {
             await DeleteAsync(context, context.Database.GetDbConnection(), own.GetDbTransaction());
         }
+        else if (Transaction.Current is not null && changes.Deleted.Count > 0)
+        {
+            // EF Core begins no transaction of its own in a TransactionScope.
+            await context.Database.OpenConnectionAsync(cancellationToken);
+            try
+            {
+                await DeleteAsync(context, context.Database.GetDbConnection(), transaction: null);
+            }
+            finally
+            {
+                await context.Database.CloseConnectionAsync();
+            }
+        }
     }
 
     private async Task EndAsync(DbContext context)
@@ -189,7 +232,17 @@ internal sealed class UserChangeInterceptor(IServiceProvider services) : SaveCha
 
         if (Transaction.Current is { } ambient)
         {
-            ambient.TransactionCompleted += (_, _) => Publish(context);
+            ambient.TransactionCompleted += (_, completed) =>
+            {
+                if (completed.Transaction!.TransactionInformation.Status == TransactionStatus.Committed)
+                {
+                    Publish(context);
+                }
+                else
+                {
+                    Discard(context);
+                }
+            };
         }
         else
         {
@@ -202,7 +255,7 @@ internal sealed class UserChangeInterceptor(IServiceProvider services) : SaveCha
             ? ApplyAsync(state, changes, transaction.Connection!, transaction)
             : Task.CompletedTask;
 
-    private async Task DeleteAsync(DbContext? context, DbConnection connection, DbTransaction transaction)
+    private async Task DeleteAsync(DbContext? context, DbConnection connection, DbTransaction? transaction)
     {
         if (context is not null && _states.TryGetValue(context, out var state) && state.InSave is { Deleted.Count: > 0 } changes)
         {
@@ -225,7 +278,8 @@ internal sealed class UserChangeInterceptor(IServiceProvider services) : SaveCha
         else
         {
             // And the version of a session that goes on although the stamp changes.
-            foreach (var userId in changes.Changed.Except(changes.Stamped).Union(kept))
+            // In one order, as each locks its user's row.
+            foreach (var userId in changes.Changed.Except(changes.Stamped).Union(kept).Order(StringComparer.Ordinal))
             {
                 await store.RaisePrincipalVersionAsync(connection, transaction, userId);
             }
@@ -250,7 +304,7 @@ internal sealed class UserChangeInterceptor(IServiceProvider services) : SaveCha
         var client = context is null ? default : ClientInfo.Of(context);
         var current = context?.FindUserSession()?.Session;
         var keepsAsked = reason == StampReason && context?.KeepsUserSession() == true;
-        foreach (var userId in userIds)
+        foreach (var userId in userIds.Order(StringComparer.Ordinal))
         {
             // Where another user is signed in, an administrator is: their session shows who did it, and where they are is not the owner's business.
             var by = current?.UserId == userId ? current.Id : (Guid?)null;
@@ -295,7 +349,7 @@ internal sealed class UserChangeInterceptor(IServiceProvider services) : SaveCha
             if (change.CurrentState == ConnectionState.Closed)
             {
                 connection.StateChange -= PublishOnce;
-                Publish(context);
+                Close(context);
             }
         }
     }
@@ -317,6 +371,28 @@ internal sealed class UserChangeInterceptor(IServiceProvider services) : SaveCha
             {
                 Publish(context);
             }
+        }
+    }
+
+    private void IsOwn(DbContext? context)
+    {
+        if (context is not null && _states.TryGetValue(context, out var state))
+        {
+            state.IsOfAnother = false;
+        }
+    }
+
+    // A transaction of another's that the context was given ends without a word, but not after its connection. The context's own that is left without a commit
+    // says nothing either, and is rolled back.
+    private void Close(DbContext? context)
+    {
+        if (context is not null && _states.TryGetValue(context, out var state) && state.IsOfAnother)
+        {
+            Publish(context);
+        }
+        else
+        {
+            Discard(context);
         }
     }
 
@@ -351,7 +427,7 @@ internal sealed class UserChangeInterceptor(IServiceProvider services) : SaveCha
 
         state.Ended.Clear();
         state.Suspended.Clear();
-        state.Everybody = false;
+        (state.Everybody, state.IsOfAnother) = (false, false);
     }
 
     private sealed class State
@@ -366,6 +442,9 @@ internal sealed class UserChangeInterceptor(IServiceProvider services) : SaveCha
 
         /// <summary>How many had ended before the save that is running.</summary>
         public int EndedBefore { get; set; }
+
+        /// <summary>Whether the application began the transaction by itself, so that its outcome is not heard of.</summary>
+        public bool IsOfAnother { get; set; }
 
         public HashSet<string> Suspended { get; } = [];
 

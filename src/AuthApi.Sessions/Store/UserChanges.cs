@@ -17,6 +17,9 @@ internal sealed class UserChanges
     private static readonly string[] NotInPrincipals =
         [nameof(IdentityUser.AccessFailedCount), nameof(IdentityUser.LockoutEnd), nameof(IdentityUser.PasswordHash)];
 
+    // What Identity itself sets; the other columns of a user are the application's.
+    private static readonly HashSet<string> OfIdentity = [.. typeof(IdentityUser).GetProperties().Select(property => property.Name)];
+
     private static readonly ConcurrentDictionary<Type, Kind> Kinds = new();
 
     private enum Kind
@@ -25,6 +28,7 @@ internal sealed class UserChanges
         OfUser,
         Factor,
         Session,
+        Role,
         OfEverybody,
     }
 
@@ -91,7 +95,10 @@ internal sealed class UserChanges
                 case Kind.OfUser:
                     changes.Changed.Add(SessionSchema.ToText(entry.Property(nameof(IdentityUserRole<>.UserId)).CurrentValue!));
                     break;
-                case Kind.OfEverybody:
+                case Kind.Role when entry.State == EntityState.Added:
+                    // Nobody has it yet.
+                    break;
+                case Kind.Role or Kind.OfEverybody:
                     changes.Everybody = true;
                     break;
             }
@@ -116,12 +123,12 @@ internal sealed class UserChanges
         }
 
         // Identity's store marks every property as modified. An entity that was not tracked when it was changed has no original values to compare
-        // with: nothing differs but the concurrency stamp, which that store sets itself.
+        // with: nothing differs but the concurrency stamp, which that store sets itself, and columns that the application sets as it saves.
         var different = entry.Properties
             .Where(property => property.IsModified && property.Metadata.Name != ConcurrencyStamp && !Equals(property.OriginalValue, property.CurrentValue))
             .Select(property => property.Metadata.Name)
             .ToList();
-        var isUnknown = different.Count == 0 && entry.Properties.Any(property => property.IsModified);
+        var isUnknown = !different.Exists(OfIdentity.Contains) && entry.Properties.Any(property => property.IsModified);
         if (different.Contains(SecurityStamp) || (isUnknown && await IsStampDifferentAsync(entry, cancellationToken)))
         {
             Stamped.Add(userId);
@@ -191,7 +198,12 @@ internal sealed class UserChanges
                     return Kind.Factor;
                 }
 
-                if (definition == typeof(IdentityRole<>) || definition == typeof(IdentityRoleClaim<>))
+                if (definition == typeof(IdentityRole<>))
+                {
+                    return Kind.Role;
+                }
+
+                if (definition == typeof(IdentityRoleClaim<>))
                 {
                     return Kind.OfEverybody;
                 }
