@@ -20,7 +20,10 @@ internal sealed class MixedLoadTests
     {
         await using var database = await Database.CreateAsync(kind);
         using var ledger = new Ledger(database.Folder);
-        await using var program = await database.StartAsync("--Sessions:CleanupInterval=00:00:01", "--Accounts:PublicUrl=http://localhost");
+
+        // In half an hour unused sessions would end by time.
+        await using var program = await database.StartAsync(
+            "--Sessions:CleanupInterval=00:00:01", "--Sessions:IdleTimeout=12:00:00", "--Accounts:PublicUrl=http://localhost");
         using var load = new Load(program.Address, ledger);
         using var browser = program.NewBrowser();
         var user = await browser.RegisterAsync("seeded@example.com");
