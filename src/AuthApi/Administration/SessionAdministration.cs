@@ -90,10 +90,11 @@ internal sealed class SessionAdministration(
     {
         await sessions.WriteLastUsesAsync();
         var (ended, now) = (0, time.GetUtcNow());
+        var ahead = await FindAheadAsync(filter, now, cancellationToken);
         while (true)
         {
             // A renewal moves a row, perhaps to where it was looked for already: it is looked for until none is left.
-            var found = await EndOnceAsync(filter, cause, except, now, count => ended += count, cancellationToken);
+            var found = await EndOnceAsync(filter, cause, except, now, ahead, count => ended += count, cancellationToken);
             if (found == 0)
             {
                 return ended;
@@ -101,7 +102,17 @@ internal sealed class SessionAdministration(
         }
     }
 
-    private async Task<int> EndOnceAsync(SessionFilter filter, SessionEnd cause, Guid? except, DateTimeOffset now, Action<int> count, CancellationToken cancellationToken)
+    // Those that began by a clock that is ahead of this one. Their ids are read at once, so that those that begin later, in whatever number, are not among them.
+    private async Task<HashSet<Guid>> FindAheadAsync(SessionFilter filter, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        context.Database.SetCommandTimeout(TimeSpan.FromSeconds(60));
+        return await filter.Apply(context.Set<UserSession>().AsNoTracking(), now)
+            .Where(session => session.CreatedAt > now).Select(session => session.Id).ToHashSetAsync(cancellationToken);
+    }
+
+    private async Task<int> EndOnceAsync(
+        SessionFilter filter, SessionEnd cause, Guid? except, DateTimeOffset now, HashSet<Guid> ahead, Action<int> count, CancellationToken cancellationToken)
     {
         var found = 0;
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
@@ -109,7 +120,8 @@ internal sealed class SessionAdministration(
 
         // Those of a user are found by the index over users.
         var sought = filter.UserId is null ? FindInRangesAsync(context, filter, now) : FindAsync(context, filter, now, null);
-        await foreach (var batch in sought.Where(session => session.Row.CreatedAt <= now && session.Row.Id != except).Chunk(Batch).WithCancellation(cancellationToken))
+        var meant = sought.Where(session => (session.Row.CreatedAt <= now || ahead.Contains(session.Row.Id)) && session.Row.Id != except);
+        await foreach (var batch in meant.Chunk(Batch).WithCancellation(cancellationToken))
         {
             foreach (var some in batch.Chunk(EndsAtOnce))
             {

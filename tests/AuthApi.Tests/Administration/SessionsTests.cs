@@ -126,6 +126,19 @@ internal sealed class SessionsTests(TestedStore database)
     }
 
     [Test]
+    public async Task Sessions_that_began_by_a_clock_ahead_are_ended_too()
+    {
+        using var ada = await _application.NewLoggedInBrowserAsync();
+        var ahead = _application.Time.GetUtcNow().AddHours(1);
+        await _application.QueryAsync(context => context.Set<UserSession>().ExecuteUpdateAsync(update => update.SetProperty(session => session.CreatedAt, ahead)));
+
+        Assert.That(await _root.EndAsync("/admin/sessions/"), Is.EqualTo(2));
+
+        Assert.That(await ada.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
+        Assert.That(await _application.StoredSessionsAsync(), Is.Empty);
+    }
+
+    [Test]
     public async Task A_bad_filter_is_a_clear_400_and_ends_nothing()
     {
         var next = (string?)(await _root.GetJsonAsync("/admin/sessions/?userId=1&limit=1"))["next"];
