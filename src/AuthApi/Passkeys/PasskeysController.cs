@@ -178,7 +178,7 @@ public sealed partial class PasskeysController(
     [ProducesProblem(StatusCodes.Status409Conflict, "`last_credential`: the account has no password and no other passkey.")]
     public async Task<ActionResult> Delete(string id)
     {
-        var (problem, _) = await DeleteAsync(passkey => IdOf(passkey) == id);
+        var (problem, _) = await DeleteAsync(id, others: false);
         return problem is null ? NoContent() : new ProblemResult(problem);
     }
 
@@ -194,16 +194,12 @@ public sealed partial class PasskeysController(
     [ProducesProblem(StatusCodes.Status404NotFound, "`not_found`: the account has no passkey with this id.")]
     public async Task<ActionResult<RemovedPasskeysResponse>> DeleteOthers([FromQuery, Required(ErrorMessage = "This is required.")] string? except)
     {
-        if (await FindAsync(User.GetUserId(), except!) is null)
-        {
-            return new ProblemResult(ApiProblem.NotFound);
-        }
-
-        var (problem, removed) = await DeleteAsync(passkey => IdOf(passkey) != except);
-        return problem is null || problem == ApiProblem.NotFound ? new RemovedPasskeysResponse(removed) : new ProblemResult(problem);
+        var (problem, removed) = await DeleteAsync(except!, others: true);
+        return problem is null ? new RemovedPasskeysResponse(removed) : new ProblemResult(problem);
     }
 
-    private async Task<(ApiProblem? Problem, int Removed)> DeleteAsync(Func<IdentityUserPasskey<int>, bool> which)
+    // Deletes a passkey, or all others.
+    private async Task<(ApiProblem? Problem, int Removed)> DeleteAsync(string id, bool others)
     {
         await using var transaction = await Context.Database.BeginTransactionAsync();
         if (await userManager.FindLockedCallerAsync() is not { } user)
@@ -212,10 +208,15 @@ public sealed partial class PasskeysController(
         }
 
         var all = await Context.UserPasskeys.Where(passkey => passkey.UserId == user.Id).ToListAsync();
-        var removed = all.Where(which).ToList();
+        if (!all.Exists(passkey => IdOf(passkey) == id))
+        {
+            return (ApiProblem.NotFound, 0); // also where another call has deleted meanwhile the one that this would keep
+        }
+
+        var removed = all.FindAll(passkey => (IdOf(passkey) == id) != others);
         if (removed.Count == 0)
         {
-            return (ApiProblem.NotFound, 0);
+            return (null, 0);
         }
 
         if (user.PasswordHash is null && removed.Count == all.Count)

@@ -57,6 +57,30 @@ internal sealed class ConcurrentChangesTests(TestedStore database)
     }
 
     [Test]
+    public async Task Of_two_passkeys_that_are_each_to_be_kept_one_stays()
+    {
+        using var browser = await _application.NewLoggedInBrowserAsync();
+        for (var round = 0; round < 3; round++)
+        {
+            using var phone = new SoftwareAuthenticator();
+            using var key = new SoftwareAuthenticator();
+            foreach (var (authenticator, name) in new[] { (phone, "Phone"), (key, "Key") })
+            {
+                using var options = await browser.PostAsync("/passkeys/options/");
+                using var added = await browser.PostAsync("/passkeys/", new { credential = authenticator.Create(await options.JsonAsync()), name });
+                Assert.That(added.StatusCode, Is.EqualTo(HttpStatusCode.Created));
+            }
+
+            var kept = Enumerable.Range(0, 6).Select(number => StatusAsync(browser.Copy(), HttpMethod.Delete, $"/passkeys/?except={(number % 2 == 0 ? phone : key).Id}"));
+            Assert.That(await Task.WhenAll(kept), Has.Exactly(3).EqualTo(HttpStatusCode.OK).And.Exactly(3).EqualTo(HttpStatusCode.NotFound));
+
+            var left = (await browser.GetJsonAsync("/passkeys/")).Each<string>("id").ToList();
+            Assert.That(left, Is.EqualTo(new[] { phone.Id }).Or.EqualTo(new[] { key.Id }));
+            Assert.That(await StatusAsync(browser.Copy(), HttpMethod.Delete, $"/passkeys/{left[0]}/"), Is.EqualTo(HttpStatusCode.NoContent));
+        }
+    }
+
+    [Test]
     public async Task An_account_is_deleted_while_it_is_used()
     {
         for (var round = 0; round < 4; round++)
