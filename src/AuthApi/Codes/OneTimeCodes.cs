@@ -79,20 +79,23 @@ internal sealed class OneTimeCodes(AuthDbContext context, IHttpContextAccessor h
             return true; // without a commit: there is nothing to count, and no disk to wait for
         }
 
-        var client = ClientInfo.Of(http.HttpContext!);
-        context.AddAuditEntry(new AuditEntry
-        {
-            At = now,
-            Event = Refused,
-            UserId = user.Id == 0 ? null : user.Id.ToString(CultureInfo.InvariantCulture),
-            SessionId = http.HttpContext!.FindUserSession()?.Session.Id,
-            Reason = JsonNamingPolicy.SnakeCaseLower.ConvertName(purpose),
-            IpAddress = client.IpAddress,
-            UserAgent = client.UserAgent,
-        });
+        AddRefused(user, JsonNamingPolicy.SnakeCaseLower.ConvertName(purpose));
         await context.SaveChangesAsync();
         await transaction.CommitAsync();
         return false;
+    }
+
+    /// <summary>
+    /// Counts a code as wrong that came with something else that was, and records that, in the caller's transaction and with the caller's next save: so the other thing can be
+    /// guessed as often as the code.
+    /// </summary>
+    /// <param name="user">The user.</param>
+    /// <param name="purpose">What the code is for.</param>
+    /// <param name="reason">The reason in the event.</param>
+    public async Task RefuseAsync(ApplicationUser user, string purpose, string reason)
+    {
+        await Of(user, purpose).ExecuteUpdateAsync(update => update.SetProperty(code => code.Tries, code => code.Tries + 1));
+        AddRefused(user, reason);
     }
 
     /// <summary>Uses the code up, in the caller's transaction. Of several uses at once one succeeds.</summary>
@@ -107,6 +110,21 @@ internal sealed class OneTimeCodes(AuthDbContext context, IHttpContextAccessor h
 
     /// <summary>Deletes all codes of a user, as those that a new security stamp has voided.</summary>
     public Task DeleteAllAsync(ApplicationUser user) => context.Set<OneTimeCode>().Where(code => code.UserId == user.Id).ExecuteDeleteAsync();
+
+    private void AddRefused(ApplicationUser user, string reason)
+    {
+        var client = ClientInfo.Of(http.HttpContext!);
+        context.AddAuditEntry(new AuditEntry
+        {
+            At = time.GetUtcNow(),
+            Event = Refused,
+            UserId = user.Id == 0 ? null : user.Id.ToString(CultureInfo.InvariantCulture),
+            SessionId = http.HttpContext!.FindUserSession()?.Session.Id,
+            Reason = reason,
+            IpAddress = client.IpAddress,
+            UserAgent = client.UserAgent,
+        });
+    }
 
     private IQueryable<OneTimeCode> Of(ApplicationUser user, string purpose) =>
         context.Set<OneTimeCode>().Where(code => code.UserId == user.Id && code.Purpose == purpose);

@@ -21,6 +21,9 @@ namespace AuthApi.Recovery;
 public sealed partial class RecoveryController(
     ApplicationSignInManager signInManager, ApplicationUserManager userManager, IServiceProvider services, TimeProvider time, ILogger<RecoveryController> logger) : ControllerBase
 {
+    // The reason in the event.
+    private const string WrongRecoveryCode = "recovery_code";
+
     private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(10);
 
     // Internal types: the constructor is public.
@@ -57,9 +60,21 @@ public sealed partial class RecoveryController(
         // A code that is wrong takes the other one back.
         await using (var transaction = await Context.Database.BeginTransactionAsync())
         {
-            if (await userManager.FindLockedAsync(user.Id) is null
-                || !await Codes.UseAsync(user, CodePurpose.PasswordReset, request.Code)
-                || !await services.GetRequiredService<RecoveryCodes>().TakeAsync(user, request.RecoveryCode))
+            if (await userManager.FindLockedAsync(user.Id) is null)
+            {
+                return new ProblemResult(ApiProblem.InvalidCodePair);
+            }
+
+            // Looked at first: it is counted where the mailed code is, which is good for five tries of either.
+            if (!await services.GetRequiredService<RecoveryCodes>().TakeAsync(user, request.RecoveryCode))
+            {
+                await Codes.RefuseAsync(user, CodePurpose.PasswordReset, WrongRecoveryCode);
+                await Context.SaveChangesAsync();
+                await transaction.CommitAsync();
+                return new ProblemResult(ApiProblem.InvalidCodePair);
+            }
+
+            if (!await Codes.UseAsync(user, CodePurpose.PasswordReset, request.Code))
             {
                 return new ProblemResult(ApiProblem.InvalidCodePair);
             }

@@ -99,4 +99,35 @@ internal sealed class RecoveryTests(TestedStore database)
         Assert.That((await application.NextMailAsync(Ada, "your password has been changed")).TextBody, Does.Not.Contain("New phone"), "of the change");
         Assert.That((await application.NextMailAsync(Ada, "your password has been changed")).TextBody, Does.Contain("New phone"), "of the reset");
     }
+
+    [Test]
+    public async Task Wrong_recovery_codes_are_recorded_and_void_the_mailed_code()
+    {
+        await using var application = new AuthApiApplication(store: database);
+        using var owner = await application.NewLoggedInBrowserAsync();
+        using var codes = await owner.PostAsync("/two-factor/recovery-codes/");
+        var recoveryCode = (await codes.JsonAsync())["recoveryCodes"]![0]!.GetValue<string>();
+        using var forgotten = await owner.PostAsync("/password/forgot/", new { email = Ada });
+        var code = await application.NextCodeAsync();
+
+        using var caller = application.NewBrowser();
+        var guesses = await Task.WhenAll(Enumerable.Range(0, 5).Select(_ => RecoverAsync("7K3M-9QXW-2DTA-4F8H-0YBC-6RVN")));
+        Assert.That(guesses, Is.All.EqualTo("invalid_code"));
+
+        var refused = (await owner.GetJsonAsync("/me/activity/"))["items"]!.AsArray().Where(item => (string?)item!["event"] == "code_refused").ToList();
+        Assert.That(refused.ConvertAll(item => (string?)item!["reason"]), Is.EqualTo(Enumerable.Repeat("recovery_code", 5)));
+        Assert.That(await RecoverAsync(recoveryCode), Is.EqualTo("invalid_code"), "the mailed code is void");
+
+        // With another one the recovery code still works.
+        application.Time.Advance(TimeSpan.FromMinutes(6));
+        using var forgottenAgain = await owner.PostAsync("/password/forgot/", new { email = Ada });
+        code = await application.NextCodeAsync();
+        Assert.That(await RecoverAsync(recoveryCode), Is.Null);
+
+        async Task<string?> RecoverAsync(string recovery)
+        {
+            using var response = await caller.Copy().PostAsync("/recovery/", new { email = Ada, code, recoveryCode = recovery });
+            return (string?)(await response.JsonAsync())["code"];
+        }
+    }
 }
