@@ -72,9 +72,15 @@ internal sealed class UserList(AuthDbContext context, ILookupNormalizer normaliz
                 ORDER BY "NormalizedUserName" LIMIT {limit + 1}
                 """).AsNoTracking().ToListAsync();
             found.AddRange(read.Where(user => user.Id != id));
-            if (found.Count > limit || read.Count > limit)
+            if (found.Count > limit)
             {
                 return Page(found, limit, user => user.Id == id ? "n" : "n" + user.NormalizedUserName);
+            }
+
+            // The one with the id was among them.
+            if (read.Count > limit)
+            {
+                return (found, "n" + read[^1].NormalizedUserName);
             }
 
             last = "e";

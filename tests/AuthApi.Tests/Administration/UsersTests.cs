@@ -64,6 +64,16 @@ internal sealed class UsersTests(TestedStore database)
     }
 
     [Test]
+    public async Task A_search_goes_on_where_a_name_begins_with_the_id()
+    {
+        // The fourth account is listed first, by its id, and not once more by its name.
+        await AddUsersAsync("40a", "40b", "4zed", "40c", "40d", "4zf", "4zg", "4zh", "4zi", "4zj", "4zk", "ada");
+        await _application.QueryAsync(context => context.Users.Where(user => user.UserName == "ada").ExecuteUpdateAsync(update => update.SetProperty(user => user.NormalizedEmail, "4@EXAMPLE.COM")));
+
+        Assert.That(await PagesAsync("/admin/users/?search=4&limit=5"), Is.EqualTo(new[] { 4, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13 }));
+    }
+
+    [Test]
     public async Task A_bad_search_or_cursor_is_a_clear_400()
     {
         await AddUsersAsync(5);
@@ -314,11 +324,13 @@ internal sealed class UsersTests(TestedStore database)
         }
     }
 
-    private Task<int> AddUsersAsync(int count) => _application.QueryAsync(context =>
+    private Task<int> AddUsersAsync(int count) => AddUsersAsync([.. Enumerable.Range(1, count).Select(i => $"name{i}")]);
+
+    private Task<int> AddUsersAsync(params string[] names) => _application.QueryAsync(context =>
     {
-        for (var i = 1; i <= count; i++)
+        foreach (var (i, name) in names.Index())
         {
-            var (email, name) = ($"user{i:00}@example.com", $"name{i}");
+            var email = $"user{i + 1:00}@example.com";
             context.Add(new ApplicationUser
             {
                 Email = email,
