@@ -104,6 +104,17 @@ internal sealed partial class CodeRequestWorker(
     {
         var users = services.GetRequiredService<ApplicationUserManager>();
         var user = await users.FindByEmailAsync(request.Email);
+        if (user is not null)
+        {
+            // A code is good with the stamp that the user has when it is made.
+            var email = user.NormalizedEmail;
+            user = await users.FindLockedAsync(user.Id);
+            if (user?.NormalizedEmail != email)
+            {
+                throw new InvalidOperationException("The account was changed meanwhile.");
+            }
+        }
+
         switch (request.Purpose)
         {
             case CodeRequest.Registration when user is null:
@@ -153,11 +164,6 @@ internal sealed partial class CodeRequestWorker(
         if (user is { EmailConfirmed: false, PasswordHash: not null })
         {
             var users = services.GetRequiredService<ApplicationUserManager>();
-            if (await users.FindLockedAsync(user.Id) is not { EmailConfirmed: false, PasswordHash: not null })
-            {
-                throw new InvalidOperationException("The account was changed meanwhile.");
-            }
-
             await users.TakeOverAsync(user);
             (user.PasswordHash, user.UserName) = (null, user.Email);
             await users.SaveWithNewStampAsync(user);

@@ -27,12 +27,13 @@ internal sealed class OneTimeCodes(AuthDbContext context, IHttpContextAccessor h
     /// <summary>
     /// Makes a code in the place of the last one. Call it in the transaction of what it is for: it is stored with what the context saves next.
     /// </summary>
-    /// <param name="user">The user.</param>
+    /// <param name="user">The user, as read after their row was locked: the code is good with this security stamp.</param>
     /// <param name="purpose">What the code is for.</param>
     /// <param name="data">What it is made for.</param>
     /// <returns>The code, to be mailed; <see langword="null"/> if the last one was made just now.</returns>
     public async Task<string?> IssueAsync(ApplicationUser user, string purpose, string? data = null)
     {
+        await context.Users.LockAsync(user.Id);
         var now = time.GetUtcNow();
         var quiet = now - Quiet;
         if (await Of(user, purpose).AnyAsync(code => code.CreatedAt > quiet && code.CreatedAt <= now && code.Data == data))
@@ -40,7 +41,6 @@ internal sealed class OneTimeCodes(AuthDbContext context, IHttpContextAccessor h
             return null;
         }
 
-        await context.Users.LockAsync(user.Id);
         await Of(user, purpose).ExecuteDeleteAsync();
         var text = CodeText.Create();
         context.Add(new OneTimeCode

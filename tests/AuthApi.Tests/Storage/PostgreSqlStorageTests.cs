@@ -112,6 +112,36 @@ internal sealed class PostgreSqlStorageTests
     }
 
     [Test]
+    public async Task A_mailed_code_is_good_though_the_account_was_changed_meanwhile()
+    {
+        await using var application = new AuthApiApplication(store: TestedStore.PostgreSql);
+        using var browser = application.NewBrowser();
+        var id = await browser.RegisterAsync();
+        await application.QueryAsync(async context =>
+        {
+            await using var transaction = await context.Database.BeginTransactionAsync();
+            await context.Users.LockAsync(id);
+            using var asked = await browser.PostAsync("/password/forgot/", new { email = "ada@example.com" });
+            Assert.That(() => Waiting().Result, Is.EqualTo(1).After(30_000, 20), "for the account, with the code");
+            await context.Users.ExecuteUpdateAsync(update => update.SetProperty(user => user.SecurityStamp, "another"));
+            await transaction.CommitAsync();
+            return true;
+        });
+
+        var code = await application.NextCodeAsync();
+        using var reset = await browser.PostAsync("/password/reset/", new { email = "ada@example.com", code, newPassword = "staple battery horse correct" });
+
+        Assert.That(reset.StatusCode, Is.EqualTo(HttpStatusCode.NoContent), await reset.Content.ReadAsStringAsync());
+
+        Task<int> Waiting()
+        {
+            application.Time.Advance(TimeSpan.FromMilliseconds(20));
+            return application.QueryAsync(context => context.Database.SqlQuery<int>(
+                $"SELECT count(*)::int AS \"Value\" FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'").SingleAsync());
+        }
+    }
+
+    [Test]
     public async Task A_database_of_a_newer_version_stops_the_start()
     {
         var database = await _server.CreateDatabaseAsync();
