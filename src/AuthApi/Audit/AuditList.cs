@@ -28,8 +28,7 @@ internal sealed class AuditList(AuthDbContext context, SettledEvents settled, Bo
         var items = new List<AuditItem>();
         for (var windows = 0; windows < MaxWindows; windows++)
         {
-            // An account's are found by an index, and others that no filter leaves out by their ids.
-            var lower = filter.UserId is not null || filter is { Event: null, From: null, To: null } ? 0 : Math.Max(0, upper - Window);
+            var lower = IsShort(filter) ? 0 : Math.Max(0, upper - Window);
             var missing = limit - items.Count;
             var rows = Select(filter).Where(row => row.Entry.Id < upper && row.Entry.Id >= lower).OrderByDescending(row => row.Entry.Id).Take(missing + 1);
             var read = await rows.ToListAsync();
@@ -57,11 +56,14 @@ internal sealed class AuditList(AuthDbContext context, SettledEvents settled, Bo
     {
         await bounded.WriteAsync();
         var last = await settled.FindLastAsync(context);
-        var upper = filter.UserId is not null || filter.Event is null ? last : Math.Min(last, after + (Window * MaxWindows));
+        var upper = IsShort(filter) ? last : Math.Min(last, after + (Window * MaxWindows));
         var read = await Select(filter).Where(row => row.Entry.Id > after && row.Entry.Id <= upper).OrderBy(row => row.Entry.Id).Take(limit).ToListAsync();
         var items = read.ConvertAll(AuditItem.From);
         return (items, items.Count == limit ? read[^1].Entry.Id : Math.Max(after, upper));
     }
+
+    // Whether a page reads few rows in any case: an account's are found by an index, and those of which no filter leaves one out by their ids.
+    private static bool IsShort(AuditFilter filter) => filter.UserId is not null || filter is { Event: null, From: null, To: null };
 
     private IQueryable<AuditRow> Select(AuditFilter filter)
     {

@@ -67,6 +67,23 @@ internal sealed class AuditTests(TestedStore database)
     }
 
     [Test]
+    public async Task A_page_of_one_time_looks_through_a_million_ids_at_most()
+    {
+        var at = _application.Time.GetUtcNow().AddDays(1);
+        await _application.QueryAsync(context =>
+        {
+            context.AddAuditEntry(new AuditEntry { Id = 1_500_000, At = at, Event = "Written", UserId = null, SessionId = null });
+            return context.SaveChangesAsync();
+        });
+
+        var from = $"from={Uri.EscapeDataString(at.ToString("o", CultureInfo.InvariantCulture))}";
+        var first = await _root.GetJsonAsync($"/admin/audit/?after=0&{from}");
+        Assert.That((first.Each<string>("event").Count(), (string?)first["next"]), Is.EqualTo((0, "1000000")));
+        Assert.That((await _root.GetJsonAsync($"/admin/audit/?after=1000000&{from}")).Each<string>("event"), Is.EqualTo(new[] { "written" }));
+        Assert.That((await _root.GetJsonAsync("/admin/audit/?after=0")).Each<string>("event"), Has.Member("written"), "without a time");
+    }
+
+    [Test]
     public async Task Nobody_who_follows_misses_an_event_or_gets_one_twice()
     {
         using var stop = new CancellationTokenSource();
