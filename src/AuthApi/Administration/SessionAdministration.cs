@@ -34,7 +34,7 @@ internal sealed class SessionAdministration(
         await sessions.WriteLastUsesAsync();
         await using var context = await contexts.CreateDbContextAsync();
         var rows = await filter.Apply(context.Set<UserSession>().AsNoTracking(), time.GetUtcNow()).Where(session => session.Id == sessionId).ToListAsync();
-        return rows.Any(row => filter.Network is not { } network || SessionFilter.IsFrom(network, row.IpAddress, row.LastIpAddress));
+        return rows.Exists(filter.IsMet);
     }
 
     /// <summary>Ends the sessions that there are now and that the filter selects. When it returns, none of their tokens is accepted.</summary>
@@ -78,9 +78,9 @@ internal sealed class SessionAdministration(
             }
         }
 
-        var total = filter.Network is null
-            ? await filter.Apply(context.Set<UserSession>().AsNoTracking(), now).CountAsync()
-            : await FindAsync(context, filter, now, null).CountAsync();
+        var total = filter.IsMetByRow
+            ? await FindAsync(context, filter, now, null).CountAsync()
+            : await filter.Apply(context.Set<UserSession>().AsNoTracking(), now).CountAsync();
         return items.Count > limit
             ? (items[..limit], PageCursor.Create(filter.Text, items[limit - 1].Row.Key.ToString(CultureInfo.InvariantCulture)), total)
             : (items, null, total);
@@ -151,7 +151,7 @@ internal sealed class SessionAdministration(
             }
 
             var page = await ReadAsync(rows.OrderBy(session => session.Key).Take(Batch));
-            foreach (var found in page.Where(found => IsSelected(filter, found)))
+            foreach (var found in page.Where(found => filter.IsMet(found.Row)))
             {
                 yield return found;
             }
@@ -171,7 +171,7 @@ internal sealed class SessionAdministration(
         var rest = context.Set<UserSession>().AsNoTracking();
         while (await rest.OrderBy(session => session.Key).Skip(KeysInRange - 1).Select(session => (long?)session.Key).FirstOrDefaultAsync() is { } last)
         {
-            foreach (var found in (await ReadAsync(filter.Apply(rest.Where(session => session.Key <= last), now))).Where(found => IsSelected(filter, found)))
+            foreach (var found in (await ReadAsync(filter.Apply(rest.Where(session => session.Key <= last), now))).Where(found => filter.IsMet(found.Row)))
             {
                 yield return found;
             }
@@ -179,7 +179,7 @@ internal sealed class SessionAdministration(
             rest = context.Set<UserSession>().AsNoTracking().Where(session => session.Key > last);
         }
 
-        foreach (var found in (await ReadAsync(filter.Apply(rest, now))).Where(found => IsSelected(filter, found)))
+        foreach (var found in (await ReadAsync(filter.Apply(rest, now))).Where(found => filter.IsMet(found.Row)))
         {
             yield return found;
         }
@@ -188,10 +188,6 @@ internal sealed class SessionAdministration(
     private static async Task<List<FoundSession>> ReadAsync(IQueryable<UserSession> sessions) =>
         (await sessions.Select(session => new { session, UserId = EF.Property<int>(session, "UserKey") }).ToListAsync())
         .ConvertAll(row => new FoundSession(row.UserId.ToString(CultureInfo.InvariantCulture), row.session));
-
-    // Networks are no matter of the database.
-    private static bool IsSelected(SessionFilter filter, FoundSession found) =>
-        filter.Network is not { } network || SessionFilter.IsFrom(network, found.Row.IpAddress, found.Row.LastIpAddress);
 }
 
 /// <summary>A session that was found, and its user's id.</summary>

@@ -2,6 +2,7 @@ using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 using AuthApi.Sessions;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.EntityFrameworkCore;
@@ -53,7 +54,12 @@ public sealed record SessionFilter : IValidatableObject
         }
     }
 
-    /// <summary>The rows that it selects, but for the network, which no database knows of text: <see cref="IsFrom"/> is asked for each row then.</summary>
+    /// <summary>
+    /// Whether <see cref="IsMet"/> must be asked for each row: no database finds a network in texts, and databases differ in the case of letters outside ASCII.
+    /// </summary>
+    internal bool IsMetByRow => Network is not null || (Device is not null && !Ascii.IsValid(Device));
+
+    /// <summary>The rows that it selects; where <see cref="IsMetByRow"/>, some that it does not select are among them.</summary>
     internal IQueryable<UserSession> Apply(IQueryable<UserSession> sessions, DateTimeOffset now)
     {
         sessions = sessions.Where(session => session.IdleExpiresAt > now);
@@ -68,7 +74,7 @@ public sealed record SessionFilter : IValidatableObject
             sessions = sessions.Where(session => session.IpAddress == text || session.LastIpAddress == text);
         }
 
-        if (!string.IsNullOrEmpty(Device))
+        if (!string.IsNullOrEmpty(Device) && Ascii.IsValid(Device))
         {
             var text = Device.ToUpperInvariant();
 #pragma warning disable CA1304, CA1311, CA1862 // it is SQL
@@ -99,8 +105,12 @@ public sealed record SessionFilter : IValidatableObject
     /// <summary>The network that is asked for, if it is one.</summary>
     internal IPNetwork? Network => Address is null && IPNetwork.TryParse(IpAddress, out var network) ? network : null;
 
-    /// <summary>Whether either address is in a network.</summary>
-    internal static bool IsFrom(IPNetwork network, string? first, string? last) => IsIn(network, first) || IsIn(network, last);
+    /// <summary>Whether it selects one of the rows that <see cref="Apply"/> selects.</summary>
+    internal bool IsMet(UserSession session) =>
+        (Network is not { } network || IsIn(network, session.IpAddress) || IsIn(network, session.LastIpAddress))
+        && (Device is null || Ascii.IsValid(Device) || IsIn(Device, session.UserAgent) || IsIn(Device, session.LastUserAgent));
+
+    private static bool IsIn(string device, string? text) => text is not null && text.Contains(device, StringComparison.OrdinalIgnoreCase);
 
     private static bool IsIn(IPNetwork network, string? text) => text is not null && IPAddress.TryParse(text, out var address) && network.Contains(address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address);
 }

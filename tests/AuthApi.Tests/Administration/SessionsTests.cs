@@ -12,7 +12,7 @@ namespace AuthApi.Tests.Administration;
 [TestFixture(TestedStore.PostgreSql)]
 internal sealed class SessionsTests(TestedStore database)
 {
-    private const string Firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+    private const string Firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0 Zoë's";
 
     private AuthApiApplication _application = null!;
     private Browser _root = null!;
@@ -83,7 +83,7 @@ internal sealed class SessionsTests(TestedStore database)
         var before = Uri.EscapeDataString(now.AddMinutes(-1).ToString("o", CultureInfo.InvariantCulture));
         foreach (var (filter, total) in new[]
         {
-            ("", 4), ("userId=2", 2), ("userId=99", 0), ("device=FIREFOX", 1), ("device=%25", 0), ("ipAddress=203.0.113.7", 1), ("ipAddress=203.0.113.0/24", 1),
+            ("", 4), ("userId=2", 2), ("userId=99", 0), ("device=FIREFOX", 1), ("device=%25", 0), ("device=zo%C3%AB", 1), ("device=ZO%C3%8B", 1), ("device=zo%C3%A9", 0), ("ipAddress=203.0.113.7", 1), ("ipAddress=203.0.113.0/24", 1),
             ("ipAddress=198.51.100.0/24", 0), ($"createdBefore={before}", 3), ($"lastSeenBefore={before}", 1), ($"lastSeenBefore={before}&userId=2", 1),
         })
         {
