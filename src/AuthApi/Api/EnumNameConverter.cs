@@ -7,7 +7,7 @@ namespace AuthApi.Api;
 /// Writes the values of an enum by their names, by <paramref name="naming"/>, and reads these in any case. The stock converter also reads several
 /// names with commas between them, and does not say which names there are.
 /// </summary>
-internal class EnumNameConverter(JsonNamingPolicy naming) : JsonConverterFactory
+internal sealed class EnumNameConverter(JsonNamingPolicy naming) : JsonConverterFactory
 {
     public override bool CanConvert(Type typeToConvert) => typeToConvert.IsEnum;
 
@@ -35,9 +35,6 @@ internal class EnumNameConverter(JsonNamingPolicy naming) : JsonConverterFactory
             names.Length == 1 ? names[0] : $"{string.Join(", ", names[..^1])} or {names[^1]}";
     }
 }
-
-/// <summary>Reads and writes an enum by <see cref="EnumNameConverter"/> whatever the options are, which may be those of another application.</summary>
-internal sealed class CamelCaseEnumConverter() : EnumNameConverter(JsonNamingPolicy.CamelCase);
 
 /// <summary>A value in JSON does not fit its field, and the message says so to the client.</summary>
 internal sealed class InvalidValueException(string message) : JsonException(message);
