@@ -28,10 +28,9 @@ internal static class AccountPage
                 return next(context);
             }
 
-            if (request.Path.Value is "/account" || (request.Path.Value is "/" or "" && IsNavigation(request)))
+            if (request.Path.Value is "/account" || (request.Path.Value is "/" or "" && request.IsNavigation()))
             {
-                // Relative where no prefix is known: a proxy may have taken one off.
-                context.Response.Redirect(request.PathBase.HasValue ? $"{request.PathBase.ToUriComponent()}/account/" : "account/");
+                context.RedirectTo("account/");
                 return Task.CompletedTask;
             }
 
@@ -56,7 +55,4 @@ internal static class AccountPage
         response.ContentLength = file.Content.Length;
         return HttpMethods.IsHead(request.Method) ? Task.CompletedTask : response.Body.WriteAsync(file.Content).AsTask();
     }
-
-    // A program that asks for JSON, or for anything, gets the problem.
-    private static bool IsNavigation(HttpRequest request) => request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase);
 }

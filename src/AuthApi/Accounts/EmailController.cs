@@ -1,5 +1,4 @@
 using System.ComponentModel.DataAnnotations;
-using System.Globalization;
 using AuthApi.Api;
 using AuthApi.Audit;
 using AuthApi.Codes;
@@ -60,7 +59,7 @@ public sealed partial class EmailController(
         }
 
         user.EmailConfirmed = true;
-        Record(user, AccountEvent.EmailConfirmed, sessionId: null);
+        Context.AddAccountEvent(HttpContext, time, user.Id, AccountEvent.EmailConfirmed);
         var result = await userManager.UpdateAsync(user);
         if (!result.Succeeded)
         {
@@ -179,7 +178,7 @@ public sealed partial class EmailController(
         var oldEmail = user.Email!;
         user.UserName = user.UserName == oldEmail ? newEmail : user.UserName;
         (user.Email, user.EmailConfirmed) = (newEmail, true);
-        Record(user, AccountEvent.EmailChanged, HttpContext.GetUserSession().Session.Id);
+        Context.AddAccountEvent(HttpContext, time, user.Id, AccountEvent.EmailChanged, HttpContext.GetUserSession().Session.Id);
         Mail.Add(oldEmail, Texts.EmailChanged(oldEmail, newEmail), user.Id);
         HttpContext.KeepUserSession();
         try
@@ -200,21 +199,6 @@ public sealed partial class EmailController(
         await transaction.CommitAsync();
         Log.Changed(logger, user.Id);
         return NoContent();
-    }
-
-    // Saved with what it reports.
-    private void Record(ApplicationUser user, string what, Guid? sessionId)
-    {
-        var client = ClientInfo.Of(HttpContext);
-        Context.AddAuditEntry(new AuditEntry
-        {
-            At = time.GetUtcNow(),
-            Event = what,
-            UserId = user.Id.ToString(CultureInfo.InvariantCulture),
-            SessionId = sessionId,
-            IpAddress = client.IpAddress,
-            UserAgent = client.UserAgent,
-        });
     }
 
     private static partial class Log

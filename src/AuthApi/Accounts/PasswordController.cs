@@ -1,5 +1,4 @@
 using System.ComponentModel.DataAnnotations;
-using System.Globalization;
 using AuthApi.Api;
 using AuthApi.Audit;
 using AuthApi.Codes;
@@ -168,15 +167,7 @@ public sealed partial class PasswordController(
     private void Record(ApplicationUser user, string what, Guid? sessionId, string? device, IReadOnlyList<string>? credentials = null)
     {
         var (now, client) = (time.GetUtcNow(), ClientInfo.Of(HttpContext));
-        Context.AddAuditEntry(new AuditEntry
-        {
-            At = now,
-            Event = what,
-            UserId = user.Id.ToString(CultureInfo.InvariantCulture),
-            SessionId = sessionId,
-            IpAddress = client.IpAddress,
-            UserAgent = client.UserAgent,
-        });
+        Context.AddAccountEvent(HttpContext, time, user.Id, what, sessionId);
         var texts = services.GetRequiredService<MailTexts>();
         var content = credentials is null
             ? texts.PasswordChanged(user.Email!, now, client.IpAddress, device)

@@ -1,3 +1,5 @@
+using AuthApi.Api;
+
 namespace AuthApi.OpenApi;
 
 /// <summary>Serves what a developer's browser asks for at the address that the console prints.</summary>
@@ -22,9 +24,8 @@ internal static class StartPage
 
             switch (request.Path.Value)
             {
-                case "/" or "" when leadsToSwagger && IsNavigation(request):
-                    // Relative where no prefix is known: a proxy may have taken one off.
-                    context.Response.Redirect(request.PathBase.HasValue ? $"{request.PathBase.ToUriComponent()}/swagger/" : "swagger/");
+                case "/" or "" when leadsToSwagger && request.IsNavigation():
+                    context.RedirectTo("swagger/");
                     return Task.CompletedTask;
                 case "/favicon.ico":
                     context.Response.StatusCode = StatusCodes.Status204NoContent;
@@ -34,7 +35,4 @@ internal static class StartPage
             }
         });
     }
-
-    // A program that asks for JSON, or for anything, gets the problem.
-    private static bool IsNavigation(HttpRequest request) => request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase);
 }
