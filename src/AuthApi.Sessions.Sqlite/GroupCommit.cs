@@ -46,6 +46,7 @@ internal sealed partial class GroupCommit : IHostedService
 
     /// <summary>Has the writer save what was committed to files that were removed or replaced; it does so before each batch, and has nothing to write here.</summary>
     /// <exception cref="StoreUnavailableException">The files are not in place afterwards either.</exception>
+    /// <exception cref="DbException">The disk refused it.</exception>
     public Task<bool> SaveFilesAsync() => WriteAsync(_ => Task.FromResult(true));
 
     public Task StartAsync(CancellationToken cancellationToken)

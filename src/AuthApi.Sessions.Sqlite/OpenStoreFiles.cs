@@ -61,6 +61,7 @@ internal sealed partial class OpenStoreFiles(SqliteDatabase sqlite, ILogger<Open
     /// The caller must be the only one who may write.
     /// </summary>
     /// <exception cref="StoreUnavailableException">It could not be copied, or what lies at the paths is not the program's: nothing may be answered.</exception>
+    /// <exception cref="SqliteException">The disk refused it, as where it is full: nothing may be answered.</exception>
     public async Task SaveAsync()
     {
         try

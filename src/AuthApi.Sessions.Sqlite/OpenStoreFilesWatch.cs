@@ -21,9 +21,9 @@ internal sealed class OpenStoreFilesWatch(OpenStoreFiles files, GroupCommit comm
             {
                 await commits.SaveFilesAsync().WaitAsync(stoppingToken);
             }
-            catch (StoreUnavailableException)
+            catch (Exception exception) when (exception is not OperationCanceledException)
             {
-                // Logged by the writer, and tried again.
+                // Logged where it was saved, whatever it is, and tried again: a full disk may have room in a second, and the end of this service would end the host.
             }
         }
     }

@@ -1,7 +1,9 @@
 using System.Net;
+using AuthApi.Sessions.Sqlite;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 
 namespace AuthApi.Sessions.Tests;
 
@@ -128,6 +130,37 @@ internal sealed class OpenStoreFilesTests
         File.Delete(log);
         using var again = await browser.LogOutAsync();
         Assert.That(again.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [Test]
+    [CancelAfter(120_000)]
+    public async Task A_log_that_cannot_be_begun_is_tried_each_second()
+    {
+        await using var application = await StartAsync();
+        var browser = (await LogInAsync(application, 1))[0];
+        var token = browser.Token;
+        using var logout = await browser.LogOutAsync();
+        Assert.That(logout.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+
+        // SQLite follows no link there: the same error as where there are no file handles left.
+        var log = application.DatabaseFile + "-wal";
+        File.Delete(log);
+        File.CreateSymbolicLink(log, Path.Combine(application.Folder, "nowhere"));
+        Assert.That(() => AfterASecond(() => application.Logs.Of("OpenStoreFiles").Any(line => line.Contains("SQLite Error 14", StringComparison.Ordinal))), Is.True.After(20_000, 50));
+        await Assert.ThrowsAsync<SqliteException>(() => application.Services.GetRequiredService<GroupCommit>().SaveFilesAsync());
+
+        File.Delete(log);
+        Assert.That(() => AfterASecond(() => File.Exists(log)), Is.True.After(20_000, 50));
+        Assert.That(application.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested, Is.False, "the host goes on");
+        using var left = await EndAsync(application, isKilled: true);
+        await using var next = await StartAsync(left.Path);
+        Assert.That(await StatusesAsync(next, [token]), Is.All.EqualTo(HttpStatusCode.Unauthorized));
+
+        bool AfterASecond(Func<bool> condition)
+        {
+            application.Time.Advance(TimeSpan.FromSeconds(1));
+            return condition();
+        }
     }
 
     private static Task<StockApplication> StartAsync(string? folder = null) => StockApplication.StartAsync(new()
