@@ -10,6 +10,7 @@ internal interface IMailTransport
 
     /// <summary>Hands a message on, and returns when it has been taken.</summary>
     /// <exception cref="MailRefusedException">This message was refused for good; another may be taken.</exception>
+    /// <exception cref="MailRefusedForNowException">This message was refused and may be taken later; another may be taken now.</exception>
     Task SendAsync(MimeMessage message, CancellationToken cancellationToken);
 
     /// <summary>Ends a connection that is open, when nothing more waits.</summary>
@@ -18,3 +19,6 @@ internal interface IMailTransport
 
 /// <summary>The mail server refuses this message, and will again.</summary>
 internal sealed class MailRefusedException(string message, Exception inner) : Exception(message, inner);
+
+/// <summary>The mail server refuses this message, and may take it later: the mailbox is full, or its sender is not known yet.</summary>
+internal sealed class MailRefusedForNowException(string message, Exception inner) : Exception(message, inner);

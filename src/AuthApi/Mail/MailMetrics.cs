@@ -25,7 +25,7 @@ internal sealed class MailMetrics
     public bool IsQueueWatched => _queue.Enabled || _age.Enabled;
 
     /// <summary>A message was tried to be sent.</summary>
-    /// <param name="result"><c>sent</c>; <c>unreachable</c>, after which it is tried again; <c>refused</c> or <c>expired</c>, after which it is not.</param>
+    /// <param name="result"><c>sent</c>; <c>unreachable</c> or <c>deferred</c>, after which it is tried again; <c>refused</c> or <c>expired</c>, after which it is not.</param>
     public void Tried(string result) => _attempts.Add(1, new KeyValuePair<string, object?>("result", result));
 
     /// <summary>The queue has been counted.</summary>

@@ -34,6 +34,7 @@ internal sealed partial class MailSender(
     private static readonly TimeSpan BetweenCounts = TimeSpan.FromSeconds(10);
 
     private readonly LogThrottle _notSent = new(time);
+    private readonly LogThrottle _refusedForNow = new(time);
     private DateTimeOffset _countedAt;
     private DateTimeOffset _pausedUntil;
     private int _failures;
@@ -166,6 +167,20 @@ internal sealed partial class MailSender(
             Log.Refused(logger, message.Id, message.UserId, exception is MailRefusedException ? exception.Message : "the address is none");
             return true;
         }
+        catch (MailRefusedForNowException exception)
+        {
+            // Anybody can have messages sent to an address that its server refuses: the others do not wait for it.
+            _failures = 0;
+            metrics.Tried("deferred");
+            var next = time.GetUtcNow() + BackOff(message.Attempts);
+            await MoveAsync(context, message, now + Lease, next, message.Attempts + 1);
+            if (_refusedForNow.IsDue())
+            {
+                Log.RefusedForNow(logger, message.Id, message.UserId, next, exception.Message);
+            }
+
+            return true;
+        }
         catch (Exception exception)
         {
             // That is the server or the way to it: all others would fail too.
@@ -251,5 +266,8 @@ internal sealed partial class MailSender(
 
         [LoggerMessage(5, LogLevel.Warning, "The queue of messages could not be read; it is tried again: {Message}")]
         public static partial void QueueNotRead(ILogger logger, string message);
+
+        [LoggerMessage(6, LogLevel.Warning, "Message {MessageId}, about user {UserId}, is refused for now; it stays queued, and is tried again at {At:u}: {Reason}. Logged at most once a minute.")]
+        public static partial void RefusedForNow(ILogger logger, Guid messageId, int? userId, DateTimeOffset at, string reason);
     }
 }

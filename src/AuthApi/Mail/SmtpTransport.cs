@@ -23,11 +23,11 @@ internal sealed class SmtpTransport(IOptions<SmtpOptions> options) : IMailTransp
             isConnected = true;
             await client.SendAsync(message, cancellationToken);
         }
-        catch (SmtpCommandException exception) when (
-            (int)exception.StatusCode >= 500 && exception.ErrorCode is SmtpErrorCode.RecipientNotAccepted or SmtpErrorCode.MessageNotAccepted)
+        catch (SmtpCommandException exception) when (IsAboutMessage(exception))
         {
             // The server's own words may have the address in them.
-            throw new MailRefusedException($"{exception.ErrorCode}, {(int)exception.StatusCode}", exception);
+            var reason = $"{exception.ErrorCode}, {(int)exception.StatusCode}";
+            throw (int)exception.StatusCode >= 500 ? new MailRefusedException(reason, exception) : new MailRefusedForNowException(reason, exception);
         }
         catch (NotSupportedException exception) when (isConnected)
         {
@@ -64,6 +64,10 @@ internal sealed class SmtpTransport(IOptions<SmtpOptions> options) : IMailTransp
         _client?.Dispose();
         _client = null;
     }
+
+    // Not of the server, which ends the connection by 421 in answer to any command.
+    private static bool IsAboutMessage(SmtpCommandException exception) =>
+        exception.ErrorCode is SmtpErrorCode.RecipientNotAccepted or SmtpErrorCode.MessageNotAccepted && exception.StatusCode != SmtpStatusCode.ServiceNotAvailable;
 
     private async Task<SmtpClient> ConnectAsync(CancellationToken cancellationToken)
     {

@@ -9,6 +9,7 @@ using MimeKit;
 using SmtpServer;
 using SmtpServer.Authentication;
 using SmtpServer.ComponentModel;
+using SmtpServer.Mail;
 using SmtpServer.Protocol;
 using SmtpServer.Storage;
 
@@ -37,6 +38,7 @@ internal sealed class MailServer : IAsyncDisposable
         }).Build();
         var services = new ServiceProvider();
         services.Add(new Store(this));
+        services.Add(new Filter(this));
         services.Add(new DelegatingUserAuthenticator((string name, string password) => user == (name, password)));
         _running = new SmtpServer.SmtpServer(options, services).StartAsync(_end.Token);
     }
@@ -45,6 +47,9 @@ internal sealed class MailServer : IAsyncDisposable
 
     /// <summary>What it answers to a message, by its subject; 250 by default.</summary>
     public Func<MimeMessage, SmtpResponse> Answer { get; set; } = _ => SmtpResponse.Ok;
+
+    /// <summary>What it answers to an address; 250 by default.</summary>
+    public Func<string, SmtpResponse> AnswerToAddress { get; set; } = _ => SmtpResponse.Ok;
 
     /// <summary>All messages that came, those that were refused too.</summary>
     public ConcurrentQueue<MimeMessage> Offered { get; } = new();
@@ -89,6 +94,15 @@ internal sealed class MailServer : IAsyncDisposable
         }
 
         _end.Dispose();
+    }
+
+    private sealed class Filter(MailServer server) : MailboxFilter
+    {
+        public override Task<bool> CanDeliverToAsync(ISessionContext context, IMailbox to, IMailbox from, CancellationToken cancellationToken)
+        {
+            var answer = server.AnswerToAddress(to.AsAddress());
+            return answer == SmtpResponse.Ok ? Task.FromResult(true) : throw new SmtpResponseException(answer);
+        }
     }
 
     private sealed class Store(MailServer server) : MessageStore

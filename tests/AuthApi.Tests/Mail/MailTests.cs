@@ -100,6 +100,27 @@ internal sealed class MailTests(TestedStore database)
     }
 
     [Test]
+    public async Task A_message_refused_for_now_does_not_hold_up_the_others()
+    {
+        await using var server = new MailServer();
+        server.AnswerToAddress = address => address == "full@example.com" ? new SmtpResponse((SmtpReplyCode)450, "full") : SmtpResponse.Ok;
+        server.Answer = message => message.To.ToString() == "grey@example.com" ? new SmtpResponse(SmtpReplyCode.Aborted, "later") : SmtpResponse.Ok;
+        await using var application = Start(server.Port);
+
+        // No time passes.
+        foreach (var to in new[] { "full@example.com", "grey@example.com", "ada@example.com" })
+        {
+            await AddAsync(application, to, Content);
+        }
+
+        Assert.That((await server.NextAsync()).To.ToString(), Is.EqualTo("ada@example.com"));
+        await UntilAsync(application, queue => queue.Count == 2 && queue.All(message => HasFailed(application, message)));
+        (server.AnswerToAddress, server.Answer) = (_ => SmtpResponse.Ok, _ => SmtpResponse.Ok);
+        var later = new[] { await AdvanceUntilTakenAsync(application, server), await AdvanceUntilTakenAsync(application, server) };
+        Assert.That(later.Select(message => message.To.ToString()), Is.EquivalentTo(new[] { "full@example.com", "grey@example.com" }));
+    }
+
+    [Test]
     public async Task A_message_refused_for_good_is_dropped_and_the_next_sent()
     {
         await using var server = new MailServer();
