@@ -45,16 +45,19 @@ internal static class CreateAdminCommand
             EmailConfirmed = true, // who has the command line vouches for it
             CreatedAt = scope.ServiceProvider.GetRequiredService<TimeProvider>().GetUtcNow(),
         };
-        await CreateAsync(scope.ServiceProvider, users, user, password, call.Cancelled);
+
+        // Before the transaction, as nobody else writes to an SQLite file meanwhile: it may wait for the hashes of logins, and for the check of breaches.
+        Ensure(await users.HashNewPasswordAsync(user, password));
+        await CreateAsync(scope.ServiceProvider, users, user, call.Cancelled);
         await call.PrintAsync(new { user.Id, user.Email, Roles = new[] { AccountRoles.Admin } }, string.Create(CultureInfo.InvariantCulture, $"User {user.Id}, {email}, is an administrator."));
         return CommandExit.Done;
     }
 
-    private static async Task CreateAsync(IServiceProvider services, ApplicationUserManager users, ApplicationUser user, string password, CancellationToken cancellationToken)
+    private static async Task CreateAsync(IServiceProvider services, ApplicationUserManager users, ApplicationUser user, CancellationToken cancellationToken)
     {
         var context = services.GetRequiredService<AuthDbContext>();
         await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
-        Ensure(await users.CreateAsync(user, password));
+        Ensure(await users.CreateAsync(user));
         Ensure(await services.GetRequiredService<Administrators>().MakeRoleAsync(services.GetRequiredService<RoleManager<IdentityRole<int>>>(), AccountRoles.Admin));
         context.AddAuditEntry(new AuditEntry
         {

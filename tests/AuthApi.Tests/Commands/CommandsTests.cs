@@ -2,9 +2,13 @@ using System.Diagnostics;
 using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
+using AuthApi.Commands;
+using AuthApi.Passwords;
 using AuthApi.Storage;
 using AuthApi.Tests.Harness;
 using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.DependencyInjection;
+using Moq;
 
 namespace AuthApi.Tests.Commands;
 
@@ -114,12 +118,32 @@ internal sealed class CommandsTests
     }
 
     [Test]
+    public async Task Others_write_while_a_command_waits_to_hash()
+    {
+        await using var application = new AuthApiApplication();
+        using var ada = await application.NewLoggedInBrowserAsync();
+        await application.WaitForWarmUpAsync();
+        var (limiter, end) = (application.Services.GetRequiredService<PasswordHashLimiter>(), new TaskCompletionSource<int>());
+        var held = Enumerable.Range(0, PasswordHashLimiter.Width).Select(_ => limiter.RunAsync(() => end.Task.GetAwaiter().GetResult())).ToList();
+        var console = new Mock<CommandConsole>();
+        console.Setup(asked => asked.AskAsync(It.IsAny<string>(), true)).ReturnsAsync(Browser.Password);
+        var command = RunInServerAsync(application, console.Object, CancellationToken.None, "create-admin", "root@example.com");
+        Assert.That(() => limiter.Waiting, Is.EqualTo(1).After(10_000, 20));
+
+        using var logout = await ada.LogOutAsync();
+        Assert.That(logout.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        end.SetResult(0);
+        await Task.WhenAll(held);
+        Assert.That(await command, Is.Zero);
+    }
+
+    [Test]
     public async Task A_database_user_without_rights_is_named()
     {
         var server = await PostgreSqlServer.SharedAsync();
         await using var application = new AuthApiApplication(store: TestedStore.PostgreSql);
         using var ada = await application.NewLoggedInBrowserAsync();
-        var database = Microsoft.Extensions.DependencyInjection.ServiceProviderServiceExtensions.GetRequiredService<PostgreSqlStorage>(application.Services).Database;
+        var database = application.Services.GetRequiredService<PostgreSqlStorage>().Database;
         _isInProcess = true;
         var role = $"{database}_reads"; // of its own: the next test that gets this database may make one too
         await server.ExecuteAsync(database, $"""CREATE ROLE "{role}" LOGIN PASSWORD 'weak'; GRANT SELECT ON ALL TABLES IN SCHEMA public TO "{role}" """);
@@ -286,6 +310,13 @@ internal sealed class CommandsTests
         Assert.That(items["Email:Smtp:Password"], Is.EqualTo(("***", "command line")));
         Assert.That(items["AllowedHosts"].Item2, Is.EqualTo("appsettings.json"));
         Assert.That((await JsonAsync("config", "show", "--json"))["items"]!.AsArray().Single(item => (string?)item!["key"] == "ConnectionStrings:Auth")!["value"]!.GetValue<string>(), Is.EqualTo(SqliteFile.DefaultConnectionString));
+    }
+
+    // As a running server does it.
+    private static Task<int> RunInServerAsync(AuthApiApplication application, CommandConsole console, CancellationToken stopped, params string[] words)
+    {
+        var parsed = new CommandLine(ProgramCommands.All).Parse(words, TextWriter.Null)!;
+        return new CommandRun((ProgramCommand)parsed.CommandResult.Command, parsed, words).RunAsync(new CommandCall(parsed, application.Services, console, stopped));
     }
 
     // What a person sees who answers at the prompt.
