@@ -93,10 +93,19 @@ internal sealed class ClientLimiter(IOptions<RateLimitingOptions> options, TimeP
 
         List<SharedBucket> registrations = [.. SharedBucket.Of("registrations", client, options.Value.RegistrationsPerHour, Hour)];
         var attempts = SharedBucket.Of("registration attempts", client, options.Value.RegistrationAttemptsPerHour, Hour);
-        if (await shared.TryTakeAsync([.. registrations, .. attempts], Hour) is { } retryAfter)
+        try
         {
-            _registrations.Return(client);
-            return new Rejected(retryAfter);
+            if (await shared.TryTakeAsync([.. registrations, .. attempts], Hour) is { } retryAfter)
+            {
+                lease.Dispose();
+                return new Rejected(retryAfter);
+            }
+        }
+        catch
+        {
+            // It makes no account.
+            lease.Dispose();
+            throw;
         }
 
         context.Response.OnCompleted(() => MadeAnAccount(context.Response) ? Task.CompletedTask : shared.ReturnAsync(registrations));

@@ -81,6 +81,20 @@ internal sealed class SharedCountsTests
         Assert.That(await TakenAsync("registration attempts"), Is.EqualTo(3), "what is refused takes nothing");
     }
 
+    [Test]
+    public async Task A_registration_that_fails_to_be_counted_is_put_back()
+    {
+        await _first.QueryAsync(context => context.Database.ExecuteSqlAsync($"""ALTER TABLE "RateLimits" RENAME TO "Away" """));
+        foreach (var email in new[] { "one@example.com", "two@example.com" })
+        {
+            using var failed = await _first.NewBrowser().PostAsync("/register/", new { email, password = Browser.Password });
+            Assert.That(failed.StatusCode, Is.GreaterThanOrEqualTo(HttpStatusCode.InternalServerError));
+        }
+
+        await _first.QueryAsync(context => context.Database.ExecuteSqlAsync($"""ALTER TABLE "Away" RENAME TO "RateLimits" """));
+        await _first.NewBrowser().RegisterAsync("three@example.com");
+    }
+
     [TestCase("192.0.2.1", 10)]
     [TestCase("2001:db8::1", 10)]
     public async Task Of_many_at_once_no_more_than_the_limit_pass(string address, int passed)
