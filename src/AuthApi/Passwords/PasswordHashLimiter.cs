@@ -16,6 +16,7 @@ internal sealed class PasswordHashLimiter : IDisposable
     private readonly TimeProvider _time;
     private readonly int _width;
     private readonly TimeSpan _maxWait;
+    private readonly Action<Thread> _start;
 
     // Guards all below. A monitor, as the threads wait on it.
     private readonly object _lock = new();
@@ -30,7 +31,8 @@ internal sealed class PasswordHashLimiter : IDisposable
     {
     }
 
-    internal PasswordHashLimiter(TimeProvider time, int width, TimeSpan maxWait) => (_time, _width, _maxWait) = (time, width, maxWait);
+    internal PasswordHashLimiter(TimeProvider time, int width, TimeSpan maxWait, Action<Thread>? start = null) =>
+        (_time, _width, _maxWait, _start) = (time, width, maxWait, start ?? (static thread => thread.Start()));
 
     /// <summary>The number of threads that hash: one core is left to those who are signed in, where there is more than one.</summary>
     public static int Width => Math.Max(1, Environment.ProcessorCount - 1);
@@ -102,11 +104,29 @@ internal sealed class PasswordHashLimiter : IDisposable
             job.Place = _queue.AddLast(job);
             if (_threads < _width && _threads < _queue.Count + _active)
             {
-                _threads++;
-                new Thread(Run) { IsBackground = true, Name = "Password hash" }.Start();
+                StartThread(job.Place);
             }
 
             Monitor.Pulse(_lock);
+        }
+    }
+
+    // The system may have no thread to give, as where the limit of tasks is reached. The next job asks for one again.
+    private void StartThread(LinkedListNode<Job> place)
+    {
+        try
+        {
+            _start(new Thread(Run) { IsBackground = true, Name = "Password hash" });
+            _threads++;
+        }
+        catch when (_threads > 0)
+        {
+            // Those that there are take the job when they come to it.
+        }
+        catch
+        {
+            _queue.Remove(place);
+            throw;
         }
     }
 

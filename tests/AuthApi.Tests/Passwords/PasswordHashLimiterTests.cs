@@ -133,6 +133,35 @@ internal sealed class PasswordHashLimiterTests
     }
 
     [Test]
+    public async Task A_thread_that_cannot_be_started_is_tried_for_again()
+    {
+        var isExhausted = true;
+        using var limiter = new PasswordHashLimiter(_time, width: 2, MaxWait, thread =>
+        {
+            if (isExhausted)
+            {
+                throw new InvalidOperationException("no thread");
+            }
+
+            thread.Start();
+        });
+
+        await Assert.ThrowsAsync<InvalidOperationException>(() => limiter.RunAsync(() => 1).WaitAsync(Patience));
+        await Assert.ThrowsAsync<InvalidOperationException>(() => limiter.RunAsync(() => 2).WaitAsync(Patience));
+        Assert.That(limiter.Waiting, Is.Zero);
+
+        isExhausted = false;
+        var held = new HeldHash(limiter);
+        await held.Begun.WaitAsync(Patience);
+
+        // Of two threads one runs: it takes the next as well.
+        isExhausted = true;
+        var next = limiter.RunAsync(() => 42);
+        held.End();
+        Assert.That(await next.WaitAsync(Patience), Is.EqualTo(42));
+    }
+
+    [Test]
     public async Task The_end_of_the_program_ends_the_waiting()
     {
         var limiter = new PasswordHashLimiter(_time, width: 1, MaxWait);
