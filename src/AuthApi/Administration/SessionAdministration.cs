@@ -41,10 +41,11 @@ internal sealed class SessionAdministration(
     /// <param name="filter">Which.</param>
     /// <param name="cause">Why.</param>
     /// <param name="except">One that stays.</param>
+    /// <param name="onEnded">Gets how many have ended, after each few of them.</param>
     /// <param name="cancellationToken">Stops it; what has ended stays ended.</param>
     /// <returns>How many.</returns>
-    public Task<int> EndAsync(SessionFilter filter, SessionEnd cause, Guid? except = null, CancellationToken cancellationToken = default) =>
-        OutsideAsync(() => EndCoreAsync(filter, cause, except, cancellationToken));
+    public Task<int> EndAsync(SessionFilter filter, SessionEnd cause, Guid? except = null, Action<int>? onEnded = null, CancellationToken cancellationToken = default) =>
+        OutsideAsync(() => EndCoreAsync(filter, cause, except, onEnded, cancellationToken));
 
     // A request may wait for the store for a short time, in all. This may take as long as it takes.
     private static Task<TResult> OutsideAsync<TResult>(Func<Task<TResult>> action)
@@ -86,7 +87,7 @@ internal sealed class SessionAdministration(
             : (items, null, total);
     }
 
-    private async Task<int> EndCoreAsync(SessionFilter filter, SessionEnd cause, Guid? except, CancellationToken cancellationToken)
+    private async Task<int> EndCoreAsync(SessionFilter filter, SessionEnd cause, Guid? except, Action<int>? onEnded, CancellationToken cancellationToken)
     {
         await sessions.WriteLastUsesAsync();
         var (ended, now) = (0, time.GetUtcNow());
@@ -94,11 +95,17 @@ internal sealed class SessionAdministration(
         while (true)
         {
             // A renewal moves a row, perhaps to where it was looked for already: it is looked for until none is left.
-            var found = await EndOnceAsync(filter, cause, except, now, ahead, count => ended += count, cancellationToken);
+            var found = await EndOnceAsync(filter, cause, except, now, ahead, Count, cancellationToken);
             if (found == 0)
             {
                 return ended;
             }
+        }
+
+        void Count(int count)
+        {
+            ended += count;
+            onEnded?.Invoke(count);
         }
     }
 

@@ -14,6 +14,9 @@ internal sealed class CommandRun(ProgramCommand command, ParseResult parsed, str
         ["Logging:LogLevel:Default"] = "Error",
     };
 
+    // A command that knows what has happened by then says so itself.
+    private const string Stopped = "stopped before it was done. Look whether anything was changed.";
+
     /// <summary>Whether a setting is one that every command adds.</summary>
     public static bool IsOwn(string key, string? value) => OwnSettings.TryGetValue(key, out var own) && own == value;
 
@@ -48,7 +51,7 @@ internal sealed class CommandRun(ProgramCommand command, ParseResult parsed, str
         catch (Exception exception) when (exception is not OperationCanceledException || stop.IsCancellationRequested)
         {
             // One line whatever it is; what a database says is in the innermost.
-            await console.WriteErrorAsync(Line(StartupErrors.Explain(exception) ?? exception.GetBaseException().Message));
+            await console.WriteErrorAsync(Line(exception is OperationCanceledException ? Stopped : StartupErrors.Explain(exception) ?? exception.GetBaseException().Message));
             return CommandExit.Failed;
         }
 
@@ -69,7 +72,7 @@ internal sealed class CommandRun(ProgramCommand command, ParseResult parsed, str
         }
         catch (OperationCanceledException) when (call.Cancelled.IsCancellationRequested)
         {
-            await call.Console.WriteErrorAsync(Line("stopped before it was done. Nothing was changed."));
+            await call.Console.WriteErrorAsync(Line(Stopped));
             return CommandExit.Failed;
         }
         catch (CommandException exception)

@@ -52,6 +52,10 @@ internal sealed class ControlClient(IConfiguration configuration, IOptions<Datab
         {
             // As where the server was killed meanwhile.
         }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            throw new CommandException("stopped, and the server goes on with it. Look whether it was done.");
+        }
 
         throw new CommandException("the server ended before it answered. Look whether it was done.");
     }
@@ -80,7 +84,14 @@ internal sealed class ControlClient(IConfiguration configuration, IOptions<Datab
                     await console.WriteErrorAsync(line);
                     break;
                 case { Ask: { } prompt }:
-                    await channel.WriteAsync(new ControlMessage { Answer = await console.AskAsync(prompt, message.IsSecret) }, cancellationToken);
+                    var answer = await console.AskAsync(prompt, message.IsSecret);
+                    if (cancellationToken.IsCancellationRequested)
+                    {
+                        // The server does nothing that nobody has answered for.
+                        throw new CommandException("stopped before it was answered. Nothing was changed.");
+                    }
+
+                    await channel.WriteAsync(new ControlMessage { Answer = answer }, cancellationToken);
                     break;
             }
         }

@@ -81,18 +81,24 @@ internal static class SessionCommands
         var sessions = call.Services.GetRequiredService<SessionAdministration>();
         var (_, _, total) = (await sessions.ReadAsync(filter, after: null, limit: 1))!.Value;
         await call.ConfirmAsync(string.Create(CultureInfo.InvariantCulture, $"{total} {(total == 1 ? "session" : "sessions")} {(filter.IsEmpty ? "of everybody " : "")}will be ended."));
-        int ended;
+        var cause = new SessionEnd(AuditEvent.SessionRevoked, AdministrationLog.CommandLine, Reason: SessionAdministration.EndReason);
+        var (ended, isStopped) = (0, false);
         try
         {
-            ended = await sessions.EndAsync(filter, new SessionEnd(AuditEvent.SessionRevoked, AdministrationLog.CommandLine, Reason: SessionAdministration.EndReason), cancellationToken: call.Cancelled);
+            await sessions.EndAsync(filter, cause, onEnded: count => ended += count, cancellationToken: call.Cancelled);
         }
         catch (OperationCanceledException) when (call.Cancelled.IsCancellationRequested)
         {
-            throw new CommandException("stopped before it was done. Sessions that have ended stay ended; run it again for the others.");
+            isStopped = true;
         }
 
         await using var scope = call.Services.CreateAsyncScope();
         await scope.ServiceProvider.GetRequiredService<AccountAdministration>().RecordEndedSessionsAsync(filter.UserId, ended);
+        if (isStopped)
+        {
+            throw new CommandException(string.Create(CultureInfo.InvariantCulture, $"stopped before it was done. {ended} sessions have ended, and stay ended; run it again for the others."));
+        }
+
         await call.PrintAsync(new EndedSessionsResponse(ended), string.Create(CultureInfo.InvariantCulture, $"{ended} sessions have ended."));
         return CommandExit.Done;
     }

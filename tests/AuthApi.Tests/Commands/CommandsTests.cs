@@ -2,8 +2,10 @@ using System.Diagnostics;
 using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
+using AuthApi.Audit;
 using AuthApi.Commands;
 using AuthApi.Passwords;
+using AuthApi.Startup;
 using AuthApi.Storage;
 using AuthApi.Tests.Harness;
 using Microsoft.Data.Sqlite;
@@ -135,6 +137,53 @@ internal sealed class CommandsTests
         end.SetResult(0);
         await Task.WhenAll(held);
         Assert.That(await command, Is.Zero);
+    }
+
+    [Test]
+    public async Task Who_stops_a_command_hears_that_the_server_goes_on()
+    {
+        var store = new GatedStore();
+        await using var application = new AuthApiApplication(store.Wrap);
+        using var ada = await application.NewLoggedInBrowserAsync();
+        var client = application.Services.GetRequiredService<ControlClient>();
+
+        // At the prompt nothing has begun.
+        using var early = new CancellationTokenSource();
+        var console = new Mock<CommandConsole>();
+        console.SetupGet(asked => asked.IsInteractive).Returns(true);
+        console.Setup(asked => asked.AskAsync(It.IsAny<string>(), false)).Callback(early.Cancel).ReturnsAsync("y");
+        var stopped = await Assert.ThrowsAsync<CommandException>(() => client.TryRunAsync(["sessions", "revoke", "--all"], console.Object, early.Token));
+        Assert.That(stopped!.Message, Does.EndWith("Nothing was changed."));
+        Assert.That(await ada.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+
+        using var late = new CancellationTokenSource();
+        store.BeforeEnd.Close();
+        var command = client.TryRunAsync(["sessions", "revoke", "--all", "--yes"], console.Object, late.Token);
+        await store.BeforeEnd.Reached;
+        await late.CancelAsync();
+        stopped = await Assert.ThrowsAsync<CommandException>(() => command);
+        Assert.That(stopped!.Message, Does.Contain("the server goes on"));
+        store.BeforeEnd.Open();
+        Assert.That(() => ada.MeAsync().Result, Is.EqualTo(HttpStatusCode.Unauthorized).After(10_000, 20));
+    }
+
+    [Test]
+    public async Task A_revocation_that_is_stopped_records_what_has_ended()
+    {
+        var store = new GatedStore();
+        await using var application = new AuthApiApplication(store.Wrap);
+        using var ada = await application.NewLoggedInBrowserAsync();
+        using var stop = new CancellationTokenSource();
+        var console = new Mock<CommandConsole>();
+        store.BeforeEnd.Close();
+        var command = RunInServerAsync(application, console.Object, stop.Token, "sessions", "revoke", "--user", "1", "--yes");
+        await store.BeforeEnd.Reached;
+        await stop.CancelAsync();
+        store.BeforeEnd.Open();
+
+        Assert.That((await command, await ada.MeAsync()), Is.EqualTo((CommandExit.Failed, HttpStatusCode.Unauthorized)));
+        console.Verify(shown => shown.WriteErrorAsync(It.Is<string>(line => line.Contains("1 sessions have ended, and stay ended", StringComparison.Ordinal))));
+        Assert.That(await application.EventsAsync(1), Does.Contain(AdministrationEvent.SessionsEnded));
     }
 
     [Test]
