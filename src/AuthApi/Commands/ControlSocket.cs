@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net.Sockets;
 using System.Text.Json;
+using AuthApi.Sessions;
 using AuthApi.Sessions.Sqlite;
 using AuthApi.Storage;
 using Microsoft.Extensions.Options;
@@ -11,11 +12,14 @@ namespace AuthApi.Commands;
 /// Takes commands for the running server, which has the SQLite file for itself: by a Unix socket beside the file that its owner alone can use. A command runs here as it
 /// would in a process of its own, with the server's cache and writer, so what it has ended is final when it returns.
 /// </summary>
-internal sealed partial class ControlSocket(IServiceProvider services, IOptions<DatabaseOptions> options, ILogger<ControlSocket> logger) : BackgroundService
+internal sealed partial class ControlSocket(IServiceProvider services, IOptions<DatabaseOptions> options, TimeProvider time, ILogger<ControlSocket> logger) : BackgroundService
 {
+    private static readonly TimeSpan Retry = TimeSpan.FromSeconds(1);
+
     // Of these it runs those that are for a server.
     private static readonly CommandLine Commands = new(ProgramCommands.All);
 
+    private readonly LogThrottle _notAccepted = new(time);
     private Socket? _listener;
     private string? _path;
 
@@ -34,13 +38,12 @@ internal sealed partial class ControlSocket(IServiceProvider services, IOptions<
 
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
+        await base.StopAsync(cancellationToken);
         _listener?.Dispose();
         if (_path is not null)
         {
             File.Delete(_path);
         }
-
-        await base.StopAsync(cancellationToken);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -52,9 +55,15 @@ internal sealed partial class ControlSocket(IServiceProvider services, IOptions<
                 var client = await listener.AcceptAsync(stoppingToken);
                 _ = ServeAsync(client, stoppingToken);
             }
-            catch (Exception exception) when (exception is ObjectDisposedException or SocketException or OperationCanceledException)
+            catch (SocketException exception)
             {
-                return;
+                // As where there are no file handles left. The client waits meanwhile.
+                if (_notAccepted.IsDue())
+                {
+                    Log.NotAccepted(logger, exception.Message);
+                }
+
+                await Task.Delay(Retry, time, stoppingToken);
             }
         }
     }
@@ -145,6 +154,9 @@ internal sealed partial class ControlSocket(IServiceProvider services, IOptions<
 
         [LoggerMessage(3, LogLevel.Error, "A command failed.")]
         public static partial void Failed(ILogger logger, Exception exception);
+
+        [LoggerMessage(4, LogLevel.Warning, "A command could not be accepted; it waits, and is tried again each second: {Message}. Logged at most once a minute.")]
+        public static partial void NotAccepted(ILogger logger, string message);
     }
 }
 

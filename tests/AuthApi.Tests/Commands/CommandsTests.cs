@@ -140,6 +140,32 @@ internal sealed class CommandsTests
     }
 
     [Test]
+    public async Task A_server_out_of_file_handles_takes_commands_later()
+    {
+        if (!File.Exists("/usr/bin/prlimit"))
+        {
+            Needs.Missing("prlimit (util-linux)");
+        }
+
+        // The compiler of the runtime opens files for what it makes executable: what is needed below has run before.
+        var launch = new Launch(Environment: new Dictionary<string, string> { ["DOTNET_EnableWriteXorExecute"] = "0" });
+        await using var program = await RunningProgram.StartAsync(_folder.Path, launch);
+        await DoneAsync("users", "list");
+        await LimitAsync("--nofile=8:");
+        var command = RunAsync("", "users", "list");
+        Assert.That(() => program.Output, Has.Some.Contains("could not be accepted").After(30_000, 20));
+        await LimitAsync("--nofile=1024:");
+        Assert.That((await command).ExitCode, Is.Zero);
+
+        async Task LimitAsync(string limit)
+        {
+            using var process = Process.Start("/usr/bin/prlimit", [$"--pid={program.Id}", limit]);
+            await process.WaitForExitAsync();
+            Assert.That(process.ExitCode, Is.Zero);
+        }
+    }
+
+    [Test]
     public async Task Who_stops_a_command_hears_that_the_server_goes_on()
     {
         var store = new GatedStore();

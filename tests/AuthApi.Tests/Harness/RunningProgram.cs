@@ -32,6 +32,18 @@ internal sealed partial class RunningProgram : IAsyncDisposable
     /// <summary>The id of the process.</summary>
     public int Id => _process.Id;
 
+    /// <summary>What it has said on standard output so far.</summary>
+    public IReadOnlyList<string> Output
+    {
+        get
+        {
+            lock (_output)
+            {
+                return [.. _output];
+            }
+        }
+    }
+
     /// <summary>How many files and connections the process has open now. On Linux.</summary>
     public int Handles => Directory.GetFileSystemEntries($"/proc/{_process.Id}/fd").Length;
 
@@ -215,7 +227,10 @@ internal sealed partial class RunningProgram : IAsyncDisposable
         // Or a full pipe would stop the program.
         while (await _process.StandardOutput.ReadLineAsync() is { } line)
         {
-            _output.Add(line);
+            lock (_output)
+            {
+                _output.Add(line);
+            }
         }
 
         await _process.WaitForExitAsync();
