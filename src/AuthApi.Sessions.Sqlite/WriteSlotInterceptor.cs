@@ -8,10 +8,11 @@ using Microsoft.EntityFrameworkCore.Diagnostics;
 namespace AuthApi.Sessions.Sqlite;
 
 /// <summary>
-/// Makes a transaction of a database context, such as Identity's <c>SaveChanges</c>, wait for its <see cref="WriteSlot"/> beside the writer, within the request's
-/// <see cref="StoreWaitBudget"/>; and refuses a commit to files that were removed or replaced.
+/// Makes a transaction of a database context, such as Identity's <c>SaveChanges</c>, and a statement without one, such as <c>ExecuteUpdate</c>, wait for its
+/// <see cref="WriteSlot"/> beside the writer, within the request's <see cref="StoreWaitBudget"/>; and refuses a commit to files that were removed or replaced.
 /// </summary>
-internal sealed class WriteSlotInterceptor(WriteSlot slot, OpenStoreFiles files) : DbTransactionInterceptor, IDbConnectionInterceptor, ISaveChangesInterceptor
+internal sealed class WriteSlotInterceptor(WriteSlot slot, OpenStoreFiles files)
+    : DbTransactionInterceptor, IDbConnectionInterceptor, IDbCommandInterceptor, ISaveChangesInterceptor
 {
     // What another process's lock may take after the slot was entered: Microsoft.Data.Sqlite waits in whole seconds.
     private static readonly TimeSpan Reserve = TimeSpan.FromSeconds(1);
@@ -50,6 +51,58 @@ internal sealed class WriteSlotInterceptor(WriteSlot slot, OpenStoreFiles files)
     public override Task TransactionRolledBackAsync(DbTransaction transaction, TransactionEndEventData eventData, CancellationToken cancellationToken = default)
     {
         Exit(_holder);
+        return Task.CompletedTask;
+    }
+
+    public async ValueTask<InterceptionResult<int>> NonQueryExecutingAsync(
+        DbCommand command, CommandEventData eventData, InterceptionResult<int> result, CancellationToken cancellationToken = default)
+    {
+        if (command.Transaction is null)
+        {
+            await EnterAsync(command.Connection!, cancellationToken);
+        }
+
+        return result;
+    }
+
+    public InterceptionResult<int> NonQueryExecuting(DbCommand command, CommandEventData eventData, InterceptionResult<int> result)
+    {
+        if (command.Transaction is null)
+        {
+            EnterAsync(command.Connection!, CancellationToken.None).GetAwaiter().GetResult();
+        }
+
+        return result;
+    }
+
+    public int NonQueryExecuted(DbCommand command, CommandExecutedEventData eventData, int result)
+    {
+        if (command.Transaction is null)
+        {
+            Exit(command.Connection);
+            files.EnsureInPlace();
+        }
+
+        return result;
+    }
+
+    public ValueTask<int> NonQueryExecutedAsync(
+        DbCommand command, CommandExecutedEventData eventData, int result, CancellationToken cancellationToken = default) =>
+        ValueTask.FromResult(NonQueryExecuted(command, eventData, result));
+
+    public void CommandFailed(DbCommand command, CommandErrorEventData eventData) => ExitWithoutTransaction(command);
+
+    public Task CommandFailedAsync(DbCommand command, CommandErrorEventData eventData, CancellationToken cancellationToken = default)
+    {
+        ExitWithoutTransaction(command);
+        return Task.CompletedTask;
+    }
+
+    public void CommandCanceled(DbCommand command, CommandEndEventData eventData) => ExitWithoutTransaction(command);
+
+    public Task CommandCanceledAsync(DbCommand command, CommandEndEventData eventData, CancellationToken cancellationToken = default)
+    {
+        ExitWithoutTransaction(command);
         return Task.CompletedTask;
     }
 
@@ -114,6 +167,14 @@ internal sealed class WriteSlotInterceptor(WriteSlot slot, OpenStoreFiles files)
         {
             Exit(connection);
             throw;
+        }
+    }
+
+    private void ExitWithoutTransaction(DbCommand command)
+    {
+        if (command.Transaction is null)
+        {
+            Exit(command.Connection);
         }
     }
 

@@ -99,6 +99,42 @@ internal sealed class WriteSlotTests
         Assert.That(await write, Is.True);
     }
 
+    [Test]
+    [CancelAfter(60_000)]
+    public async Task A_statement_without_a_transaction_waits_in_order()
+    {
+        // In SQLite it would wait on the thread of its caller, and be refused after two seconds.
+        var (begun, end) = (new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), new TaskCompletionSource<bool>());
+        var write = _commits.WriteAsync(_ =>
+        {
+            begun.SetResult();
+            return end.Task;
+        });
+        await begun.Task;
+        var update = UpdateAsync();
+        Assert.That((update.IsCompleted, write.IsCompleted), Is.EqualTo((false, false)));
+        end.SetResult(true);
+        Assert.That((await write, await update), Is.EqualTo((true, 0)));
+
+        // One that fails, or is stopped while it waits, leaves the slot to the next.
+        await Assert.ThrowsAsync<SqliteException>(() => _application.QueryAsync(context => context.Database.ExecuteSqlRawAsync("DELETE FROM nothing")));
+        await _application.QueryAsync(async context =>
+        {
+            await using var transaction = await context.Database.BeginTransactionAsync();
+            using var stop = new CancellationTokenSource();
+            var stopped = UpdateAsync(stop.Token);
+            await stop.CancelAsync();
+            Assert.That(() => stopped, Throws.InstanceOf<OperationCanceledException>());
+            return true;
+        });
+        Assert.That(await UpdateAsync(), Is.Zero);
+        Assert.That(await _application.QueryAsync(context => Task.FromResult(context.Users.ExecuteDelete())), Is.Zero);
+        Assert.That(await _commits.WriteAsync(_ => Task.FromResult(true)), Is.True);
+
+        Task<int> UpdateAsync(CancellationToken cancellationToken = default) => _application.QueryAsync(
+            context => context.Users.ExecuteUpdateAsync(users => users.SetProperty(user => user.AccessFailedCount, 0), cancellationToken));
+    }
+
     [TestCase("/register/", "eve@example.com")]
     [TestCase("/login/", "ada@example.com")]
     [CancelAfter(60_000)]

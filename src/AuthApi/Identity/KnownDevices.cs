@@ -40,9 +40,7 @@ internal sealed class KnownDevices(AuthDbContext context, IUserSessionStore stor
         }
         else if (session.CreatedAt - lastUsedAt >= Precision)
         {
-            await using var transaction = await context.Database.BeginTransactionAsync();
             await Same(known).ExecuteUpdateAsync(update => update.SetProperty(stored => stored.LastUsedAt, known.LastUsedAt));
-            await transaction.CommitAsync();
         }
     }
 

@@ -232,23 +232,14 @@ internal sealed partial class MailSender(
         return wait < TimeSpan.Zero ? TimeSpan.Zero : wait > MaxWait ? MaxWait : wait;
     }
 
-    // Only if nobody else has moved it. In a transaction, which waits for its turn to write.
-    private static async Task<bool> MoveAsync(AuthDbContext context, MailMessage message, DateTimeOffset from, DateTimeOffset to, int attempts)
-    {
-        await using var transaction = await context.Database.BeginTransactionAsync();
-        var moved = await context.Set<MailMessage>().Where(stored => stored.Id == message.Id && stored.NextAttemptAt == from).ExecuteUpdateAsync(update => update
+    // Only if nobody else has moved it.
+    private static async Task<bool> MoveAsync(AuthDbContext context, MailMessage message, DateTimeOffset from, DateTimeOffset to, int attempts) =>
+        await context.Set<MailMessage>().Where(stored => stored.Id == message.Id && stored.NextAttemptAt == from).ExecuteUpdateAsync(update => update
             .SetProperty(stored => stored.NextAttemptAt, to)
-            .SetProperty(stored => stored.Attempts, attempts));
-        await transaction.CommitAsync();
-        return moved == 1;
-    }
+            .SetProperty(stored => stored.Attempts, attempts)) == 1;
 
-    private static async Task DeleteAsync(AuthDbContext context, MailMessage message)
-    {
-        await using var transaction = await context.Database.BeginTransactionAsync();
+    private static async Task DeleteAsync(AuthDbContext context, MailMessage message) =>
         await context.Set<MailMessage>().Where(stored => stored.Id == message.Id).ExecuteDeleteAsync();
-        await transaction.CommitAsync();
-    }
 
     private static partial class Log
     {

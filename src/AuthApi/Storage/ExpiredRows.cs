@@ -34,9 +34,7 @@ internal sealed partial class ExpiredRows<TRow>(TimeSpan interval, IDbContextFac
     {
         var now = time.GetUtcNow();
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
         await context.Set<TRow>().Where(row => row.ExpiresAt <= now).ExecuteDeleteAsync(cancellationToken);
-        await transaction.CommitAsync(cancellationToken);
     }
 
     private static partial class Log
