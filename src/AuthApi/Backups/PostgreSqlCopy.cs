@@ -111,7 +111,7 @@ internal sealed class PostgreSqlCopy(IServiceProvider services, string file, boo
 
             var count = HasJson(table) ? await CopyPasskeysAsync(from, to, cancellationToken) : await CopyAsync(from, connection, table, cancellationToken);
             copied.Add(table.Name, count);
-            await ContinueIdsAsync(connection, table, cancellationToken);
+            await ContinueIdsAsync(from, connection, table, cancellationToken);
         }
 
         copied.Add(KeyTable, await CopyKeysAsync(from, connection, cancellationToken));
@@ -256,22 +256,35 @@ internal sealed class PostgreSqlCopy(IServiceProvider services, string file, boo
         return count;
     }
 
-    // The next row gets an id that the copied ones do not have. SQLite may have given the last ones away for good (AUTOINCREMENT); events' ids go on from there.
-    private static async Task ContinueIdsAsync(NpgsqlConnection connection, ITable table, CancellationToken cancellationToken)
+    // The next row gets an id that no row of the file ever had (AUTOINCREMENT): events of a deleted account keep its id, and must not become another's.
+    private static async Task ContinueIdsAsync(AuthDbContext from, NpgsqlConnection connection, ITable table, CancellationToken cancellationToken)
     {
         foreach (var column in table.Columns.Where(column => column.PropertyMappings.Any(mapping => mapping.Property.ValueGenerated == ValueGenerated.OnAdd) && column.StoreType is "integer" or "bigint"))
         {
+            var lastId = await ReadNumberAsync(
+                from,
+                $"""
+                SELECT max(coalesce((SELECT max("{column.Name}") FROM {Quote(table)}), 0),
+                    coalesce((SELECT seq FROM sqlite_sequence WHERE name = '{table.Name}'), 0))
+                """,
+                cancellationToken);
             await ExecuteAsync(
                 connection,
-                $"""SELECT setval(sequence, greatest((SELECT max("{column.Name}") FROM {Quote(table)}), 1), EXISTS (SELECT 1 FROM {Quote(table)})) FROM pg_get_serial_sequence('{Quote(table)}', '{column.Name}') AS sequence WHERE sequence IS NOT NULL""",
+                $"""
+                SELECT setval(sequence, greatest({lastId}, 1), {lastId} > 0)
+                FROM pg_get_serial_sequence('{Quote(table)}', '{column.Name}') AS sequence WHERE sequence IS NOT NULL
+                """,
                 cancellationToken);
         }
     }
 
-    private static async Task<long> CountAsync(AuthDbContext from, ITable table, CancellationToken cancellationToken)
+    private static Task<long> CountAsync(AuthDbContext from, ITable table, CancellationToken cancellationToken) =>
+        ReadNumberAsync(from, $"SELECT count(*) FROM {Quote(table)}", cancellationToken);
+
+    private static async Task<long> ReadNumberAsync(AuthDbContext from, string sql, CancellationToken cancellationToken)
     {
         await using var command = from.Database.GetDbConnection().CreateCommand();
-        command.CommandText = $"SELECT count(*) FROM \"{table.Name}\"";
+        command.CommandText = sql;
         return Convert.ToInt64(await command.ExecuteScalarAsync(cancellationToken), CultureInfo.InvariantCulture);
     }
 

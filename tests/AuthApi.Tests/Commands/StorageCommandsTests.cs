@@ -136,6 +136,11 @@ internal sealed class StorageCommandsTests
             await other.LogInAsync("eve@example.com");
             (app, recoveryCode) = await AddFactorsAsync(other, passkey);
             using var left = await other.LogOutAsync();
+            using var gone = program.NewBrowser();
+            await gone.RegisterAsync("mallory@example.com");
+            await gone.LogInAsync("mallory@example.com");
+            using var deleted = await gone.DeleteAsync("/me/");
+            Assert.That(deleted.StatusCode, Is.EqualTo(HttpStatusCode.NoContent));
             Assert.That((await RunCopyHereAsync(target)).Error, Does.Contain("another process serves"));
             await program.TerminateAsync();
             await program.Ended;
@@ -178,7 +183,7 @@ internal sealed class StorageCommandsTests
             Assert.That(((int?)(await me.JsonAsync())["id"], (string?)(await me.JsonAsync())["roles"]![0]), Is.EqualTo((2, "Admin")));
             using var export = await onNode.GetAsync("/me/export/");
             Assert.That((string?)(await export.JsonAsync())["passkeys"]![0]!["createdAt"], Is.EqualTo("2026-01-01T00:00:00.000Z"));
-            Assert.That(await onNode.RegisterAsync("bob@example.com"), Is.EqualTo(3));
+            Assert.That(await onNode.RegisterAsync("bob@example.com"), Is.EqualTo(4), "3 was deleted, and events have it");
 
             // With each factor of the other account.
             foreach (var factor in new object[] { new { twoFactorCode = app.Code(1) }, new { twoFactorRecoveryCode = recoveryCode } })
