@@ -217,12 +217,16 @@ internal sealed class PostgreSqlCopy(IServiceProvider services, string file, boo
         "integer" => writer.WriteAsync(rows.GetInt32(column), NpgsqlDbType.Integer, cancellationToken),
         "bigint" => writer.WriteAsync(rows.GetInt64(column), NpgsqlDbType.Bigint, cancellationToken),
         "boolean" => writer.WriteAsync(rows.GetInt64(column) != 0, NpgsqlDbType.Boolean, cancellationToken),
-        "timestamp with time zone" => writer.WriteAsync(DateTimeOffset.FromUnixTimeMilliseconds(rows.GetInt64(column)), NpgsqlDbType.TimestampTz, cancellationToken),
+        "timestamp with time zone" => writer.WriteAsync(ReadTime(rows.GetInt64(column)), NpgsqlDbType.TimestampTz, cancellationToken),
         "uuid" => writer.WriteAsync(rows.GetGuid(column), NpgsqlDbType.Uuid, cancellationToken),
         "bytea" => writer.WriteAsync((byte[])rows.GetValue(column), NpgsqlDbType.Bytea, cancellationToken),
         var text when text == "text" || text.StartsWith("character varying", StringComparison.Ordinal) => WriteTextAsync(writer, rows.GetString(column), target, table, cancellationToken),
         var other => throw new NotSupportedException($"{table.Name}.{target.Name} is {other}."),
     };
+
+    // The greatest time, which PostgreSQL stores as infinity, is cut to the millisecond in the file.
+    private static DateTimeOffset ReadTime(long milliseconds) =>
+        milliseconds == DateTimeOffset.MaxValue.ToUnixTimeMilliseconds() ? DateTimeOffset.MaxValue : DateTimeOffset.FromUnixTimeMilliseconds(milliseconds);
 
     private Task WriteTextAsync(NpgsqlBinaryImporter writer, string text, IColumn target, ITable table, CancellationToken cancellationToken) =>
         text.Contains('\0', StringComparison.Ordinal)

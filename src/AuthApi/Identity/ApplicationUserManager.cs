@@ -48,8 +48,11 @@ public sealed partial class ApplicationUserManager : UserManager<ApplicationUser
     /// <summary>A user who is not in the store. What is done for them finds nothing, in the time in which it would find something.</summary>
     public static ApplicationUser Nobody { get; } = new();
 
-    /// <summary>Whether the account is disabled, or locked for ever. The store keeps that time to the millisecond.</summary>
-    public static bool IsDisabled(ApplicationUser user) => user.DisabledAt is not null || user.LockoutEnd > DateTimeOffset.MaxValue.AddYears(-1);
+    // A lock that ends later is for ever. SQLite keeps the greatest time to the millisecond, so it is not equal to itself.
+    private static readonly DateTimeOffset LastLockoutEnd = DateTimeOffset.MaxValue.AddYears(-1);
+
+    /// <summary>Whether the account is disabled, or locked for ever.</summary>
+    public static bool IsDisabled(ApplicationUser user) => user.DisabledAt is not null || user.LockoutEnd > LastLockoutEnd;
 
     /// <summary>Whether the account is disabled, or locked now, whatever was read of it before.</summary>
     public override async Task<bool> IsLockedOutAsync(ApplicationUser user) => await Context.Users
@@ -173,7 +176,7 @@ public sealed partial class ApplicationUserManager : UserManager<ApplicationUser
         await Context.Users.Where(stored => stored.Id == user.Id).ExecuteUpdateAsync(update => update
             .SetProperty(
                 stored => stored.LockoutEnd,
-                stored => stored.LockoutEnabled && stored.LockoutEnd == DateTimeOffset.MaxValue ? stored.LockoutEnd
+                stored => stored.LockoutEnabled && stored.LockoutEnd > LastLockoutEnd ? stored.LockoutEnd
                     : stored.LockoutEnabled && stored.LockoutEnd >= now ? (stored.LockoutEnd < lockoutEnd ? stored.LockoutEnd : lockoutEnd)
                     : stored.AccessFailedCount + 1 >= max ? lockoutEnd
                     : stored.LockoutEnd)

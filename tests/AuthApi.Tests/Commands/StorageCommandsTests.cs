@@ -221,7 +221,7 @@ internal sealed class StorageCommandsTests
         await ExecuteAsync("""DELETE FROM "AspNetRoles" WHERE "Id" = 8""");
         await ExecuteAsync(
             $"""
-            INSERT INTO "AspNetUsers" ("Id", "AccessFailedCount", "CreatedAt", "EmailConfirmed", "LockoutEnabled", "PhoneNumberConfirmed", "TwoFactorEnabled") VALUES (7, 0, 0, 1, 1, 0, 1);
+            INSERT INTO "AspNetUsers" ("Id", "AccessFailedCount", "CreatedAt", "EmailConfirmed", "LockoutEnabled", "LockoutEnd", "PhoneNumberConfirmed", "TwoFactorEnabled") VALUES (7, 0, 0, 1, 1, {DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()}, 0, 1);
             INSERT INTO "AspNetUserTokens" ("UserId", "LoginProvider", "Name", "Value") VALUES (7, '[AspNetUserStore]', 'AuthenticatorKey', '{Convert.ToBase64String([0x09, 0xF0, 0xC9, 0xF0, .. new byte[80]])}')
             """);
         var withoutRing = await RunCopyHereAsync(target);
@@ -229,6 +229,10 @@ internal sealed class StorageCommandsTests
         Assert.That(withoutRing.Error, Does.Contain("has not the keys of Data Protection that encrypt 1 keys of authenticator apps").And.Contain("--without-keys"));
 
         Assert.That((await RunCopyHereAsync(target, "--without-keys")).ExitCode, Is.Zero);
+        var server = await PostgreSqlServer.SharedAsync();
+        Assert.That(
+            await server.QueryAsync(new NpgsqlConnectionStringBuilder(target[1].Split('=', 2)[1]).Database!, """SELECT "LockoutEnd" = 'infinity' FROM "AspNetUsers" """),
+            Is.EqualTo(new[] { "True" }), "locked for ever");
         Assert.That((await RunCopyHereAsync([])).Error, Does.Contain("Database:Provider must be PostgreSql"));
     }
 
