@@ -127,11 +127,20 @@ public sealed partial class EmailController(
             return Challenge(); // the session has ended meanwhile
         }
 
-        if (await Codes.IssueAsync(user, CodePurpose.EmailChange, userManager.NormalizeEmail(newEmail)) is { } code)
+        var data = userManager.NormalizeEmail(newEmail);
+        if (await Codes.IssueAsync(user, CodePurpose.EmailChange, data) is { } code)
         {
             Mail.Add(newEmail, other is not null ? Texts.EmailTaken(newEmail) : Texts.EmailChange(newEmail, code), user.Id, OneTimeCodes.Lifetime);
             Mail.Add(user.Email!, Texts.EmailChangeRequested(user.Email!, newEmail), user.Id);
             await Context.SaveChangesAsync();
+        }
+        else if (!await Codes.IsForAsync(user, CodePurpose.EmailChange, data))
+        {
+            return new ProblemResult(ApiProblem.TooManyRequests with
+            {
+                Title = "Messages have been mailed to two new addresses within five minutes. Try again in 5 minutes.",
+                RetryAfter = (int)OneTimeCodes.Quiet.TotalSeconds,
+            });
         }
 
         await transaction.CommitAsync();

@@ -18,8 +18,10 @@ internal sealed class OneTimeCode : IExpiringRow
     /// <summary>What the code was made for, such as the new address.</summary>
     public string? Data { get; init; }
 
+    /// <summary>When it was made, or the code whose data it corrects: <see cref="OneTimeCodes.Quiet"/> begins then.</summary>
     public required DateTimeOffset CreatedAt { get; init; }
 
+    /// <summary><see cref="OneTimeCodes.Lifetime"/> after it was made.</summary>
     public required DateTimeOffset ExpiresAt { get; init; }
 
     /// <summary>How many wrong codes were given in its place.</summary>

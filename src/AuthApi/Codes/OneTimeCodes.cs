@@ -21,7 +21,10 @@ internal sealed class OneTimeCodes(AuthDbContext context, IHttpContextAccessor h
 
     public static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(60);
 
-    /// <summary>For how long no other code is issued, however often one is asked for: so nobody can void the owner's code all the time, nor fill their mailbox.</summary>
+    /// <summary>
+    /// For how long no other code is issued, however often one is asked for: so nobody can void the owner's code all the time, nor fill their mailbox. One for other data is,
+    /// once, as a new address may have been mistyped.
+    /// </summary>
     public static readonly TimeSpan Quiet = TimeSpan.FromMinutes(5);
 
     /// <summary>
@@ -36,7 +39,8 @@ internal sealed class OneTimeCodes(AuthDbContext context, IHttpContextAccessor h
         await context.Users.LockAsync(user.Id);
         var now = time.GetUtcNow();
         var quiet = now - Quiet;
-        if (await Of(user, purpose).AnyAsync(code => code.CreatedAt > quiet && code.CreatedAt <= now && code.Data == data))
+        var last = await Of(user, purpose).AsNoTracking().SingleOrDefaultAsync(code => code.CreatedAt > quiet && code.CreatedAt <= now);
+        if (last is not null && (last.Data == data || last.ExpiresAt > last.CreatedAt + Lifetime))
         {
             return null;
         }
@@ -49,11 +53,14 @@ internal sealed class OneTimeCodes(AuthDbContext context, IHttpContextAccessor h
             Purpose = purpose,
             Hash = Hash(user, purpose, text, data)!,
             Data = data,
-            CreatedAt = now,
+            CreatedAt = last?.CreatedAt ?? now,
             ExpiresAt = now + Lifetime,
         });
         return text;
     }
+
+    /// <summary>Whether the last code was made for this.</summary>
+    public Task<bool> IsForAsync(ApplicationUser user, string purpose, string? data) => Of(user, purpose).AnyAsync(code => code.Data == data);
 
     /// <summary>
     /// Whether this is the code, which stays good. A wrong one is counted before it is known to be wrong, so that guesses at once are each counted, and is recorded. The statements

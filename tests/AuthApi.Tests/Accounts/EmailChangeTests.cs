@@ -82,6 +82,30 @@ internal sealed class EmailChangeTests(TestedStore database)
     }
 
     [Test]
+    public async Task A_new_address_is_corrected_once_in_five_minutes()
+    {
+        using var caller = await _application.NewLoggedInBrowserAsync();
+        await AskAsync(caller, "mistyped@example.com");
+        _application.Time.Advance(TimeSpan.FromSeconds(30));
+        await AskAsync(caller, New);
+        _application.Time.Advance(TimeSpan.FromSeconds(30));
+        await AskAsync(caller, New); // mailed already
+
+        using var third = await caller.PostAsync("/email/change/", new { newEmail = "stranger@example.com" });
+        await third.ShouldBeProblemAsync(HttpStatusCode.TooManyRequests, "too_many_requests");
+        Assert.That(third.Headers.RetryAfter?.Delta, Is.EqualTo(OneTimeCodes.Quiet));
+        using var confirmed = await ConfirmAsync(caller, await _application.NextCodeAsync(New, Subject));
+        Assert.That(confirmed.StatusCode, Is.EqualTo(HttpStatusCode.NoContent), "the correction is good");
+
+        // The next five minutes.
+        await AskAsync(caller, "one@example.com");
+        _application.Time.Advance(OneTimeCodes.Quiet);
+        await AskAsync(caller, "two@example.com");
+        _application.Time.Advance(TimeSpan.FromSeconds(1));
+        await AskAsync(caller, "three@example.com");
+    }
+
+    [Test]
     public async Task An_address_that_was_taken_meanwhile_is_a_conflict()
     {
         using var caller = await _application.NewLoggedInBrowserAsync();
@@ -146,9 +170,9 @@ internal sealed class EmailChangeTests(TestedStore database)
         Assert.That(await _application.QueryAsync(context => context.Set<OneTimeCode>().CountAsync(stored => stored.Purpose == CodePurpose.EmailChange)), Is.Zero, "nothing of it is kept");
     }
 
-    private static async Task AskAsync(Browser browser)
+    private static async Task AskAsync(Browser browser, string newEmail = New)
     {
-        using var change = await browser.PostAsync("/email/change/", new { newEmail = New });
+        using var change = await browser.PostAsync("/email/change/", new { newEmail });
         Assert.That(change.StatusCode, Is.EqualTo(HttpStatusCode.Accepted), await change.Content.ReadAsStringAsync());
     }
 
