@@ -130,6 +130,15 @@ internal sealed partial class AccountPageBrowserTests
     }
 
     [Test]
+    public async Task A_link_cannot_put_words_into_the_page()
+    {
+        await OpenAsync("/account/#signin?isEnded=1&reason=Call+this+number");
+        await HeadingAsync("Sign in");
+        await Assertions.Expect(_page.GetByText("Call this number")).ToHaveCountAsync(0);
+        NothingElseShouldBeComplained();
+    }
+
+    [Test]
     public async Task A_forgotten_password_is_set_by_the_link_of_a_message()
     {
         await RegisterAsync();

@@ -95,13 +95,14 @@ hooks.reauthenticate = () => entrance.reauthenticate(state.me);
 
 function fromAddress() {
   const [view, query] = location.hash.slice(1).split('?');
-  const given = Object.fromEntries(new URLSearchParams(query));
+  const link = new URLSearchParams(query);
   if (query) {
     // A code is for nobody who looks at the address or at the history.
     history.replaceState(null, '', `#${view}`);
   }
 
-  return render(Object.hasOwn(views, view) ? view : 'devices', given);
+  // Nothing else of a link: anybody can make one.
+  return render(Object.hasOwn(views, view) ? view : 'devices', { email: link.get('email'), code: link.get('code') });
 }
 
 addEventListener('hashchange', fromAddress);
