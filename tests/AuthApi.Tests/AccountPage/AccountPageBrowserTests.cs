@@ -130,6 +130,30 @@ internal sealed partial class AccountPageBrowserTests
     }
 
     [Test]
+    public async Task An_ended_session_closes_every_dialog()
+    {
+        StartOwn();
+        await SignInAsync();
+        await _page.GetByRole(AriaRole.Link, new() { Name = "Security", Exact = true }).ClickAsync();
+        await ClickAsync("Set it up");
+        var app = new AuthenticatorApp((await _page.Locator("dialog code").InnerTextAsync()).Replace(" ", "", StringComparison.Ordinal), _own!.Time);
+
+        // The session goes on, and no sign-in is recent any more.
+        _own.Time.Advance(TimeSpan.FromMinutes(11));
+        await FillAsync("The six digits that the app shows", app.Code());
+        await ClickAsync("Switch it on");
+        await FillAsync("Your password", Browser.Password);
+        using var phone = NewBrowser();
+        await phone.LogInAsync(_ada);
+        using var others = await phone.LogOutAsync("others");
+        await ClickAsync("Go on");
+
+        await ExpectAsync("Your session has ended: it was logged out from another device");
+        await Assertions.Expect(_page.Locator("dialog")).ToHaveCountAsync(0);
+        NothingElseShouldBeComplained();
+    }
+
+    [Test]
     public async Task A_link_cannot_put_words_into_the_page()
     {
         await OpenAsync("/account/#signin?isEnded=1&reason=Call+this+number");

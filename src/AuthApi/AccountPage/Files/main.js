@@ -87,8 +87,10 @@ export function leave(reason, isEnded = false) {
   entrance.signIn({ reason, isEnded });
 }
 
+const closeDialogs = () => document.querySelectorAll('dialog').forEach(dialog => dialog.close());
+
 hooks.ended = () => {
-  document.querySelector('dialog')?.close();
+  closeDialogs();
   leave('Your session has ended: it was logged out from another device, was not used for too long, or your password or address was changed. Sign in again.', true);
 };
 hooks.reauthenticate = () => entrance.reauthenticate(state.me);
