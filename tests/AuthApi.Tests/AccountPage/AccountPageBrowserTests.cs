@@ -163,6 +163,26 @@ internal sealed partial class AccountPageBrowserTests
     }
 
     [Test]
+    public async Task A_passkey_whose_name_is_cancelled_is_not_added()
+    {
+        _host = "localhost";
+        await AddAuthenticatorAsync();
+        await SignInAsync();
+        await _page.GetByRole(AriaRole.Link, new() { Name = "Security", Exact = true }).ClickAsync();
+        await _page.EvaluateAsync("() => { PublicKeyCredential.signalUnknownCredential = async unknown => { window.unknown = unknown; }; }");
+        await ClickAsync("Add a passkey");
+        await Assertions.Expect(_page.GetByLabel("Name", new() { Exact = true })).ToBeFocusedAsync();
+        await _page.Keyboard.PressAsync("Escape");
+
+        await ExpectAsync("No passkey has been added.");
+        Assert.That(await _page.EvaluateAsync<string>("() => window.unknown.rpId"), Is.EqualTo("localhost"));
+        await _page.ReloadAsync();
+        await HeadingAsync("Security");
+        await Assertions.Expect(_page.GetByRole(AriaRole.Button, new() { Name = "Rename Passkey" })).ToHaveCountAsync(0);
+        NothingElseShouldBeComplained();
+    }
+
+    [Test]
     public async Task A_forgotten_password_is_set_by_the_link_of_a_message()
     {
         await RegisterAsync();

@@ -97,7 +97,14 @@ const passkey = (item, redraw, hasOthers, isRecovery) => h('li', { class: 'card 
 async function add(redraw) {
   const options = await post('passkeys/options/');
   const credential = await ceremony(signal => navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(options), signal }));
-  const name = await askName(navigator.userAgentData?.platform ?? '') || 'Passkey';
+  const name = await askName(navigator.userAgentData?.platform ?? '');
+  if (!name) {
+    // The device has it by now; where the browser can, it forgets it again.
+    await PublicKeyCredential.signalUnknownCredential?.({ rpId: options.rp.id, credentialId: credential.id }).catch(() => {});
+    say('No passkey has been added.');
+    return;
+  }
+
   await post('passkeys/', { credential, name });
   await redraw();
   say(`The passkey ${name} has been added. You can sign in with it.`);
