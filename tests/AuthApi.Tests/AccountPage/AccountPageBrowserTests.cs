@@ -154,6 +154,42 @@ internal sealed partial class AccountPageBrowserTests
     }
 
     [Test]
+    public async Task A_page_changes_nothing_of_who_signed_in_in_another_tab()
+    {
+        await SignInAsync();
+        await _page.GetByRole(AriaRole.Link, new() { Name = "Account", Exact = true }).ClickAsync();
+        await ClickAsync("Delete my account");
+        await ExpectAsync($"It is the account of {_ada}.");
+        var (adas, ada) = (_page, _ada);
+        _page = await _person.NewPageAsync();
+        await OpenAsync("/account/");
+        await LogOutAsync();
+        _ada = $"eve{_adas}@example.com";
+        await SignInAsync();
+        var (eves, eve) = (_page, _ada);
+
+        _page = adas;
+        await ClickAsync("Delete it for good");
+        await ExpectAsync($"{eve} has signed in in another tab.");
+        await HeadingAsync("Your devices");
+        using var phone = NewBrowser();
+        await phone.LogInAsync(eve);
+        await phone.LogInAsync(ada);
+
+        // And when the tab is shown again.
+        _page = eves;
+        await LogOutAsync();
+        await FillAsync("E-mail address or user name", ada);
+        await FillAsync("Password", Browser.Password);
+        await ClickAsync("Sign in");
+        await HeadingAsync("Your devices");
+        _page = adas;
+        await _page.EvaluateAsync("() => document.dispatchEvent(new Event('visibilitychange'))");
+        await ExpectAsync($"{ada} has signed in in another tab.");
+        NothingElseShouldBeComplained();
+    }
+
+    [Test]
     public async Task A_link_cannot_put_words_into_the_page()
     {
         await OpenAsync("/account/#signin?isEnded=1&reason=Call+this+number");

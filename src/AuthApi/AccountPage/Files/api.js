@@ -11,11 +11,16 @@ export class Problem extends Error {
   }
 }
 
-/** What the page does when a session has ended, and when a call needs a recent authentication. */
-export const hooks = { ended() {}, reauthenticate: async () => false };
+/** What the page does when a session has ended, when a call needs a recent authentication, and before one that changes something. */
+export const hooks = { ended() {}, reauthenticate: async () => false, async changing() {} };
 
 /** Sends a call and returns the body of its answer. Throws a Problem. */
 export async function call(method, path, body, { isRepeated = false, isQuiet = false } = {}) {
+  // Who logs out leaves this browser, whoever it was.
+  if (method !== 'GET' && path !== 'logout/') {
+    await hooks.changing();
+  }
+
   let response;
   try {
     response = await fetch(new URL(path, root), {

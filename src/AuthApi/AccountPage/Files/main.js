@@ -1,5 +1,5 @@
 // Which view is shown: by what stands after the # of the address, and by whether somebody is signed in.
-import { call, get, hooks, post } from './api.js';
+import { Problem, call, get, hooks, post } from './api.js';
 import { button, h, say, show } from './page.js';
 import * as entrance from './entrance.js';
 import * as home from './home.js';
@@ -94,6 +94,39 @@ hooks.ended = () => {
   leave('Your session has ended: it was logged out from another device, was not used for too long, or your password or address was changed. Sign in again.', true);
 };
 hooks.reauthenticate = () => entrance.reauthenticate(state.me);
+
+// Another tab of this browser may have signed somebody else in, with the same cookie.
+hooks.changing = async () => {
+  if (state.me && !await isStillShown({ isQuiet: true }).catch(allowSignedOut)) {
+    throw new Problem(0, { title: 'Somebody else has signed in in another tab. Nothing was changed.' });
+  }
+};
+const allowSignedOut = problem => {
+  if (problem.status !== 401) {
+    throw problem;
+  }
+
+  return true; // The call itself is refused, if it needs a session.
+};
+
+async function isStillShown(options) {
+  const me = await get('me/', options);
+  if (me.id === state.me?.id) {
+    return true;
+  }
+
+  closeDialogs();
+  state.me = me;
+  await go('devices');
+  say(`${me.email} has signed in in another tab. This page shows that account now.`);
+  return false;
+}
+
+document.addEventListener('visibilitychange', () => {
+  if (document.visibilityState === 'visible' && state.me) {
+    isStillShown().catch(() => {});
+  }
+});
 
 function fromAddress() {
   const [view, query] = location.hash.slice(1).split('?');

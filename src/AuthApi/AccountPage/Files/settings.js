@@ -110,13 +110,13 @@ const leaving = () => h('section', {},
   h('h2', {}, 'Leave'),
   h('p', {}, 'Your account is deleted for good, and all your devices are logged out. Nobody can bring it back.'),
   button('Delete my account', async () => {
-    const isSure = await ask('Delete your account?', close => form({
+    const isSure = await ask('Delete your account?', close => h('div', {}, h('p', {}, `It is the account of ${state.me.email}.`), form({
       fields: [],
       submit: 'Delete it for good',
       kind: 'bad',
       send: () => close(true),
       more: [cancel(close)],
-    }));
+    })));
     if (isSure) {
       await remove('me/');
       leave();
