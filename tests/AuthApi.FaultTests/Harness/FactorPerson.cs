@@ -12,7 +12,7 @@ internal sealed class FactorPerson(string email, SessionTransport transport, Led
     // With the time of a token, a change of factors takes a factor that was used in the last ten minutes.
     private static readonly TimeSpan Recent = TimeSpan.FromMinutes(5);
 
-    private const int MaxStaying = 50;
+    private const int MaxStaying = 40;
 
     private readonly Queue<string> _recoveryCodes = new();
     private int _staying;
