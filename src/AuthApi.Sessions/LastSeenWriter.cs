@@ -24,6 +24,12 @@ internal sealed partial class LastSeenWriter(
         while (!stoppingToken.IsCancellationRequested)
         {
             await Task.WhenAny(tick, many, urgent);
+            if (stoppingToken.IsCancellationRequested)
+            {
+                // StopAsync writes what is left, before the store closes; here it could be afterwards.
+                return;
+            }
+
             if (urgent.IsCompleted)
             {
                 await WriteAsync(lastSeen.FlushUrgentAsync);
