@@ -399,20 +399,19 @@ internal sealed class SqliteUserSessionStore(ReadConnectionPool readers, GroupCo
     {
         private const string Columns =
             """
-            "Id", "UserId", "TokenHash", "CreatedAt", "LastSeenAt", "IdleExpiresAt", "AbsoluteExpiresAt", "AuthenticatedAt",
-            "AuthenticationMethods", "Transport", "RememberMe", "IpAddress", "UserAgent", "LastIpAddress", "LastUserAgent", "PrincipalVersion"
+            s."Id", s."UserId", s."TokenHash", s."CreatedAt", s."LastSeenAt", s."IdleExpiresAt", s."AbsoluteExpiresAt", s."AuthenticatedAt",
+            s."AuthenticationMethods", s."Transport", s."RememberMe", s."IpAddress", s."UserAgent", s."LastIpAddress", s."LastUserAgent", s."PrincipalVersion"
             """;
 
-        public string Find { get; } = users is null
-            ? $"""SELECT {Columns} FROM {schema.Sessions} WHERE "Key" = @p0 AND "TokenHash" = @p1"""
-            : $"""
-                SELECT {OfSession(Columns)}, {users.Columns} FROM {schema.Sessions} AS s JOIN {schema.Users} AS u ON u.{schema.UserIdColumn} = s."UserId"
-                WHERE s."Key" = @p0 AND s."TokenHash" = @p1
-                """;
+        public string Find { get; } =
+            $"""
+            SELECT {Columns}{(users is null ? "" : $", {users.Columns}")} FROM {schema.Sessions} AS s
+            {(users is null ? "" : $"""JOIN {schema.Users} AS u ON u.{schema.UserIdColumn} = s."UserId" """)}WHERE s."Key" = @p0 AND s."TokenHash" = @p1
+            """;
 
-        public string FindById { get; } = $"""SELECT {Columns} FROM {schema.Sessions} WHERE "UserId" = @p0 AND "Id" = @p1""";
+        public string FindById { get; } = $"""SELECT {Columns} FROM {schema.Sessions} AS s WHERE s."UserId" = @p0 AND s."Id" = @p1""";
 
-        public string List { get; } = $"""SELECT {Columns} FROM {schema.Sessions} WHERE "UserId" = @p0""";
+        public string List { get; } = $"""SELECT {Columns} FROM {schema.Sessions} AS s WHERE s."UserId" = @p0""";
 
         public string CountOfUser { get; } = $"""SELECT count(*) FROM {schema.Sessions} WHERE "UserId" = @p0""";
 
@@ -484,7 +483,5 @@ internal sealed class SqliteUserSessionStore(ReadConnectionPool readers, GroupCo
 
         public string DeleteEvents { get; } =
             $"""DELETE FROM {schema.AuditEntries} WHERE "Id" IN (SELECT "Id" FROM {schema.AuditEntries} WHERE "At" < @p0 ORDER BY "At" LIMIT @p1)""";
-
-        private static string OfSession(string columns) => string.Join(", ", columns.Split(',', StringSplitOptions.TrimEntries).Select(column => $"s.{column}"));
     }
 }

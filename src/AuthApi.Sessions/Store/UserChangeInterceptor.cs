@@ -71,7 +71,7 @@ internal sealed class UserChangeInterceptor(IServiceProvider services) : SaveCha
 
     public DbTransaction TransactionStarted(DbConnection connection, TransactionEndEventData eventData, DbTransaction result)
     {
-        IsOwn(eventData.Context);
+        BeginOwn(eventData.Context);
         DeleteAsync(eventData.Context, connection, result).GetAwaiter().GetResult();
         return result;
     }
@@ -79,7 +79,7 @@ internal sealed class UserChangeInterceptor(IServiceProvider services) : SaveCha
     public async ValueTask<DbTransaction> TransactionStartedAsync(
         DbConnection connection, TransactionEndEventData eventData, DbTransaction result, CancellationToken cancellationToken = default)
     {
-        IsOwn(eventData.Context);
+        BeginOwn(eventData.Context);
         await DeleteAsync(eventData.Context, connection, result);
         return result;
     }
@@ -374,7 +374,7 @@ internal sealed class UserChangeInterceptor(IServiceProvider services) : SaveCha
         }
     }
 
-    private void IsOwn(DbContext? context)
+    private void BeginOwn(DbContext? context)
     {
         if (context is not null && _states.TryGetValue(context, out var state))
         {
