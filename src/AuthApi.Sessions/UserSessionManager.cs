@@ -124,8 +124,15 @@ public sealed partial class UserSessionManager
     internal ValueTask<LiveSession?> FindAsync(TokenHash tokenHash, HttpContext? use = null)
     {
         var now = _time.GetUtcNow();
-        if (_cache.Find(tokenHash) is not { } session || session.IsExpired(now))
+        if (_cache.Find(tokenHash) is not { } session)
         {
+            return FindStoredAsync(tokenHash, now, use);
+        }
+
+        if (session.IsExpired(now))
+        {
+            // From here on the row decides, which a cleanup may have deleted. A clock that goes back revives nothing.
+            _cache.Invalidate(tokenHash);
             return FindStoredAsync(tokenHash, now, use);
         }
 
@@ -381,6 +388,8 @@ public sealed partial class UserSessionManager
 
     private async Task ExpireAsync(UserSession session, DateTimeOffset now)
     {
+        // It was cached when it was read. The row may be seen to be gone before this method continues.
+        _cache.Invalidate(session.TokenHash);
         try
         {
             // Written down, so that a clock that goes back does not revive what has once been seen expired. Unless another node has used it.

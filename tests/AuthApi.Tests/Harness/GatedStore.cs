@@ -19,6 +19,9 @@ internal sealed class GatedStore : IUserSessionStore
     /// <summary>A session has been ended durably, and the cache does not know it yet.</summary>
     public Gate AfterEnd { get; } = new();
 
+    /// <summary>A batch of expired sessions has been deleted durably, and the cache does not know it yet.</summary>
+    public Gate AfterCleanup { get; } = new();
+
     /// <summary>A session is about to be started.</summary>
     public Gate BeforeStart { get; } = new();
 
@@ -83,7 +86,13 @@ internal sealed class GatedStore : IUserSessionStore
 
     public Task RaisePrincipalVersionAsync(string? userId) => _store.RaisePrincipalVersionAsync(userId);
 
-    public IAsyncEnumerable<IReadOnlyList<EndedSession>> DeleteExpiredAsync(DateTimeOffset now, int batch) => _store.DeleteExpiredAsync(now, batch);
+    public async IAsyncEnumerable<IReadOnlyList<EndedSession>> DeleteExpiredAsync(DateTimeOffset now, int batch)
+    {
+        await foreach (var expired in _store.DeleteExpiredAsync(now, batch))
+        {
+            yield return await AfterCleanup.PassAsync(() => Task.FromResult(expired));
+        }
+    }
 
     public Task<int> CountLiveAsync(DateTimeOffset now) => _store.CountLiveAsync(now);
 

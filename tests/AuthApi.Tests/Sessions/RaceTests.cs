@@ -26,7 +26,7 @@ internal sealed class RaceTests(SessionTransport transport, TestedStore database
     public async Task SetUp()
     {
         _store = new GatedStore();
-        _application = new AuthApiApplication(_store.Wrap, new() { ["Sessions:MaxPerUser"] = "5" }, store: database);
+        _application = new AuthApiApplication(_store.Wrap, new() { ["Sessions:MaxPerUser"] = "5", ["Sessions:CleanupInterval"] = "1.00:00:00" }, store: database);
         _browser = await _application.NewLoggedInBrowserAsync(transport: transport);
     }
 
@@ -86,7 +86,7 @@ internal sealed class RaceTests(SessionTransport transport, TestedStore database
         var logout = _browser.LogOutAsync();
         await _store.AfterEnd.Reached;
 
-        // The row is gone; the cache does not know it, and nobody has been told. Where other nodes share the store the row is looked at all the same.
+        // The row is gone; the cache does not know it, and no caller was answered. Where other nodes share the store the row is looked at all the same.
         Assert.That(await thief.MeAsync(), Is.EqualTo(database == TestedStore.Sqlite ? HttpStatusCode.OK : HttpStatusCode.Unauthorized));
         _application.Services.GetRequiredService<SessionCache>().InvalidateEveryone();
         Assert.That(await thief.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized), "the row decides");
@@ -95,6 +95,44 @@ internal sealed class RaceTests(SessionTransport transport, TestedStore database
         using var response = await logout;
         Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK));
         Assert.That(await thief.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
+    }
+
+    [Test]
+    public async Task A_clock_that_goes_back_while_an_expiry_is_written()
+    {
+        using var copy = _browser.Copy();
+        Assert.That(await copy.MeAsync(), Is.EqualTo(HttpStatusCode.OK), "cached");
+        var before = _application.Time.GetUtcNow();
+        _application.Time.Advance(TimeSpan.FromMinutes(30));
+        _store.AfterEnd.Close();
+        Assert.That(await _browser.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
+        await _store.AfterEnd.Reached;
+
+        _application.Time.AdjustTime(before);
+        var refused = await copy.MeAsync();
+        _store.AfterEnd.Open();
+
+        Assert.That(refused, Is.EqualTo(HttpStatusCode.Unauthorized));
+    }
+
+    [Test]
+    public async Task A_clock_that_goes_back_during_a_cleanup()
+    {
+        using var copy = _browser.Copy();
+        Assert.That(await copy.MeAsync(), Is.EqualTo(HttpStatusCode.OK), "cached");
+        var before = _application.Time.GetUtcNow();
+        _application.Time.Advance(TimeSpan.FromMinutes(40));
+        _store.AfterCleanup.Close();
+        var cleanup = _application.Services.GetRequiredService<UserSessionManager>().CleanUpAsync(CancellationToken.None);
+        await _store.AfterCleanup.Reached;
+        Assert.That(await _browser.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
+
+        _application.Time.AdjustTime(before);
+        var refused = await copy.MeAsync();
+        _store.AfterCleanup.Open();
+
+        Assert.That(refused, Is.EqualTo(HttpStatusCode.Unauthorized));
+        Assert.That(await cleanup, Is.EqualTo(1));
     }
 
     [Test]
