@@ -12,6 +12,7 @@ internal static class ProgramCommands
         RoleCommands.Create(),
         SessionCommands.Create(),
         DoctorCommand.Create(),
+        HealthCommand.Create(),
         .. StorageCommands.All,
         ConfigCommands.Create(),
     ];

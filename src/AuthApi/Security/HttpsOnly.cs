@@ -20,7 +20,7 @@ internal static partial class HttpsOnly
             return app;
         }
 
-        if (!ListensOnHttps(app.Configuration) && app.Services.GetRequiredService<IOptions<KnownProxiesOptions>>().Value.KnownProxies.Count == 0)
+        if (!ListenAddresses.Read(app.Configuration).Any(IsHttps) && app.Services.GetRequiredService<IOptions<KnownProxiesOptions>>().Value.KnownProxies.Count == 0)
         {
             throw new ConfigurationException(
                 "Urls",
@@ -49,20 +49,6 @@ internal static partial class HttpsOnly
                     : $"The request came over plain HTTP. A proxy that does the TLS must be named in {KnownProxies.Key} and send X-Forwarded-Proto.",
             }).WriteAsync(context);
         });
-    }
-
-    // In the server's own order: its endpoints, else the addresses, else the ports.
-    private static bool ListensOnHttps(IConfiguration configuration)
-    {
-        var endpoints = configuration.GetSection("Kestrel:Endpoints").GetChildren().Select(endpoint => endpoint["Url"] ?? "").ToList();
-        if (endpoints.Count > 0)
-        {
-            return endpoints.Any(IsHttps);
-        }
-
-        return configuration[WebHostDefaults.ServerUrlsKey] is { Length: > 0 } addresses
-            ? addresses.Split(';', StringSplitOptions.TrimEntries).Any(IsHttps)
-            : configuration[WebHostDefaults.HttpsPortsKey] is { Length: > 0 };
     }
 
     private static bool IsHttps(string address) => address.StartsWith("https://", StringComparison.OrdinalIgnoreCase);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.IO.Enumeration;
 using System.Net;
 using System.Text.RegularExpressions;
 using AuthApi.Tests.Harness;
@@ -45,6 +46,36 @@ internal sealed partial class DeployTests
         using var response = await proxy.GetAsync(new Uri("/me/", UriKind.Relative));
 
         Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.Unauthorized), "and not 400 https_required");
+    }
+
+    [Test]
+    public void A_secret_that_compose_mounts_is_in_no_image_and_no_commit()
+    {
+        var compose = File.ReadAllText(Path.Combine(Repository.Root, "deploy", "compose.yaml"));
+        var given = ComposeFiles().Matches(compose).Select(file => Path.Combine("deploy", file.Groups[1].Value)).Where(file => !File.Exists(Path.Combine(Repository.Root, file)) || IsSecret(file)).ToList();
+        Assert.That(given, Is.EqualTo(new[] { Path.Combine("deploy", "tls.pem"), Path.Combine("deploy", "tls.key") }));
+
+        foreach (var list in new[] { ".gitignore", ".dockerignore" })
+        {
+            var patterns = File.ReadAllLines(Path.Combine(Repository.Root, list)).Where(line => !line.StartsWith('#')).ToList();
+
+            Assert.That(given.Where(file => !patterns.Exists(pattern => FileSystemName.MatchesSimpleExpression(pattern, file))), Is.Empty, list);
+            Assert.That(patterns, Has.Some.Matches<string>(pattern => pattern is ".env" or "**/.env"), list);
+        }
+    }
+
+    [Test]
+    public async Task The_image_asks_the_program_whether_it_is_ready()
+    {
+        var dockerfile = await File.ReadAllTextAsync(Path.Combine(Repository.Root, "deploy", "Dockerfile"));
+        var (start, check) = (DockerStart().Match(dockerfile).Groups[1].Value, DockerCheck().Match(dockerfile).Groups[1].Value);
+        var word = check[start.Length..].Trim(' ', ',', '"');
+        var (_, usage, _) = await ProgramInProcess.RunAloneAsync("--help");
+        var compose = await File.ReadAllTextAsync(Path.Combine(Repository.Root, "deploy", "compose.yaml"));
+
+        Assert.That(check, Does.StartWith(start).And.EndsWith($", \"{word}\""));
+        Assert.That(usage, Does.Contain($"\n  {word} "), "a command");
+        Assert.That(compose, Does.Contain("      node1:\n        condition: service_healthy\n      node2:\n        condition: service_healthy\n"));
     }
 
     [Test]
@@ -104,6 +135,17 @@ internal sealed partial class DeployTests
         Assert.That(Regex.IsMatch(path, rule), Is.EqualTo(isKept));
         Assert.That(TraefikFile, Does.Match(@"PathRegexp(.*\n)+?.*priority: 1000\n.*service: noop@internal"));
     }
+
+    private static bool IsSecret(string file) => Path.GetExtension(file) is ".pem" or ".key";
+
+    [GeneratedRegex(@"^ +- \./(\S+?):", RegexOptions.Multiline)]
+    private static partial Regex ComposeFiles();
+
+    [GeneratedRegex(@"^ENTRYPOINT \[(.+)\]$", RegexOptions.Multiline)]
+    private static partial Regex DockerStart();
+
+    [GeneratedRegex(@"^HEALTHCHECK .*CMD \[(.+)\]$", RegexOptions.Multiline)]
+    private static partial Regex DockerCheck();
 
     [GeneratedRegex(@"^(?:  (?<section>[\w-]+)|    (?<name>[\w-]+)):\s*$", RegexOptions.Multiline)]
     private static partial Regex YamlKeys();
