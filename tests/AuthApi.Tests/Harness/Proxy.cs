@@ -5,6 +5,7 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json.Nodes;
+using AuthApi.Tests.House;
 
 namespace AuthApi.Tests.Harness;
 
@@ -30,9 +31,12 @@ internal sealed class Proxy : IAsyncDisposable
     public static Task<Proxy> StartNginxAsync(string folder, string block, int upstream) =>
         StartNginxAsync(folder, block, [("server 127.0.0.1:5080;", $"server 127.0.0.1:{upstream};")]);
 
-    /// <summary>Starts nginx with the block of several nodes before these.</summary>
-    public static Task<Proxy> StartNginxAsync(string folder, string block, Uri first, Uri second) =>
-        StartNginxAsync(folder, block, [("server node1:8080 ", $"server {first.Authority} "), ("server node2:8080 ", $"server {second.Authority} ")]);
+    /// <summary>Starts nginx with deploy/nginx-nodes.conf before these two nodes.</summary>
+    public static async Task<Proxy> StartNodesAsync(string folder, Uri first, Uri second)
+    {
+        var block = await File.ReadAllTextAsync(Path.Combine(Repository.Root, "deploy", "nginx-nodes.conf"));
+        return await StartNginxAsync(folder, block, [("server node1:8080 ", $"server {first.Authority} "), ("server node2:8080 ", $"server {second.Authority} ")]);
+    }
 
     private static async Task<Proxy> StartNginxAsync(string folder, string block, (string Old, string Now)[] upstreams)
     {

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using AuthApi.Tests.Harness;
-using AuthApi.Tests.House;
 
 namespace AuthApi.Tests.Storage;
 
@@ -14,12 +13,16 @@ namespace AuthApi.Tests.Storage;
 internal sealed class NodesTests
 {
     private const int Sessions = 60;
+    private const int ReaderCount = 6;
 
     // Of an administrator's ends, which are logins too: or as many as the environment says.
     private static readonly int Rounds = int.TryParse(Environment.GetEnvironmentVariable("AUTHAPI_TEST_ROUNDS"), CultureInfo.InvariantCulture, out var rounds) ? rounds : 20;
 
     private static readonly TimeSpan Stop = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(3);
+
+    // nginx waits four seconds for a node that is stopped.
+    private static readonly TimeSpan MaxWaitBehindNginx = TimeSpan.FromSeconds(6);
 
     private readonly TemporaryFolder _folder = new();
     private PostgreSqlServer _server = null!;
@@ -61,8 +64,7 @@ internal sealed class NodesTests
     [Test]
     public async Task Behind_nginx_a_logout_on_one_node_is_final_on_the_other()
     {
-        var block = await File.ReadAllTextAsync(Path.Combine(Repository.Root, "deploy", "nginx-nodes.conf"));
-        await using var nginx = await Proxy.StartNginxAsync(_folder.Path, block, _a.Address, _b.Address);
+        await using var nginx = await Proxy.StartNodesAsync(_folder.Path, _a.Address, _b.Address);
         using var clients = new NginxClients(nginx.Origin);
         var ledger = new Ledger(clients.NewBrowser, () => ProxiedTo(_a), () => ProxiedTo(_b)) { NodesFail = true };
         await ledger.SignUpAsync();
@@ -103,8 +105,11 @@ internal sealed class NodesTests
     public async Task A_node_that_is_stopped_for_a_while_accepts_nothing_that_ended()
     {
         var ledger = await NewLedgerAsync("stopped");
-        var ended = await LogInAsync(count: 20);
+        var (ended, live) = (await LogInAsync(count: 20), await LogInAsync(count: ReaderCount));
         Assert.That(await StatusesAsync(ended, _a), Is.All.EqualTo(HttpStatusCode.OK), "it has cached them");
+        await using var nginx = await Proxy.StartNodesAsync(_folder.Path, _a.Address, _b.Address);
+        using var clients = new NginxClients(nginx.Origin);
+        await using var readers = await ReadAsync(live, clients);
 
         Task<HttpStatusCode[]> asked = null!;
         await ledger.RunAsync(Sessions, async () =>
@@ -115,6 +120,7 @@ internal sealed class NodesTests
                 var stopped = Task.Delay(Stop);
                 Assert.That(await LogOutAsync(ended, _b), Is.All.EqualTo(HttpStatusCode.OK));
                 asked = StatusesAsync(ended, _a);
+                await AssertServedAsync(clients, readers, ended);
                 await stopped;
                 Assert.That(asked.IsCompleted, Is.False);
             }
@@ -133,9 +139,12 @@ internal sealed class NodesTests
     public async Task A_node_cut_off_from_the_database_answers_503_while_the_other_works()
     {
         var ledger = await NewLedgerAsync("cut");
-        var (ended, live) = (await LogInAsync(count: 10), await LogInAsync(count: 3));
-        var onB = ended.Concat(live).Select(token => With(token, _b)).ToList();
+        var (ended, live) = (await LogInAsync(count: 10), await LogInAsync(count: ReaderCount));
+        var onB = ended.Concat(live).Select(token => With(token, ProxiedTo(_b))).ToList();
         Assert.That(await Task.WhenAll(onB.Select(browser => browser.MeAsync())), Is.All.EqualTo(HttpStatusCode.OK), "it has cached them");
+        await using var nginx = await Proxy.StartNodesAsync(_folder.Path, _a.Address, _b.Address);
+        using var clients = new NginxClients(nginx.Origin);
+        await using var readers = await ReadAsync(live, clients);
 
         await ledger.RunAsync(Sessions, async () =>
         {
@@ -144,6 +153,7 @@ internal sealed class NodesTests
             {
                 Assert.That(await LogOutAsync(ended, _a), Is.All.EqualTo(HttpStatusCode.OK));
                 Assert.That(await StatusesAsync(live, _a), Is.All.EqualTo(HttpStatusCode.OK));
+                await AssertServedAsync(clients, readers, ended);
                 await Task.WhenAll(onB.Select(async browser =>
                 {
                     var began = Stopwatch.GetTimestamp();
@@ -203,6 +213,30 @@ internal sealed class NodesTests
         }
     }
 
+    // Behind nginx, while one node is of no use.
+    private static async Task AssertServedAsync(NginxClients clients, Readers readers, List<string> ended)
+    {
+        await readers.GetAnswersAsync(each: 50, MaxWaitBehindNginx);
+        Assert.That(readers.Answers.Select(answer => answer.Status), Is.All.EqualTo(HttpStatusCode.OK));
+        foreach (var token in ended)
+        {
+            using var copy = With(token, clients.NewBrowser());
+            Assert.That(await copy.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
+            using var browser = clients.NewBrowser();
+            await browser.LogInAsync();
+            Assert.That(await browser.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+            using var logout = await browser.LogOutAsync();
+            Assert.That(logout.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        }
+    }
+
+    private static async Task<Readers> ReadAsync(List<string> tokens, NginxClients clients)
+    {
+        var readers = new Readers([.. tokens.Select(token => With(token, clients.NewBrowser()))]);
+        await readers.GetAnswersAsync(each: 10, MaxWait);
+        return readers;
+    }
+
     private async Task<Ledger> NewLedgerAsync(string name)
     {
         var ledger = new Ledger(() => ProxiedTo(_a), () => ProxiedTo(_b)) { NodesFail = true, Name = name };
@@ -230,29 +264,24 @@ internal sealed class NodesTests
 
     private static Task<HttpStatusCode[]> StatusesAsync(List<string> tokens, RunningProgram node) => Task.WhenAll(tokens.Select(async token =>
     {
-        using var browser = With(token, node);
+        using var browser = With(token, ProxiedTo(node));
         return await browser.MeAsync();
     }));
 
     private static Task<HttpStatusCode[]> LogOutAsync(List<string> tokens, RunningProgram node) => Task.WhenAll(tokens.Select(async token =>
     {
-        using var browser = With(token, node);
+        using var browser = With(token, ProxiedTo(node));
         using var response = await browser.LogOutAsync();
         return response.StatusCode;
     }));
 
-    private static Browser With(string token, RunningProgram node)
+    private static Browser With(string token, Browser browser)
     {
-        var browser = ProxiedTo(node);
         browser.Cookies["__Host-session"] = token;
         return browser;
     }
 
-    private static Browser Same(Browser browser, Browser other)
-    {
-        other.Cookies["__Host-session"] = browser.Cookies["__Host-session"];
-        return other;
-    }
+    private static Browser Same(Browser browser, Browser other) => With(browser.Token, other);
 
     // As through a proxy that does the TLS.
     private static Browser ProxiedTo(RunningProgram node)
@@ -272,21 +301,4 @@ internal sealed class NodesTests
         "--Database:Provider=PostgreSql",
         $"--ConnectionStrings:Auth={_server.ConnectionString(_database).Replace($"Port={_server.Port}", $"Port={port}", StringComparison.Ordinal)}",
     ];
-
-    /// <summary>Clients of nginx, which trust its certificate.</summary>
-    private sealed class NginxClients(string origin) : IDisposable
-    {
-        // CA5400: the certificate is the test's own.
-#pragma warning disable CA5400, CA5359
-        private readonly SocketsHttpHandler _handler = new()
-        {
-            UseCookies = false,
-            SslOptions = { RemoteCertificateValidationCallback = static (_, _, _, _) => true },
-        };
-#pragma warning restore CA5400, CA5359
-
-        public Browser NewBrowser() => new(new HttpClient(_handler, disposeHandler: false) { BaseAddress = new Uri(origin) });
-
-        public void Dispose() => _handler.Dispose();
-    }
 }
