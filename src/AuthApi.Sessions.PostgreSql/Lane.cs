@@ -131,12 +131,12 @@ internal abstract partial class Lane<TCall, TAnswer>(PostgreSqlDatabase database
             var kept = _connection ??= await database.DataSource.OpenConnectionAsync();
             if (IsRepeatable)
             {
-                return await ExecuteWithinLimitAsync(kept, calls);
+                return await ExecuteWithTimeoutAsync(kept, calls);
             }
 
             if (Stopwatch.GetElapsedTime(_usedAt) > Fresh)
             {
-                await WithinLimitAsync(kept, cancellationToken => PingAsync(kept, cancellationToken));
+                await RunWithTimeoutAsync(kept, cancellationToken => PingAsync(kept, cancellationToken));
             }
         }
         catch (Exception exception) when (PostgreSqlFailures.IsBroken(exception))
@@ -146,12 +146,12 @@ internal abstract partial class Lane<TCall, TAnswer>(PostgreSqlDatabase database
             database.DropIdle();
         }
 
-        return await ExecuteWithinLimitAsync(_connection ??= await database.DataSource.OpenConnectionAsync(), calls);
+        return await ExecuteWithTimeoutAsync(_connection ??= await database.DataSource.OpenConnectionAsync(), calls);
     }
 
-    private async Task<TAnswer[]> ExecuteWithinLimitAsync(NpgsqlConnection connection, List<TCall> calls)
+    private async Task<TAnswer[]> ExecuteWithTimeoutAsync(NpgsqlConnection connection, List<TCall> calls)
     {
-        var answers = await WithinLimitAsync(connection, cancellationToken => ExecuteAsync(connection, calls, cancellationToken));
+        var answers = await RunWithTimeoutAsync(connection, cancellationToken => ExecuteAsync(connection, calls, cancellationToken));
         Volatile.Write(ref _usedAt, Stopwatch.GetTimestamp());
         return answers;
     }
@@ -163,8 +163,8 @@ internal abstract partial class Lane<TCall, TAnswer>(PostgreSqlDatabase database
         return true;
     }
 
-    private Task<TResult> WithinLimitAsync<TResult>(NpgsqlConnection connection, Func<CancellationToken, Task<TResult>> execute) =>
-        PostgreSqlDatabase.WithinLimitAsync(connection, execute, () => _connection = null);
+    private Task<TResult> RunWithTimeoutAsync<TResult>(NpgsqlConnection connection, Func<CancellationToken, Task<TResult>> execute) =>
+        PostgreSqlDatabase.RunWithTimeoutAsync(connection, execute, () => _connection = null);
 
     private async Task CloseAsync()
     {

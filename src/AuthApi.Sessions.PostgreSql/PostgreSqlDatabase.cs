@@ -115,7 +115,7 @@ internal sealed class PostgreSqlDatabase : IAsyncDisposable
         var isGivenUp = false;
         try
         {
-            return await WithinLimitAsync(connection, cancellationToken => statements(connection, cancellationToken), () => isGivenUp = true);
+            return await RunWithTimeoutAsync(connection, cancellationToken => statements(connection, cancellationToken), () => isGivenUp = true);
         }
         finally
         {
@@ -130,7 +130,7 @@ internal sealed class PostgreSqlDatabase : IAsyncDisposable
     /// <param name="connection">The connection.</param>
     /// <param name="execute">Runs the statements.</param>
     /// <param name="giveUp">Gives the connection up: it is another's from then on.</param>
-    public static async Task<TResult> WithinLimitAsync<TResult>(NpgsqlConnection connection, Func<CancellationToken, Task<TResult>> execute, Action giveUp)
+    public static async Task<TResult> RunWithTimeoutAsync<TResult>(NpgsqlConnection connection, Func<CancellationToken, Task<TResult>> execute, Action giveUp)
     {
         var cancellation = new CancellationTokenSource();
         var statement = execute(cancellation.Token);

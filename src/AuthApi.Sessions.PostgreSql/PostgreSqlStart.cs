@@ -1,4 +1,3 @@
-using System.Globalization;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
@@ -8,8 +7,6 @@ namespace AuthApi.Sessions.PostgreSql;
 /// <summary>Says at the start which promises the server keeps, or in one line why sessions cannot be served from it.</summary>
 internal sealed partial class PostgreSqlStart(PostgreSqlDatabase database, SessionSchema schema, ILogger<PostgreSqlStart> logger) : IHostedLifecycleService
 {
-    private const int MinVersion = 150_000;
-
     public async Task StartingAsync(CancellationToken cancellationToken)
     {
         try
@@ -35,39 +32,15 @@ internal sealed partial class PostgreSqlStart(PostgreSqlDatabase database, Sessi
 
     public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    /// <exception cref="SessionSetupException">The server is too old.</exception>
-    internal static void CheckVersion(int version, string name, string database)
-    {
-        if (version < MinVersion)
-        {
-            throw new SessionSetupException($"PostgreSQL at {database} is version {name}; 15 or later is needed.");
-        }
-    }
-
     private async Task CheckServerAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(
-            """
-            SELECT current_setting('server_version_num')::int, current_setting('server_version'), pg_is_in_recovery(), current_setting('default_transaction_read_only'),
-                current_setting('synchronous_commit'), current_setting('synchronous_standby_names'), current_setting('fsync')
-            """,
-            connection);
-        await using var row = await command.ExecuteReaderAsync(cancellationToken);
-        await row.ReadAsync(cancellationToken);
-        var (version, name) = (row.GetInt32(0), row.GetString(1));
-        CheckVersion(version, name, database.Name);
-        if (row.GetBoolean(2) || row.GetString(3) == "on")
+        var server = await ServerState.ReadAsync(connection, cancellationToken);
+        if (server.Refusal is { } refusal)
         {
-            throw new SessionSetupException($"PostgreSQL at {database.Name} is a standby, or takes no writes; name the primary, or all hosts with commas between them.");
+            throw new SessionSetupException($"PostgreSQL at {database.Name} {refusal}");
         }
 
-        var (commit, standbys) = (row.GetString(4), row.GetString(5));
-        if (commit == "off")
-        {
-            throw new SessionSetupException($"PostgreSQL at {database.Name} has synchronous_commit off: a logout would be answered before it is durable. Set it to on for this user or database.");
-        }
-
-        if (row.GetString(6) == "off")
+        if (!server.Syncs)
         {
             Log.NotDurable(logger, database.Name);
         }
@@ -77,12 +50,8 @@ internal sealed partial class PostgreSqlStart(PostgreSqlDatabase database, Sessi
             Log.ApplicationWaits(logger, database.Name);
         }
 
-        Log.Serving(logger, database.Name, name, Promise(commit, standbys));
+        Log.Serving(logger, database.Name, server.Version, server.Promise);
     }
-
-    private static string Promise(string commit, string standbys) => standbys.Length > 0 && commit != "local"
-        ? string.Create(CultureInfo.InvariantCulture, $"a logout is on the disk of the primary and of the synchronous standby ({standbys}) before it is answered, and survives a failover to that")
-        : "a logout is on the disk of this server before it is answered; there is no synchronous standby, so a failover to another server can undo the latest";
 
     // To plan a statement is to look its tables and columns up.
     private async Task CheckTablesAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
@@ -136,7 +105,7 @@ internal sealed partial class PostgreSqlStart(PostgreSqlDatabase database, Sessi
         [LoggerMessage(121, LogLevel.Information, "The store is PostgreSQL {Version} at {Name}: {Promise}.")]
         public static partial void Serving(ILogger logger, string name, string version, string promise);
 
-        [LoggerMessage(122, LogLevel.Warning, "PostgreSQL at {Name} has fsync off: nothing is durable there.")]
+        [LoggerMessage(122, LogLevel.Warning, "PostgreSQL at {Name} has fsync off: what was answered is lost where its machine fails.")]
         public static partial void NotDurable(ILogger logger, string name);
 
         [LoggerMessage(123, LogLevel.Warning, "Requests that use the application's own connections to PostgreSQL at {Name} may wait longer than three seconds for a server that hangs. Write Timeout=1;Command Timeout=1;Cancellation Timeout=-1 into the connection string.")]

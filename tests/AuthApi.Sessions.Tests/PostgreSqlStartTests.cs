@@ -76,12 +76,24 @@ internal sealed class PostgreSqlStartTests
         await RefusedAsync(message, WithStore(_server.ConnectionString(database)));
     }
 
-    [TestCase(140_012, true)]
-    [TestCase(150_000, false)]
-    [TestCase(180_001, false)]
-    public void An_old_server_is_refused(int version, bool isRefused) => Assert.That(
-        () => PostgreSqlStart.CheckVersion(version, "14.12", "db:5432/app"),
-        isRefused ? Throws.TypeOf<SessionSetupException>().With.Message.EqualTo("PostgreSQL at db:5432/app is version 14.12; 15 or later is needed.") : Throws.Nothing);
+    [TestCase(140_012, "is version 14.12; 15 or later is needed.")]
+    [TestCase(150_000, null)]
+    [TestCase(180_001, null)]
+    public void An_old_server_is_refused(int version, string? refusal) => Assert.That(State(version).Refusal, Is.EqualTo(refusal));
+
+    [TestCase("on", "", true, false, "on the disk of this server before it is answered; there is no synchronous standby")]
+    [TestCase("on", "s1", true, true, "of the primary and of the synchronous standby (s1) before it is answered, and survives a failover")]
+    [TestCase("remote_apply", "ANY 1 (s1, s2)", true, true, "of the synchronous standby (ANY 1 (s1, s2)) before")]
+    [TestCase("remote_write", "s1", true, false, "in the memory of the synchronous standby (s1) before it is answered; a failover undoes the latest where both machines fail")]
+    [TestCase("local", "s1", true, false, "it waits for no standby (synchronous_commit is local), so a failover can undo the latest")]
+    [TestCase("on", "s1", false, true, "fsync is off, so a logout that was answered is undone where the machine fails")]
+    public void No_more_is_promised_than_the_settings_keep(string commit, string standbys, bool syncs, bool waits, string promise)
+    {
+        var server = State(150_000, commit, standbys, syncs);
+
+        Assert.That(server.Promise, Does.Contain(promise));
+        Assert.That((server.WaitsForStandby, server.Refusal), Is.EqualTo((waits, (string?)null)));
+    }
 
     [Test]
     public async Task A_context_of_another_database_is_refused()
@@ -96,6 +108,17 @@ internal sealed class PostgreSqlStartTests
             },
         }));
         Assert.That(exception, Is.TypeOf<SessionSetupException>().With.Message.Contains("AppDbContext does not use PostgreSQL (Microsoft.EntityFrameworkCore.Sqlite)"));
+    }
+
+    [Test]
+    public async Task A_server_without_syncs_is_warned_of_and_promises_nothing()
+    {
+        var lines = new Lines();
+        var setup = WithStore(_server.ConnectionString(await StockApplication.CreateDatabaseAsync(_server)));
+        await using var application = await StockApplication.StartAsync(setup with { Services = services => services.AddLogging(logging => logging.AddProvider(lines)) });
+
+        Assert.That(lines.Texts, Has.Some.Contains("has fsync off: what was answered is lost where its machine fails."));
+        Assert.That(lines.Texts, Has.Some.Contains("fsync is off, so a logout that was answered is undone where the machine fails; there is no other promise."));
     }
 
     [Test]
@@ -131,6 +154,9 @@ internal sealed class PostgreSqlStartTests
 
         Assert.That(lines.Texts.Count(text => text.Contains("Cancellation Timeout=-1", StringComparison.Ordinal)), Is.EqualTo(isWarned ? 1 : 0));
     }
+
+    private static ServerState State(int version, string commit = "on", string standbys = "", bool syncs = true) =>
+        new(version, "14.12", takesWrites: true, commit, standbys, syncs);
 
     private static AppSetup WithStore(string connectionString) => new() { Store = TestedStore.PostgreSql, ConnectionString = connectionString };
 

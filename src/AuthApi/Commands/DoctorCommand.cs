@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography.X509Certificates;
 using AuthApi.Mail;
+using AuthApi.Sessions.PostgreSql;
 using AuthApi.Startup;
 using AuthApi.Storage;
 using Microsoft.Data.Sqlite;
@@ -124,24 +125,29 @@ internal static class DoctorCommand
         await connection.OpenAsync(call.Cancelled);
         await using var command = new NpgsqlCommand(
             """
-            SELECT clock_timestamp(), pg_is_in_recovery(), current_setting('synchronous_commit'), current_setting('synchronous_standby_names'), current_setting('fsync'),
-                (SELECT count(*) FROM pg_stat_replication WHERE sync_state IN ('sync', 'quorum')), current_setting('max_connections')::int
+            SELECT clock_timestamp(), (SELECT count(*) FROM pg_stat_replication WHERE sync_state IN ('sync', 'quorum'))
             """,
             connection);
+        var server = await ServerState.ReadAsync(connection, call.Cancelled);
         await using var row = await command.ExecuteReaderAsync(call.Cancelled);
         await row.ReadAsync(call.Cancelled);
         var difference = (row.GetFieldValue<DateTimeOffset>(0) - call.Services.GetRequiredService<TimeProvider>().GetUtcNow()).Duration();
-        var (standbys, connected) = (row.GetString(3), row.GetInt64(5));
         return
         [
             difference > MaxClockDifference ? Error("clock", string.Create(CultureInfo.InvariantCulture, $"{difference.TotalSeconds:0.0} s away from the server's: all nodes need the same time (NTP)")) : Ok("clock", "the server's, to two seconds"),
-            row.GetBoolean(1) ? Error("replication", "this is a standby: name the primary") :
-            row.GetString(2) == "off" || row.GetString(4) == "off" ? Error("replication", "synchronous_commit or fsync is off: what is acknowledged may be lost") :
-            standbys.Length == 0 ? Warning("replication", "there is no synchronous standby: a failover may undo the latest logouts") :
-            connected == 0 ? Error("replication", $"no synchronous standby of '{standbys}' is connected: commits wait for it") :
-            Ok("replication", string.Create(CultureInfo.InvariantCulture, $"{connected} synchronous standbys of '{standbys}'")),
+            Replication(server, row.GetInt64(1)),
         ];
     }
+
+    /// <summary>What of the promises to keep the server does not keep.</summary>
+    /// <param name="server">The server.</param>
+    /// <param name="connected">How many synchronous standbys are connected to it.</param>
+    internal static Finding Replication(ServerState server, long connected) =>
+        server.Refusal is { } refusal ? Error("replication", $"the server {refusal}")
+        : !server.Syncs ? Error("replication", server.Promise)
+        : !server.WaitsForStandby ? Warning("replication", server.Promise)
+        : connected == 0 ? Error("replication", $"no synchronous standby of '{server.Standbys}' is connected: commits wait for it")
+        : Ok("replication", string.Create(CultureInfo.InvariantCulture, $"{connected} connected; {server.Promise}"));
 
     private static async IAsyncEnumerable<Finding> Keys(CommandCall call)
     {

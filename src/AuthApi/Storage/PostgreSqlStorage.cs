@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using AuthApi.Sessions.PostgreSql;
 using AuthApi.Startup;
 using Microsoft.AspNetCore.DataProtection.KeyManagement;
 using Microsoft.EntityFrameworkCore;
@@ -71,6 +72,13 @@ internal sealed class PostgreSqlStorage(IConfiguration configuration, IOptions<D
         {
             await using var source = NpgsqlDataSource.Create(StartConnectionString);
             await using var connection = await source.OpenConnectionAsync(cancellationToken);
+
+            // Before anything is written to it.
+            if ((await ServerState.ReadAsync(connection, cancellationToken)).Refusal is { } refusal)
+            {
+                throw new ConfigurationException(Key, $"names a server that {refusal.TrimEnd('.')} ({Name})");
+            }
+
             if (await IsMigratedAsync(connection, cancellationToken))
             {
                 return;

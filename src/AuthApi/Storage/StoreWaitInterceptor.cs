@@ -58,15 +58,15 @@ internal sealed class StoreWaitInterceptor(IServiceProvider services) : DbComman
 
     public override async ValueTask<InterceptionResult<DbDataReader>> ReaderExecutingAsync(
         DbCommand command, CommandEventData eventData, InterceptionResult<DbDataReader> result, CancellationToken cancellationToken = default) =>
-        TakesLimit(command) ? InterceptionResult<DbDataReader>.SuppressWithResult(await WithinLimitAsync(command.ExecuteReaderAsync, cancellationToken)) : result;
+        TakesLimit(command) ? InterceptionResult<DbDataReader>.SuppressWithResult(await RunWithTimeoutAsync(command.ExecuteReaderAsync, cancellationToken)) : result;
 
     public override async ValueTask<InterceptionResult<int>> NonQueryExecutingAsync(
         DbCommand command, CommandEventData eventData, InterceptionResult<int> result, CancellationToken cancellationToken = default) =>
-        TakesLimit(command) ? InterceptionResult<int>.SuppressWithResult(await WithinLimitAsync(command.ExecuteNonQueryAsync, cancellationToken)) : result;
+        TakesLimit(command) ? InterceptionResult<int>.SuppressWithResult(await RunWithTimeoutAsync(command.ExecuteNonQueryAsync, cancellationToken)) : result;
 
     public override async ValueTask<InterceptionResult<object>> ScalarExecutingAsync(
         DbCommand command, CommandEventData eventData, InterceptionResult<object> result, CancellationToken cancellationToken = default) =>
-        TakesLimit(command) ? InterceptionResult<object>.SuppressWithResult((await WithinLimitAsync(command.ExecuteScalarAsync, cancellationToken))!) : result;
+        TakesLimit(command) ? InterceptionResult<object>.SuppressWithResult((await RunWithTimeoutAsync(command.ExecuteScalarAsync, cancellationToken))!) : result;
 
     public async ValueTask<InterceptionResult> TransactionCommittingAsync(
         DbTransaction transaction, TransactionEventData eventData, InterceptionResult result, CancellationToken cancellationToken = default)
@@ -76,7 +76,7 @@ internal sealed class StoreWaitInterceptor(IServiceProvider services) : DbComman
             return result;
         }
 
-        await WithinLimitAsync(CommitAsync, cancellationToken);
+        await RunWithTimeoutAsync(CommitAsync, cancellationToken);
         return InterceptionResult.Suppress();
 
         async Task<bool> CommitAsync(CancellationToken limit)
@@ -115,7 +115,7 @@ internal sealed class StoreWaitInterceptor(IServiceProvider services) : DbComman
     }
 
     // A command's own limit would block a thread of the pool while Npgsql asks the server to cancel it.
-    private async Task<TResult> WithinLimitAsync<TResult>(Func<CancellationToken, Task<TResult>> execute, CancellationToken cancellationToken)
+    private async Task<TResult> RunWithTimeoutAsync<TResult>(Func<CancellationToken, Task<TResult>> execute, CancellationToken cancellationToken)
     {
         var (budget, began) = (StoreWaitBudget.Current, Stopwatch.GetTimestamp());
         ThrowIfSpent(budget);

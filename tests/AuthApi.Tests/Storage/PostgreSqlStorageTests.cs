@@ -223,6 +223,27 @@ internal sealed class PostgreSqlStorageTests
     }
 
     [Test]
+    public async Task A_server_that_cannot_serve_is_refused_before_it_is_changed()
+    {
+        var database = await _server.CreateDatabaseAsync();
+        await _server.ExecuteAsync("postgres", $"ALTER DATABASE \"{database}\" SET synchronous_commit = off");
+
+        Assert.That(await ErrorAsync(_server.ConnectionString(database)), Does.Contain("has synchronous_commit off"));
+
+        Assert.That(await _server.QueryAsync(database, "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'"), Is.EqualTo(new[] { "0" }));
+    }
+
+    [Test]
+    public async Task A_standby_is_refused_before_anything_is_migrated()
+    {
+        await using var primary = await PostgreSqlServer.StartAsync();
+        var database = await primary.CreateDatabaseAsync();
+        await using var standby = await primary.StartStandbyAsync();
+
+        Assert.That(await ErrorAsync(standby.ConnectionString(database)), Does.Contain("names a server that is a standby, or takes no writes; name the primary"));
+    }
+
+    [Test]
     public async Task A_wrong_password_stops_the_start()
     {
         Assert.That(await ErrorAsync(_server.ConnectionString("postgres", password: "wrong")), Does.Contain("password"));
