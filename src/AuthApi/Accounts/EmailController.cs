@@ -10,7 +10,6 @@ using AuthApi.Storage;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.AspNetCore.Mvc;
-using Microsoft.EntityFrameworkCore;
 
 namespace AuthApi.Accounts;
 
@@ -91,7 +90,7 @@ public sealed partial class EmailController(
 
         var now = time.GetUtcNow();
         Context.Add(new CodeRequest { Id = Guid.CreateVersion7(now), Purpose = CodePurpose.EmailConfirmation, Email = request.Email.Trim(), At = now });
-        await Context.SaveChangesAsync(HttpContext.RequestAborted);
+        await Context.SaveChangesAsync();
         return Accepted(new AcceptedResponse("If there is an account with this address that is not confirmed, a code has been mailed to it."));
     }
 
@@ -190,19 +189,12 @@ public sealed partial class EmailController(
         Context.AddAccountEvent(HttpContext, time, user.Id, AccountEvent.EmailChanged, HttpContext.GetUserSession().Session.Id);
         Mail.Add(oldEmail, Texts.EmailChanged(oldEmail, newEmail), user.Id);
         HttpContext.KeepUserSession();
-        try
+        var result = await userManager.UpdateSecurityStampAsync(user);
+        if (!result.Succeeded)
         {
-            var result = await userManager.UpdateSecurityStampAsync(user);
-            if (!result.Succeeded)
-            {
-                return result.Errors.Any(error => error.Code is nameof(IdentityErrorDescriber.DuplicateEmail) or nameof(IdentityErrorDescriber.DuplicateUserName))
-                    ? new ProblemResult(ApiProblem.EmailTaken)
-                    : throw new InvalidOperationException($"The account was not saved: {result}");
-            }
-        }
-        catch (DbUpdateException exception) when (StoreErrors.IsUniqueViolation(exception))
-        {
-            return new ProblemResult(ApiProblem.EmailTaken);
+            return result.Errors.Any(error => error.Code is nameof(IdentityErrorDescriber.DuplicateEmail) or nameof(IdentityErrorDescriber.DuplicateUserName))
+                ? new ProblemResult(ApiProblem.EmailTaken)
+                : throw new InvalidOperationException($"The account was not saved: {result}");
         }
 
         await transaction.CommitAsync();

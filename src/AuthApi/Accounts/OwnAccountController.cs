@@ -56,19 +56,12 @@ public sealed partial class OwnAccountController(
         }
 
         user.UserName = request.UserName;
-        try
+        var result = await userManager.UpdateAsync(user);
+        if (!result.Succeeded)
         {
-            var result = await userManager.UpdateAsync(user);
-            if (!result.Succeeded)
-            {
-                return result.Errors.Any(error => error.Code == nameof(IdentityErrorDescriber.DuplicateUserName))
-                    ? new ProblemResult(ApiProblem.UserNameTaken)
-                    : throw new InvalidOperationException(result.ToString());
-            }
-        }
-        catch (DbUpdateException exception) when (StoreErrors.IsUniqueViolation(exception))
-        {
-            return new ProblemResult(ApiProblem.UserNameTaken);
+            return result.Errors.Any(error => error.Code == nameof(IdentityErrorDescriber.DuplicateUserName))
+                ? new ProblemResult(ApiProblem.UserNameTaken)
+                : throw new InvalidOperationException(result.ToString());
         }
 
         await transaction.CommitAsync();

@@ -106,7 +106,7 @@ public sealed partial class PasswordController(
 
         var now = time.GetUtcNow();
         Context.Add(new CodeRequest { Id = Guid.CreateVersion7(now), Purpose = CodePurpose.PasswordReset, Email = request.Email.Trim(), At = now });
-        await Context.SaveChangesAsync(HttpContext.RequestAborted);
+        await Context.SaveChangesAsync();
         return Accepted(new AcceptedResponse("If there is an account with this address, a code has been mailed to it."));
     }
 

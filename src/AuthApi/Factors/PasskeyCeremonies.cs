@@ -113,6 +113,22 @@ internal sealed class PasskeyCeremonies(
         return (added, passkey.SignCount);
     }
 
+    /// <summary>Stores a passkey that <see cref="FinishRegistrationAsync"/> returned, with what else the context has to save.</summary>
+    /// <returns>Whether it was stored; not if the same was added before.</returns>
+    public async Task<bool> TryStoreAsync(IdentityUserPasskey<int> passkey, long counter)
+    {
+        context.Add(passkey).Property(PasskeyUse.Counter).CurrentValue = counter;
+        try
+        {
+            await context.SaveChangesAsync();
+            return true;
+        }
+        catch (DbUpdateException exception) when (StoreErrors.IsUniqueViolation(exception))
+        {
+            return false;
+        }
+    }
+
     /// <summary>
     /// Ends the login or reauthentication that this answer belongs to. One statement decides by the authenticator's counter, where it has one: if it went backwards, there
     /// may be a copy of the passkey, and the owner is notified.
@@ -150,6 +166,11 @@ internal sealed class PasskeyCeremonies(
                 .SetProperty(stored => EF.Property<DateTimeOffset?>(stored, PasskeyUse.LastUsedAt), now)) == 1)
         {
             return (user, (Decode(credential, "authenticatorData")![FlagsAt] & UserVerified) != 0);
+        }
+
+        if (!await context.UserPasskeys.AnyAsync(stored => stored.CredentialId == id && stored.UserId == user.Id))
+        {
+            return null; // deleted meanwhile
         }
 
         context.AddAccountEvent(Context, time, user.Id, AccountEvent.PasskeyRefused);

@@ -310,6 +310,21 @@ public sealed partial class ApplicationUserManager : UserManager<ApplicationUser
         }
     }
 
+    /// <summary>Saves an account. Where a concurrent call takes the address or the name, the result says so.</summary>
+    protected override async Task<IdentityResult> UpdateUserAsync(ApplicationUser user)
+    {
+        try
+        {
+            return await base.UpdateUserAsync(user);
+        }
+        catch (DbUpdateException exception) when (StoreErrors.IsUniqueViolation(exception))
+        {
+            return IdentityResult.Failed(await Context.Users.AnyAsync(other => other.Id != user.Id && other.NormalizedEmail == user.NormalizedEmail)
+                ? ErrorDescriber.DuplicateEmail(user.Email!)
+                : ErrorDescriber.DuplicateUserName(user.UserName!));
+        }
+    }
+
     protected override async Task<PasswordVerificationResult> VerifyPasswordAsync(
         IUserPasswordStore<ApplicationUser> store, ApplicationUser user, string password)
     {

@@ -118,13 +118,8 @@ public sealed partial class PasskeysController(
             return new ProblemResult(ApiProblem.TooManyPasskeys);
         }
 
-        Context.Add(passkey).Property(PasskeyUse.Counter).CurrentValue = finished.Counter;
         Record(user, AccountEvent.PasskeyAdded, (texts, at, ipAddress, device) => texts.PasskeyAdded(user.Email!, request.Name, at, ipAddress, device));
-        try
-        {
-            await Context.SaveChangesAsync();
-        }
-        catch (DbUpdateException exception) when (StoreErrors.IsUniqueViolation(exception))
+        if (!await Ceremonies.TryStoreAsync(passkey, finished.Counter))
         {
             return new ProblemResult(ApiProblem.InvalidCredential); // added by another call meanwhile
         }
@@ -132,7 +127,7 @@ public sealed partial class PasskeysController(
         await transaction.CommitAsync();
         Log.Added(logger, user.Id);
         var response = ToResponse(passkey, lastUsedAt: null);
-        return Created($"/passkeys/{response.Id}/", new AddedPasskeyResponse(response.Id, response.Name, response.CreatedAt));
+        return Created($"{Request.PathBase}/passkeys/{response.Id}/", new AddedPasskeyResponse(response.Id, response.Name, response.CreatedAt));
     }
 
     /// <summary>Give a passkey another name</summary>

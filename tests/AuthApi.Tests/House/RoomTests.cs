@@ -81,6 +81,15 @@ internal sealed partial class RoomTests
         Assert.That(BrokenArrows(room, code), Is.Empty);
     }
 
+    [Test]
+    public void No_controller_catches_an_exception_of_the_database()
+    {
+        var controllers = Directory.GetFiles(Path.Combine(Repository.Root, "src"), "*Controller.cs", SearchOption.AllDirectories);
+
+        Assert.That(controllers, Has.Length.GreaterThan(10));
+        Assert.That(controllers.Where(file => Regex.IsMatch(File.ReadAllText(file), "DbUpdate|DbException|NpgsqlException|PostgresException|SqliteException")), Is.Empty);
+    }
+
     [TestCase("AuthApi.Sessions", new string[0])]
     [TestCase("AuthApi.Sessions.Sqlite", new[] { "AuthApi.Sessions" })]
     [TestCase("AuthApi.Sessions.PostgreSql", new[] { "AuthApi.Sessions" })]

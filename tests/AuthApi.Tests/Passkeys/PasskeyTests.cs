@@ -2,9 +2,15 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using AuthApi.Factors;
+using AuthApi.Mail;
 using AuthApi.Sessions;
+using AuthApi.Storage;
 using AuthApi.Tests.Harness;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace AuthApi.Tests.Passkeys;
 
@@ -183,6 +189,27 @@ internal sealed class PasskeyTests(TestedStore database)
     }
 
     [Test]
+    public async Task A_passkey_that_is_deleted_during_its_login_is_no_copy()
+    {
+        await using var application = new AuthApiApplication(
+            services =>
+            {
+                var handler = services.Last(service => service.ServiceType == typeof(IPasskeyHandler<ApplicationUser>)).ImplementationType!;
+                services.Replace(ServiceDescriptor.Scoped<IPasskeyHandler<ApplicationUser>>(provider => new DeletedMeanwhile(
+                    (IPasskeyHandler<ApplicationUser>)ActivatorUtilities.CreateInstance(provider, handler), provider.GetRequiredService<IDbContextFactory<AuthDbContext>>())));
+            },
+            store: database);
+        using var caller = await application.NewLoggedInBrowserAsync();
+        (await AddAsync(caller)).Dispose();
+
+        using var login = await LogInAsync(application.NewBrowser());
+
+        await login.ShouldBeProblemAsync(HttpStatusCode.Unauthorized, "invalid_credentials");
+        Assert.That(await application.EventsAsync(1), Has.None.EqualTo("PasskeyRefused"));
+        Assert.That(await application.QueryAsync(context => context.Set<MailMessage>().CountAsync(message => message.Subject.Contains("refused"))), Is.Zero);
+    }
+
+    [Test]
     public async Task The_last_way_to_log_in_stays_and_all_others_go_at_once()
     {
         using var caller = await _application.NewLoggedInBrowserAsync();
@@ -304,5 +331,25 @@ internal sealed class PasskeyTests(TestedStore database)
     {
         using var response = await browser.GetAsync("/passkeys/");
         return await response.JsonAsync();
+    }
+
+    // Deletes every passkey when an answer of one has been accepted.
+    private sealed class DeletedMeanwhile(IPasskeyHandler<ApplicationUser> inner, IDbContextFactory<AuthDbContext> contexts) : IPasskeyHandler<ApplicationUser>
+    {
+        public Task<PasskeyCreationOptionsResult> MakeCreationOptionsAsync(PasskeyUserEntity userEntity, HttpContext httpContext) =>
+            inner.MakeCreationOptionsAsync(userEntity, httpContext);
+
+        public Task<PasskeyRequestOptionsResult> MakeRequestOptionsAsync(ApplicationUser? user, HttpContext httpContext) => inner.MakeRequestOptionsAsync(user, httpContext);
+
+        public Task<PasskeyAttestationResult> PerformAttestationAsync(PasskeyAttestationContext context) => inner.PerformAttestationAsync(context);
+
+        public async Task<PasskeyAssertionResult<ApplicationUser>> PerformAssertionAsync(PasskeyAssertionContext context)
+        {
+            var result = await inner.PerformAssertionAsync(context);
+            Assert.That(result.Succeeded, Is.True);
+            await using var other = await contexts.CreateDbContextAsync();
+            await other.UserPasskeys.ExecuteDeleteAsync();
+            return result;
+        }
     }
 }

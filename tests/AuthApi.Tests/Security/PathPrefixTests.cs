@@ -29,6 +29,19 @@ internal sealed class PathPrefixTests
         Assert.That(logout.SetCookies().Single(), Does.Contain("; path=/;").IgnoreCase);
     }
 
+    [Test]
+    public async Task The_address_of_what_was_made_has_the_prefix()
+    {
+        await using var application = new AuthApiApplication(settings: Prefixed);
+        using var authenticator = new SoftwareAuthenticator();
+        using var browser = await application.NewLoggedInBrowserAsync();
+        using var options = await browser.PostAsync("/auth/passkeys/options/");
+
+        using var made = await browser.PostAsync("/auth/passkeys/", new { credential = authenticator.Create(await options.JsonAsync()), name = "Phone" });
+
+        Assert.That(made.Headers.Location?.OriginalString, Is.EqualTo($"/auth/passkeys/{authenticator.Id}/"));
+    }
+
     [TestCase("/authentic/me/")]
     [TestCase("/other/me/")]
     public async Task Another_prefix_is_not_found(string path)
