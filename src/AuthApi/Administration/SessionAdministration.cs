@@ -133,8 +133,16 @@ internal sealed class SessionAdministration(
             foreach (var some in batch.Chunk(EndsAtOnce))
             {
                 var began = Stopwatch.GetTimestamp();
-                var ends = await Task.WhenAll(some.Select(session => sessions.EndAsync(session.UserId, session.Row.Id, cause)));
-                count(ends.Count(ended => ended is not null));
+                var ends = some.Select(session => sessions.EndAsync(session.UserId, session.Row.Id, cause)).ToList();
+                try
+                {
+                    await Task.WhenAll(ends);
+                }
+                finally
+                {
+                    // Where the store fails for one of them, others have ended.
+                    count(ends.Count(end => end is { IsCompletedSuccessfully: true, Result: not null }));
+                }
 
                 // Twice as long as they took: two thirds of the store's time, and of the processors', are for others.
                 await Task.Delay(2 * Stopwatch.GetElapsedTime(began), TimeProvider.System, cancellationToken);

@@ -135,7 +135,18 @@ public sealed class SessionsController(UserSessionManager sessions, IServiceProv
         // The session of this request comes last: until then it can be seen who ends the others. A client that hangs up stops nothing.
         var own = HttpContext.GetUserSession().Session.Id;
         var isOwnSelected = await Administration.IsSelectedAsync(filter, own);
-        var ended = await Administration.EndAsync(filter, Cause, except: own);
+        var ended = 0;
+        try
+        {
+            await Administration.EndAsync(filter, Cause, except: own, onEnded: count => ended += count);
+        }
+        catch when (ended > 0)
+        {
+            // The call failed, and those have ended all the same: a repeated call could not count them.
+            await RecordAsync(filter.UserId, ended);
+            throw;
+        }
+
         await RecordAsync(filter.UserId, isOwnSelected ? ended + 1 : ended);
         if (isOwnSelected)
         {

@@ -82,25 +82,28 @@ internal static class SessionCommands
         var (_, _, total) = (await sessions.ReadAsync(filter, after: null, limit: 1))!.Value;
         await call.ConfirmAsync(string.Create(CultureInfo.InvariantCulture, $"{total} {(total == 1 ? "session" : "sessions")} {(filter.IsEmpty ? "of everybody " : "")}will be ended."));
         var cause = new SessionEnd(AuditEvent.SessionRevoked, AdministrationLog.CommandLine, Reason: SessionAdministration.EndReason);
-        var (ended, isStopped) = (0, false);
+        var ended = 0;
         try
         {
             await sessions.EndAsync(filter, cause, onEnded: count => ended += count, cancellationToken: call.Cancelled);
         }
-        catch (OperationCanceledException) when (call.Cancelled.IsCancellationRequested)
+        catch (Exception exception) when (ended > 0 || call.Cancelled.IsCancellationRequested)
         {
-            isStopped = true;
+            await RecordAsync();
+            var reason = call.Cancelled.IsCancellationRequested ? "" : $" ({exception.Message.ReplaceLineEndings(" ").TrimEnd('.')})";
+            throw new CommandException(string.Create(CultureInfo.InvariantCulture, $"stopped before it was done{reason}. {ended} sessions have ended, and stay ended; run it again for the others."));
         }
 
-        await using var scope = call.Services.CreateAsyncScope();
-        await scope.ServiceProvider.GetRequiredService<AccountAdministration>().RecordEndedSessionsAsync(filter.UserId, ended);
-        if (isStopped)
-        {
-            throw new CommandException(string.Create(CultureInfo.InvariantCulture, $"stopped before it was done. {ended} sessions have ended, and stay ended; run it again for the others."));
-        }
+        await RecordAsync();
 
         await call.PrintAsync(new EndedSessionsResponse(ended), string.Create(CultureInfo.InvariantCulture, $"{ended} sessions have ended."));
         return CommandExit.Done;
+
+        async Task RecordAsync()
+        {
+            await using var scope = call.Services.CreateAsyncScope();
+            await scope.ServiceProvider.GetRequiredService<AccountAdministration>().RecordEndedSessionsAsync(filter.UserId, ended);
+        }
     }
 
     private static async Task<SessionFilter> FilterAsync(CommandCall call)

@@ -13,7 +13,7 @@ namespace AuthApi.Commands;
 internal static class UserCommands
 {
     /// <summary>The account that a command is about.</summary>
-    internal static readonly Argument<string> User = new("USER") { Description = "The account's id, address or user name." };
+    internal static readonly Argument<string> User = new("USER") { Description = "The account's id, address or user name. Digits are an id." };
 
     private static readonly Option<string?> Search = new("--search") { Description = "The beginning of an address or user name, or an id." };
     private static readonly Option<string?> After = new("--after") { Description = "The next of the previous page, with the same search." };
@@ -41,10 +41,13 @@ internal static class UserCommands
     internal static async Task<ApplicationUser> FindAsync(IServiceProvider services, string text)
     {
         var users = services.GetRequiredService<UserManager<ApplicationUser>>();
-        return (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out _) ? await users.FindByIdAsync(text) : null)
-            ?? await users.FindByEmailAsync(text)
-            ?? await users.FindByNameAsync(text)
-            ?? throw new CommandException($"there is no account with the id, address or user name '{text}'.");
+
+        // A user name may be digits too. Where the account with an id is gone, a command must not find another one that is named so.
+        var isId = text.All(char.IsAsciiDigit);
+        var found = !isId ? await users.FindByEmailAsync(text) ?? await users.FindByNameAsync(text)
+            : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out _) ? await users.FindByIdAsync(text)
+            : null;
+        return found ?? throw new CommandException(isId ? $"there is no account with the id {text}." : $"there is no account with the address or user name '{text}'.");
     }
 
     /// <summary>Says why it was not done, if it was not.</summary>

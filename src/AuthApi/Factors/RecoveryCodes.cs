@@ -4,6 +4,7 @@ using System.Text;
 using AuthApi.Audit;
 using AuthApi.Codes;
 using AuthApi.Mail;
+using AuthApi.Sessions;
 using AuthApi.Storage;
 using Microsoft.EntityFrameworkCore;
 
@@ -63,7 +64,7 @@ internal sealed class RecoveryCodes(AuthDbContext context, MailQueue mail, MailT
         }
 
         context.AddAccountEvent(http.HttpContext!, time, user.Id, AccountEvent.RecoveryCodeUsed);
-        mail.Add(user.Email!, texts.RecoveryCodeUsed(user.Email!, await CountAsync(user), time.GetUtcNow(), http.HttpContext!.Connection.RemoteIpAddress?.ToString()), user.Id);
+        mail.Add(user.Email!, texts.RecoveryCodeUsed(user.Email!, await CountAsync(user), time.GetUtcNow(), ClientInfo.Of(http.HttpContext!).IpAddress), user.Id);
         return true;
     }
 

@@ -29,7 +29,13 @@ internal static class RecentFactor
             policy => policy.Combine(options.GetPolicy(RequireRecentAuthenticationAttribute.PolicyName)!).AddRequirements(new Requirement())));
     }
 
-    private sealed class Requirement : IAuthorizationRequirement;
+    private sealed class Requirement : IProblemRequirement
+    {
+        public ApiProblem Problem { get; } = ApiProblem.ReauthenticationRequired with
+        {
+            Detail = "The account has a second factor: reauthenticate with twoFactorCode or a passkey.",
+        };
+    }
 
     private sealed class Handler : AuthorizationHandler<Requirement>
     {
@@ -39,13 +45,6 @@ internal static class RecentFactor
                 || context.User.FindAll(AuthenticationMethod.ClaimType).Any(method => AuthenticationMethod.IsFactor(method.Value)))
             {
                 context.Succeed(requirement);
-            }
-            else
-            {
-                context.Fail(new ProblemReason(this, ApiProblem.ReauthenticationRequired with
-                {
-                    Detail = "The account has a second factor: reauthenticate with twoFactorCode or a passkey.",
-                }));
             }
 
             return Task.CompletedTask;

@@ -77,9 +77,21 @@ internal sealed class ClientLimiter(IOptions<RateLimitingOptions> options, TimeP
     {
         var client = CountedClient.Of(context.Connection.RemoteIpAddress);
         var lease = Take(_logins, client);
-        return lease.IsAcquired && await shared.TryTakeAsync([.. SharedBucket.Of("logins", client, options.Value.LoginsPerMinute, Minute)], Minute) is { } retryAfter
-            ? new Rejected(retryAfter)
-            : lease;
+        if (!lease.IsAcquired)
+        {
+            return lease;
+        }
+
+        try
+        {
+            return await shared.TryTakeAsync([.. SharedBucket.Of("logins", client, options.Value.LoginsPerMinute, Minute)], Minute) is { } retryAfter ? new Rejected(retryAfter) : lease;
+        }
+        catch
+        {
+            // It tries no password.
+            _logins.Return(client);
+            throw;
+        }
     }
 
     private async Task<RateLimitLease> TakeSharedRegistrationAsync(HttpContext context)

@@ -3,7 +3,6 @@ using System.Net.Http.Json;
 using AuthApi.Identity;
 using AuthApi.Mail;
 using AuthApi.Tests.Harness;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
@@ -147,22 +146,6 @@ internal sealed class NewDeviceTests(TestedStore database)
     {
         await _application.MailIsQuietAsync();
         Assert.That(Directory.Exists(_application.MailFolder) ? Directory.GetFiles(_application.MailFolder) : [], Is.Empty);
-    }
-
-    // The test server has no addresses.
-    private sealed class ClientAddress : IStartupFilter
-    {
-        public const string Header = "Test-Client-Address";
-
-        public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => application =>
-        {
-            application.Use((context, rest) =>
-            {
-                context.Connection.RemoteIpAddress = context.Request.Headers[Header] is [{ } address] ? IPAddress.Parse(address) : null;
-                return rest(context);
-            });
-            next(application);
-        };
     }
 }
 

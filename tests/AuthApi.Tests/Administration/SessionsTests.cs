@@ -126,6 +126,30 @@ internal sealed class SessionsTests(TestedStore database)
     }
 
     [Test]
+    public async Task An_end_that_fails_half_way_records_what_has_ended()
+    {
+        var store = new GatedStore();
+        await using var application = new AuthApiApplication(store.Wrap, store: database);
+        var (_, root) = await application.NewAdministratorAsync();
+        using var ada = await application.NewLoggedInBrowserAsync();
+        await AddSessionsAsync(application, 2, 40);
+
+        store.EndsLeft = 20;
+        using var failed = await root.DeleteAsync("/admin/sessions/?userId=2");
+        store.EndsLeft = int.MaxValue;
+
+        await failed.ShouldBeProblemAsync(HttpStatusCode.ServiceUnavailable, "store_unavailable");
+        Assert.That(await ReasonsAsync(), Is.EqualTo(new[] { "20" }));
+        Assert.That(await root.EndAsync("/admin/sessions/?userId=2"), Is.EqualTo(21));
+        Assert.That(await ReasonsAsync(), Is.EqualTo(new[] { "20", "21" }));
+        Assert.That((await application.NextMailAsync("ada@example.com", "logged out")).TextBody, Does.Contain("20"));
+        root.Dispose();
+
+        Task<List<string?>> ReasonsAsync() => application.QueryAsync(context => context.Set<AuditEntry>()
+            .Where(entry => entry.Event == "SessionsEnded").OrderBy(entry => entry.Id).Select(entry => entry.Reason).ToListAsync());
+    }
+
+    [Test]
     public async Task Sessions_that_began_by_a_clock_ahead_are_ended_too()
     {
         using var ada = await _application.NewLoggedInBrowserAsync();
@@ -173,9 +197,11 @@ internal sealed class SessionsTests(TestedStore database)
     private Task<int> MoveAsync(int userId, string address) => _application.QueryAsync(context => context.Set<UserSession>()
         .Where(session => EF.Property<int>(session, "UserKey") == userId).ExecuteUpdateAsync(update => update.SetProperty(session => session.IpAddress, address)));
 
-    private Task<int> AddSessionsAsync(int userId, int count) => _application.QueryAsync(context =>
+    private Task<int> AddSessionsAsync(int userId, int count) => AddSessionsAsync(_application, userId, count);
+
+    private static Task<int> AddSessionsAsync(AuthApiApplication application, int userId, int count) => application.QueryAsync(context =>
     {
-        var now = _application.Time.GetUtcNow();
+        var now = application.Time.GetUtcNow();
         for (var i = 0; i < count; i++)
         {
             var session = context.Add(new UserSession

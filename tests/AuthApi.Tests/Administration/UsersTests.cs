@@ -291,6 +291,13 @@ internal sealed class UsersTests(TestedStore database)
     public async Task What_changes_something_needs_a_recent_authentication()
     {
         using var ada = await _application.NewLoggedInBrowserAsync();
+        using var grace = await _application.NewLoggedInBrowserAsync("grace@example.com");
+        await _application.QueryAsync(async context =>
+        {
+            (await context.Users.SingleAsync(user => user.Email == "grace@example.com")).TwoFactorEnabled = true;
+            return await context.SaveChangesAsync();
+        });
+        Assert.That((bool?)(await grace.GetJsonAsync("/me/"))["twoFactorEnabled"], Is.True);
         _application.Time.Advance(TimeSpan.FromMinutes(11));
 
         foreach (var (method, path) in new[]
@@ -305,6 +312,8 @@ internal sealed class UsersTests(TestedStore database)
             await old.ShouldBeProblemAsync(HttpStatusCode.Forbidden, "reauthentication_required");
             using var stranger = await ada.SendAsync(method, path);
             await stranger.ShouldBeProblemAsync(HttpStatusCode.Forbidden, "forbidden");
+            using var withApp = await grace.SendAsync(method, path);
+            await withApp.ShouldBeProblemAsync(HttpStatusCode.Forbidden, "forbidden");
         }
 
         await _root.GetJsonAsync("/admin/users/");

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net;
+using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json.Nodes;
 using AuthApi.Audit;
@@ -75,11 +76,14 @@ internal sealed class CommandsTests
         await ada.LogInAsync();
         using var before = await ada.GetAsync("/admin/users/");
         Assert.That(before.StatusCode, Is.EqualTo(HttpStatusCode.Forbidden));
+        using var renamed = await ada.SendAsync(HttpMethod.Patch, "/me/", JsonContent.Create(new { userName = "999" }));
+        Assert.That(renamed.StatusCode, Is.EqualTo(HttpStatusCode.OK));
         await DoneAsync("roles", "grant", "ada@example.com", "Admin", "--yes");
         await ada.GetJsonAsync("/admin/users/");
         await DoneAsync("users", "disable", "2", "--yes");
         Assert.That(await ada.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
         Assert.That((await RunAsync("", "users", "disable", "root@example.com", "--yes")).Error, Does.Contain("last_administrator"));
+        Assert.That((await RunAsync("", "users", "disable", "999", "--yes")).Error, Does.Contain("there is no account with the id 999."), "it is a user name");
         Assert.That((await RunAsync("", "users", "show", "nobody@example.com")).Error, Does.Contain("'nobody@example.com'"));
         Assert.That((await JsonAsync("users", "list", "--search", "ada", "--json")).Each<int>("id"), Is.EqualTo(new[] { 2 }));
         Assert.That((await RunAsync("", "users", "list", "--after", "forged")).Error, Does.Contain("--after"));

@@ -9,6 +9,7 @@ namespace AuthApi.Tests.Harness;
 internal sealed class GatedStore : IUserSessionStore
 {
     private IUserSessionStore _store = null!;
+    private int _endsLeft = int.MaxValue;
 
     /// <summary>A session has been read, and is not yet in the cache.</summary>
     public Gate AfterFind { get; } = new();
@@ -30,6 +31,12 @@ internal sealed class GatedStore : IUserSessionStore
 
     /// <summary>Last uses are about to be written.</summary>
     public Gate BeforeLastSeen { get; } = new();
+
+    /// <summary>Lets some more ends of one session succeed, and no other.</summary>
+    public int EndsLeft
+    {
+        set => _endsLeft = value;
+    }
 
     /// <summary>Puts this in the place of the product's store, and the product's behind this.</summary>
     public void Wrap(IServiceCollection services)
@@ -56,6 +63,11 @@ internal sealed class GatedStore : IUserSessionStore
 
     public async Task<EndedSession?> EndAsync(string userId, Guid sessionId, SessionEnd cause, DateTimeOffset at, bool onlyExpired = false)
     {
+        if (Interlocked.Decrement(ref _endsLeft) < 0)
+        {
+            throw new StoreUnavailableException("No end is left.");
+        }
+
         var ended = await BeforeEnd.PassAsync(() => _store.EndAsync(userId, sessionId, cause, at, onlyExpired));
         return await AfterEnd.PassAsync(() => Task.FromResult(ended));
     }

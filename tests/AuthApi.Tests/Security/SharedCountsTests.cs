@@ -95,6 +95,21 @@ internal sealed class SharedCountsTests
         await _first.NewBrowser().RegisterAsync("three@example.com");
     }
 
+    [Test]
+    public async Task A_login_that_fails_to_be_counted_is_put_back()
+    {
+        await _first.NewBrowser().RegisterAsync();
+        await _first.QueryAsync(context => context.Database.ExecuteSqlAsync($"""ALTER TABLE "RateLimits" RENAME TO "Away" """));
+        for (var i = 0; i < 10; i++)
+        {
+            using var failed = await GuessAsync(_first.NewBrowser());
+            Assert.That(failed.StatusCode, Is.GreaterThanOrEqualTo(HttpStatusCode.InternalServerError));
+        }
+
+        await _first.QueryAsync(context => context.Database.ExecuteSqlAsync($"""ALTER TABLE "Away" RENAME TO "RateLimits" """));
+        await _first.NewBrowser().LogInAsync();
+    }
+
     [TestCase("192.0.2.1", 10)]
     [TestCase("2001:db8::1", 10)]
     public async Task Of_many_at_once_no_more_than_the_limit_pass(string address, int passed)

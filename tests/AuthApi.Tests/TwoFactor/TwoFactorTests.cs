@@ -1,10 +1,15 @@
 using System.Net;
+using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using System.Xml.Linq;
 using AuthApi.Factors;
 using AuthApi.Sessions;
+using AuthApi.Storage;
 using AuthApi.Tests.Harness;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace AuthApi.Tests.TwoFactor;
 
@@ -192,6 +197,30 @@ internal sealed class TwoFactorTests(TestedStore database)
         await later.ShouldBeProblemAsync(HttpStatusCode.Unauthorized, "invalid_credentials");
         await _application.NextMailAsync(Ada, subject);
         await ShouldBeQuietAsync();
+    }
+
+    [Test]
+    public async Task A_message_shows_the_address_as_people_write_it()
+    {
+        await using var application = new AuthApiApplication(services => services.AddSingleton<IStartupFilter, ClientAddress>(), store: database);
+        using var caller = await application.NewLoggedInBrowserAsync();
+        string[] codes = [];
+        await application.WithScopeAsync(async services =>
+        {
+            var user = await services.GetRequiredService<UserManager<ApplicationUser>>().FindByEmailAsync(Ada);
+            user!.TwoFactorEnabled = true;
+            codes = [.. await services.GetRequiredService<RecoveryCodes>().CreateAsync(user)];
+            await services.GetRequiredService<AuthDbContext>().SaveChangesAsync();
+        });
+
+        using var login = await caller.SendAsync(
+            HttpMethod.Post,
+            "/login/",
+            JsonContent.Create(new { email = Ada, password = Browser.Password, twoFactorRecoveryCode = codes[0] }),
+            request => request.Headers.Add(ClientAddress.Header, "::ffff:203.0.113.7"));
+
+        Assert.That(login.StatusCode, Is.EqualTo(HttpStatusCode.OK), await login.Content.ReadAsStringAsync());
+        Assert.That((await application.NextMailAsync(Ada, "a recovery code was used")).TextBody, Does.Contain("203.0.113.7").And.Not.Contain("ffff"));
     }
 
     [Test]
