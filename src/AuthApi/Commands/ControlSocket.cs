@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net.Sockets;
 using System.Text.Json;
@@ -20,6 +21,7 @@ internal sealed partial class ControlSocket(IServiceProvider services, IOptions<
     private static readonly CommandLine Commands = new(ProgramCommands.All);
 
     private readonly LogThrottle _notAccepted = new(time);
+    private readonly ConcurrentDictionary<Task, bool> _running = new();
     private Socket? _listener;
     private string? _path;
 
@@ -36,9 +38,11 @@ internal sealed partial class ControlSocket(IServiceProvider services, IOptions<
         await base.StartAsync(cancellationToken);
     }
 
+    /// <summary>Stops the commands that run, and returns when each has recorded what it did and said it to its client, while the store is still open.</summary>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         await base.StopAsync(cancellationToken);
+        await Task.WhenAll(_running.Keys).WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _listener?.Dispose();
         if (_path is not null)
         {
@@ -53,7 +57,9 @@ internal sealed partial class ControlSocket(IServiceProvider services, IOptions<
             try
             {
                 var client = await listener.AcceptAsync(stoppingToken);
-                _ = ServeAsync(client, stoppingToken);
+                var command = ServeAsync(client, stoppingToken);
+                _running[command] = true;
+                _ = command.ContinueWith(ended => _running.TryRemove(ended, out _), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
             }
             catch (SocketException exception)
             {
@@ -111,7 +117,7 @@ internal sealed partial class ControlSocket(IServiceProvider services, IOptions<
 
             var console = new ControlConsole(channel, request.IsInteractive, stoppingToken);
             var exitCode = await RunAsync(words, console, stoppingToken);
-            await channel.WriteAsync(new ControlMessage { ExitCode = exitCode }, stoppingToken);
+            await channel.WriteAsync(new ControlMessage { ExitCode = exitCode }, CancellationToken.None);
         }
         catch (Exception exception) when (exception is IOException or SocketException or JsonException or OperationCanceledException)
         {
@@ -165,9 +171,10 @@ internal sealed class ControlConsole(ControlChannel channel, bool isInteractive,
 {
     public override bool IsInteractive => isInteractive;
 
-    public override Task WriteLineAsync(string text) => channel.WriteAsync(new ControlMessage { Output = text }, stoppingToken);
+    // What was done is said also where the server is ending.
+    public override Task WriteLineAsync(string text) => channel.WriteAsync(new ControlMessage { Output = text }, CancellationToken.None);
 
-    public override Task WriteErrorAsync(string line) => channel.WriteAsync(new ControlMessage { Error = line }, stoppingToken);
+    public override Task WriteErrorAsync(string line) => channel.WriteAsync(new ControlMessage { Error = line }, CancellationToken.None);
 
     public override async Task<string?> AskAsync(string prompt, bool isSecret = false)
     {

@@ -11,6 +11,7 @@ using AuthApi.Storage;
 using AuthApi.Tests.Harness;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Moq;
 
 namespace AuthApi.Tests.Commands;
@@ -214,6 +215,27 @@ internal sealed class CommandsTests
         Assert.That((await command, await ada.MeAsync()), Is.EqualTo((CommandExit.Failed, HttpStatusCode.Unauthorized)));
         console.Verify(shown => shown.WriteErrorAsync(It.Is<string>(line => line.Contains("1 sessions have ended, and stay ended", StringComparison.Ordinal))));
         Assert.That(await application.EventsAsync(1), Does.Contain(AdministrationEvent.SessionsEnded));
+    }
+
+    [Test]
+    public async Task A_server_that_ends_lets_a_command_say_what_it_did()
+    {
+        var store = new GatedStore();
+        await using var application = new AuthApiApplication(store.Wrap);
+        using var ada = await application.NewLoggedInBrowserAsync();
+        var console = new Mock<CommandConsole>();
+        store.BeforeEnd.Close();
+        var command = application.Services.GetRequiredService<ControlClient>().TryRunAsync(["sessions", "revoke", "--user", "1", "--yes"], console.Object, CancellationToken.None);
+        await store.BeforeEnd.Reached;
+
+        var stop = application.Services.GetServices<IHostedService>().OfType<ControlSocket>().Single().StopAsync(CancellationToken.None);
+        Assert.That(stop.IsCompleted, Is.False);
+        store.BeforeEnd.Open();
+        await stop;
+
+        Assert.That(await application.EventsAsync(1), Does.Contain(AdministrationEvent.SessionsEnded));
+        Assert.That(await command, Is.EqualTo(CommandExit.Failed));
+        console.Verify(shown => shown.WriteErrorAsync(It.Is<string>(line => line.Contains("1 sessions have ended, and stay ended", StringComparison.Ordinal))));
     }
 
     [Test]
