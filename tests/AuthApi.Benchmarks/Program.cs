@@ -89,7 +89,7 @@ static int Usage()
             soak [MINUTES]             full load for so long (10): whether memory, handles and the write-ahead log level off
             memory [SESSIONS]          the memory of so many sessions (100,000), each used once
             check-wrk                  whether the load generator and wrk agree
-            nodes URL... [SECONDS]     whether nodes that share a store, started by you, accept a session after its end (30)
+            nodes URL... [SECONDS]     whether nodes that share a store, started by you with RateLimiting:Enabled=false, accept a session after its end (30)
             inner                      what every request passes through, by BenchmarkDotNet: its time, and that it allocates nothing
             seed FOLDER COUNT [DLL]    a database with COUNT live sessions, and their tokens beside it
         Options:

@@ -256,6 +256,45 @@ internal sealed class PostgreSqlStorageTests
     }
 
     [Test]
+    public async Task A_server_without_free_connections_stops_the_start()
+    {
+        await using var server = await PostgreSqlServer.StartAsync([.. PostgreSqlServer.WithoutSyncs, "max_connections=8"]);
+        await using (var application = new AuthApiApplication(settings: new() { ["ConnectionStrings:Auth"] = server.ConnectionString("postgres") }, store: TestedStore.PostgreSql))
+        {
+            application.StartServer();
+        }
+
+        var taken = new Stack<Npgsql.NpgsqlConnection>();
+        var full = await Assert.ThrowsAsync<Npgsql.PostgresException>(async () =>
+        {
+            while (true)
+            {
+                var connection = new Npgsql.NpgsqlConnection(server.ConnectionString("postgres") + ";Pooling=false");
+                await connection.OpenAsync();
+                taken.Push(connection);
+            }
+        });
+        Assert.That(full!.SqlState, Is.EqualTo(Npgsql.PostgresErrorCodes.TooManyConnections));
+
+        var arguments = Arguments(server.ConnectionString("postgres"));
+        await IsRefusedAsync($"ConnectionStrings:Auth cannot be used: 53300: sorry, too many clients already (127.0.0.1:{server.Port}/postgres)");
+
+        // One is enough to look at the schema, and not for the store beside it.
+        await taken.Pop().DisposeAsync();
+        await IsRefusedAsync($"PostgreSQL at 127.0.0.1:{server.Port}/postgres cannot be used: 53300: sorry, too many clients already");
+        while (taken.TryPop(out var connection))
+        {
+            await connection.DisposeAsync();
+        }
+
+        async Task IsRefusedAsync(string line)
+        {
+            using var folder = new TemporaryFolder();
+            Assert.That(await ProgramInProcess.RunToEndAsync(folder.Path, arguments), Is.EqualTo((1, "", $"AuthApi does not start: {line}{Environment.NewLine}")));
+        }
+    }
+
+    [Test]
     public async Task A_text_that_the_database_refuses_is_recognized()
     {
         await using var application = new AuthApiApplication(store: TestedStore.PostgreSql);
