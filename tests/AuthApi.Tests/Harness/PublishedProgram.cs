@@ -6,7 +6,7 @@ namespace AuthApi.Tests.Harness;
 
 /// <summary>
 /// The program as <c>dotnet publish</c> makes it of what was built, compiled ahead of time for this machine, which halves each start. It is made once for all test
-/// projects, and again after another build.
+/// projects, and again after another build or change of the documents.
 /// </summary>
 internal static class PublishedProgram
 {
@@ -25,7 +25,8 @@ internal static class PublishedProgram
         var configuration = typeof(Program).Assembly.GetCustomAttribute<AssemblyConfigurationAttribute>()!.Configuration;
         var project = Path.Combine(Repository.Root, "src", "AuthApi");
         var folder = Path.Combine(project, "bin", configuration, "published");
-        var built = Describe(Directory.GetFiles(Path.Combine(project, "bin", configuration, Path.GetFileName(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar)))));
+        var built = Describe(Directory.GetFiles(Path.Combine(project, "bin", configuration, Path.GetFileName(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar)))))
+            + Describe(Directory.GetFiles(Path.Combine(Repository.Root, "docs"), "*", SearchOption.AllDirectories));
         await using var turn = await WaitForTurnAsync(folder + ".lock");
         var made = folder + ".of";
         if (!File.Exists(made) || await File.ReadAllTextAsync(made) != built)
@@ -53,7 +54,7 @@ internal static class PublishedProgram
     }
 
     private static string Describe(IEnumerable<string> files) => string.Join('\n', files
-        .Where(file => Path.GetExtension(file) is ".dll" or ".json")
+        .Where(file => Path.GetExtension(file) is ".dll" or ".json" or ".md")
         .Select(file => new FileInfo(file))
         .Select(file => string.Create(CultureInfo.InvariantCulture, $"{file.Name} {file.Length} {file.LastWriteTimeUtc:O}"))
         .Order(StringComparer.Ordinal));

@@ -49,7 +49,7 @@ internal sealed partial class DeployTests
     }
 
     [Test]
-    public void A_secret_that_compose_mounts_is_in_no_image_and_no_commit()
+    public void A_secret_for_compose_is_in_no_image_and_no_commit()
     {
         var compose = File.ReadAllText(Path.Combine(Repository.Root, "deploy", "compose.yaml"));
         var given = ComposeFiles().Matches(compose).Select(file => Path.Combine("deploy", file.Groups[1].Value)).Where(file => !File.Exists(Path.Combine(Repository.Root, file)) || IsSecret(file)).ToList();
@@ -62,6 +62,9 @@ internal sealed partial class DeployTests
             Assert.That(given.Where(file => !patterns.Exists(pattern => FileSystemName.MatchesSimpleExpression(pattern, file))), Is.Empty, list);
             Assert.That(patterns, Has.Some.Matches<string>(pattern => pattern is ".env" or "**/.env"), list);
         }
+
+        var published = File.ReadAllLines(Path.Combine(Repository.Root, "src", "AuthApi", "AuthApi.csproj")).Single(line => line.Contains(@"Include=""..\..\deploy", StringComparison.Ordinal));
+        Assert.That(published, Does.Contain(@"\*.pem;").And.Contain(@"\*.key;").And.Contain(@"\.env"""));
     }
 
     [Test]

@@ -3,6 +3,7 @@ using System.Reflection;
 using System.Text.RegularExpressions;
 using AuthApi.Sessions;
 using AuthApi.Storage;
+using AuthApi.Tests.Harness;
 
 namespace AuthApi.Tests.House;
 
@@ -25,6 +26,18 @@ internal sealed partial class DocumentTests
             .Where(link => !LeadsSomewhere(document, link))
             .Select(link => $"{Path.GetRelativePath(Repository.Root, document)}: {link}"));
 
+        Assert.That(broken, Is.Empty);
+    }
+
+    [Test]
+    public async Task What_is_published_has_what_its_pages_link_to()
+    {
+        var folder = await PublishedProgram.FolderAsync();
+        var pages = Directory.GetFiles(folder, "*.md", SearchOption.AllDirectories);
+
+        var broken = pages.SelectMany(page => Links(File.ReadAllText(page)).Where(link => !LeadsSomewhere(page, link)).Select(link => $"{Path.GetRelativePath(folder, page)}: {link}"));
+
+        Assert.That(pages.Select(page => Path.GetRelativePath(folder, page)), Is.SupersetOf(Documents.Select(document => Path.GetRelativePath(Repository.Root, document))));
         Assert.That(broken, Is.Empty);
     }
 
