@@ -8,8 +8,8 @@ using Microsoft.Extensions.DependencyInjection;
 namespace AuthApi.Tests.Accounts;
 
 /// <summary>
-/// Calls that are authenticated when their headers come, and whose body comes after their session has ended. A thief can hold one so: it must not give back what the owner has
-/// just taken away.
+/// Calls that are authenticated before their session ends and go on after it: those whose body comes later, as a thief can hold one, and those without a body, by chance. None must
+/// give back what the owner has just taken away.
 /// </summary>
 [TestFixture(TestedStore.Sqlite)]
 [TestFixture(TestedStore.PostgreSql)]
@@ -40,23 +40,47 @@ internal sealed class HeldCallTests(TestedStore database)
             return new { credential = authenticator.Create(await options.JsonAsync()), name = "Phone" };
         });
 
+        await HoldAsync(HttpMethod.Post, "/email/change/confirm/", async () =>
+        {
+            (await thief.PostAsync("/email/change/", new { newEmail = "thief@example.com" })).Dispose();
+            return new { newEmail = "thief@example.com", code = await application.NextCodeAsync("thief@example.com", "confirm your new address") };
+        });
+        await HoldAsync(HttpMethod.Post, "/reauthenticate/", () => Task.FromResult<object>(new { password = Browser.Password }));
+
         using var passkeys = await owner.GetAsync("/passkeys/");
         Assert.That((await passkeys.JsonAsync())["items"]!.AsArray(), Is.Empty);
         using var me = await owner.GetAsync("/me/");
         Assert.That((string?)(await me.JsonAsync())["userName"], Is.EqualTo("ada@example.com"));
-        await owner.LogInAsync(); // without a code, and with the password as it was
+        await owner.LogInAsync(); // without a code, and with the password and the address as they were
 
-        async Task HoldAsync(HttpMethod method, string path, Func<Task<object>> prepare)
+        using var options = await owner.PostAsync("/passkeys/options/");
+        (await owner.PostAsync("/passkeys/", new { credential = authenticator.Create(await options.JsonAsync()), name = "Phone" })).Dispose();
+        await HoldAsync(HttpMethod.Patch, $"/passkeys/{authenticator.Id}/", () => Task.FromResult<object>(new { name = "The thief's" }));
+
+        // Without a body.
+        await HoldAsync(HttpMethod.Delete, $"/passkeys/{authenticator.Id}/");
+        await HoldAsync(HttpMethod.Post, "/two-factor/setup/");
+        await HoldAsync(HttpMethod.Post, "/two-factor/recovery-codes/");
+        await HoldAsync(HttpMethod.Post, "/two-factor/disable/");
+        await HoldAsync(HttpMethod.Delete, "/me/");
+
+        using var kept = await owner.GetAsync("/passkeys/");
+        Assert.That((await kept.JsonAsync())["items"]!.AsArray().Select(item => (string?)item!["name"]), Is.EqualTo(new[] { "Phone" }));
+        using var twoFactor = await owner.GetAsync("/two-factor/");
+        Assert.That((int?)(await twoFactor.JsonAsync())["recoveryCodesLeft"], Is.Zero);
+
+        async Task HoldAsync(HttpMethod method, string path, Func<Task<object>>? prepare = null)
         {
             await thief.LogInAsync();
-            using var body = new HeldContent(await prepare());
-            var reached = authorized.WaitAsync();
+            using var body = prepare is null ? null : new HeldContent(await prepare());
+            var held = authorized.HoldNext(isLetOn: body is not null);
             var call = thief.SendAsync(method, path, body);
-            await reached.WaitAsync(Patience);
+            await held.Reached;
 
             using var ended = await owner.PostAsync("/logout/?scope=others");
             Assert.That((int?)(await ended.JsonAsync())["endedSessions"], Is.EqualTo(1));
-            body.Release();
+            body?.Release();
+            held.LetOn();
 
             using var response = await call.WaitAsync(Patience);
             await response.ShouldBeProblemAsync(HttpStatusCode.Unauthorized, "not_authenticated");
@@ -92,22 +116,39 @@ internal sealed class HeldCallTests(TestedStore database)
         }
     }
 
-    /// <summary>Says when the next request is authorized, before its body is read.</summary>
+    /// <summary>Holds the next request while it is authorized, before its body is read, or only says that it is.</summary>
     private sealed class NextAuthorization : IAuthorizationHandler
     {
-        private TaskCompletionSource? _next;
+        private Held? _next;
+
+        public Held HoldNext(bool isLetOn)
+        {
+            var next = new Held();
+            if (isLetOn)
+            {
+                next.LetOn();
+            }
+
+            Volatile.Write(ref _next, next);
+            return next;
+        }
+
+        public Task HandleAsync(AuthorizationHandlerContext context) => Interlocked.Exchange(ref _next, null)?.WaitAsync() ?? Task.CompletedTask;
+    }
+
+    private sealed class Held
+    {
+        private readonly TaskCompletionSource _reached = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly TaskCompletionSource _letOn = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task Reached => _reached.Task.WaitAsync(Patience);
+
+        public void LetOn() => _letOn.TrySetResult();
 
         public Task WaitAsync()
         {
-            var next = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            Volatile.Write(ref _next, next);
-            return next.Task;
-        }
-
-        public Task HandleAsync(AuthorizationHandlerContext context)
-        {
-            Interlocked.Exchange(ref _next, null)?.TrySetResult();
-            return Task.CompletedTask;
+            _reached.SetResult();
+            return _letOn.Task.WaitAsync(Patience);
         }
     }
 }

@@ -237,17 +237,33 @@ internal sealed class LoginTests(TestedStore database)
     [Test]
     public async Task Concurrent_guesses_do_not_exceed_the_lockout()
     {
-        var guesses = await Task.WhenAll(Enumerable.Range(0, 40).Select(_ => _application.NewBrowser().PostAsync(
-            "/login/", new { email = "ada@example.com", password = "wrong" })));
-        using var right = await _browser.PostAsync("/login/", new { email = "ada@example.com", password = Browser.Password });
+        using var hasher = new HeldHasher();
+        await using var application = new AuthApiApplication(services => services
+            .AddSingleton<IPasswordHasher<ApplicationUser>>(hasher)
+            .AddSingleton(new PasswordHashLimiter(TimeProvider.System, width: 2, TimeSpan.FromSeconds(30))), store: database);
+        using var browser = application.NewBrowser();
+        await browser.RegisterAsync();
+        await application.WaitForWarmUpAsync();
 
-        Assert.That(guesses.Select(guess => guess.StatusCode), Is.All.EqualTo(HttpStatusCode.Unauthorized));
+        // One of them is right, and began before the lock.
+        hasher.Hold();
+        var guess = GuessAsync(Browser.Password);
+        await hasher.Held;
+        var guesses = await Task.WhenAll(Enumerable.Range(0, 40).Select(_ => GuessAsync("wrong")));
+        hasher.Release();
+        using var refused = await guess;
+        using var right = await GuessAsync(Browser.Password);
+
+        Assert.That(guesses.Select(wrong => wrong.StatusCode), Is.All.EqualTo(HttpStatusCode.Unauthorized));
+        await refused.ShouldBeProblemAsync(HttpStatusCode.Unauthorized, "invalid_credentials");
         await right.ShouldBeProblemAsync(HttpStatusCode.Unauthorized, "invalid_credentials");
-        Assert.That((await _application.EventsAsync(1)).Count(what => what == AuditEvent.SignInFailed), Is.EqualTo(41));
+        Assert.That((await application.EventsAsync(1)).Count(what => what == AuditEvent.SignInFailed), Is.EqualTo(42));
 
-        _application.Time.Advance(TimeSpan.FromMinutes(5) + TimeSpan.FromSeconds(1));
-        using var later = await _browser.PostAsync("/login/", new { email = "ada@example.com", password = Browser.Password });
+        application.Time.Advance(TimeSpan.FromMinutes(5) + TimeSpan.FromSeconds(1));
+        using var later = await GuessAsync(Browser.Password);
         Assert.That(later.StatusCode, Is.EqualTo(HttpStatusCode.OK), "the lock passes");
+
+        Task<HttpResponseMessage> GuessAsync(string password) => application.NewBrowser().PostAsync("/login/", new { email = "ada@example.com", password });
     }
 
     [TestCase("Größe: 12 Ellen Tuch ", true)]
@@ -450,6 +466,36 @@ internal sealed class LoginTests(TestedStore database)
         public PasswordVerificationResult VerifyHashedPassword(ApplicationUser user, string hashedPassword, string providedPassword)
         {
             Interlocked.Increment(ref _count);
+            return _hasher.VerifyHashedPassword(user, hashedPassword, providedPassword);
+        }
+    }
+
+    /// <summary>Holds one verification of the right password.</summary>
+    private sealed class HeldHasher : IPasswordHasher<ApplicationUser>, IDisposable
+    {
+        private readonly Argon2PasswordHasher _hasher = new(memoryKiB: 8, passes: 1);
+        private readonly TaskCompletionSource _held = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly ManualResetEventSlim _released = new();
+        private int _isHolding;
+
+        public Task Held => _held.Task.WaitAsync(TimeSpan.FromSeconds(30));
+
+        public void Hold() => _isHolding = 1;
+
+        public void Release() => _released.Set();
+
+        public void Dispose() => _released.Dispose();
+
+        public string HashPassword(ApplicationUser user, string password) => _hasher.HashPassword(user, password);
+
+        public PasswordVerificationResult VerifyHashedPassword(ApplicationUser user, string hashedPassword, string providedPassword)
+        {
+            if (providedPassword == Browser.Password && Interlocked.Exchange(ref _isHolding, 0) == 1)
+            {
+                _held.SetResult();
+                _released.Wait(TimeSpan.FromSeconds(30));
+            }
+
             return _hasher.VerifyHashedPassword(user, hashedPassword, providedPassword);
         }
     }

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Json;
+using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using AuthApi.Factors;
 using AuthApi.Mail;
@@ -9,6 +10,7 @@ using AuthApi.Tests.Harness;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Query;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -136,11 +138,111 @@ internal sealed class PasskeyTests(TestedStore database)
             await refused.ShouldBeProblemAsync(HttpStatusCode.BadRequest, "invalid_credential");
         }
 
+        // Of this session, by the passkey of another account: options of a login name no account.
+        _application.Time.Advance(TimeSpan.FromMinutes(11));
+        using var byAdas = await grace.PostAsync("/reauthenticate/", new { credential = _authenticator.Get(await OptionsAsync(grace, "/login/passkey/options/")) });
+        await byAdas.ShouldBeProblemAsync(HttpStatusCode.Forbidden, "invalid_credentials");
+        using var adding = await grace.PostAsync("/passkeys/options/");
+        await adding.ShouldBeProblemAsync(HttpStatusCode.Forbidden, "reauthentication_required");
+        await grace.ReauthenticateAsync();
+
         // A passkey that another account has.
         using var taken = await grace.PostAsync("/passkeys/", new { credential = _authenticator.Create(await OptionsAsync(grace, "/passkeys/options/")), name = "Hers" });
         await taken.ShouldBeProblemAsync(HttpStatusCode.BadRequest, "invalid_credential");
 
         Assert.That(await grace.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [Test]
+    public async Task A_right_passkey_logs_in_to_no_account_that_may_not()
+    {
+        await using var application = new AuthApiApplication(
+            services => services.PostConfigure<IdentityOptions>(options => options.SignIn.RequireConfirmedEmail = true),
+            settings: new() { ["Passkeys:UserVerification"] = "preferred" },
+            store: database);
+        using var caller = application.NewBrowser();
+        await caller.RegisterAsync();
+        await ChangeAsync(users => users.SetProperty(user => user.EmailConfirmed, true));
+        await caller.LogInAsync();
+        using var added = await AddAsync(caller);
+        Assert.That(added.StatusCode, Is.EqualTo(HttpStatusCode.Created), await added.Content.ReadAsStringAsync());
+
+        await RefusedAsync(HttpStatusCode.Unauthorized, "invalid_credentials", users => users.SetProperty(user => user.DisabledAt, application.Time.GetUtcNow()));
+        await RefusedAsync(HttpStatusCode.Unauthorized, "invalid_credentials", users => users.SetProperty(user => user.LockoutEnd, DateTimeOffset.MaxValue));
+        await RefusedAsync(HttpStatusCode.Forbidden, "password_change_required", users => users.SetProperty(user => user.MustChangePassword, true));
+        await RefusedAsync(HttpStatusCode.Forbidden, "email_not_confirmed", users => users.SetProperty(user => user.EmailConfirmed, false));
+
+        // Where the account has an app, a passkey is both factors only if the authenticator has verified the person.
+        _authenticator.IsUserVerified = false;
+        await RefusedAsync(HttpStatusCode.Unauthorized, "two_factor_required", users => users.SetProperty(user => user.TwoFactorEnabled, true));
+        using var withoutApp = await LogInAsync(application.NewBrowser());
+        Assert.That(withoutApp.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        _authenticator.IsUserVerified = true;
+        await ChangeAsync(users => users.SetProperty(user => user.TwoFactorEnabled, true));
+        using var verified = await LogInAsync(application.NewBrowser());
+        Assert.That(verified.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+
+        async Task RefusedAsync(HttpStatusCode status, string code, Action<UpdateSettersBuilder<ApplicationUser>> change)
+        {
+            await ChangeAsync(change);
+            using var browser = application.NewBrowser();
+            using var refused = await LogInAsync(browser);
+            await refused.ShouldBeProblemAsync(status, code);
+            Assert.That(browser.Cookies, Is.Empty);
+            await ChangeAsync(users => users
+                .SetProperty(user => user.DisabledAt, (DateTimeOffset?)null)
+                .SetProperty(user => user.LockoutEnd, (DateTimeOffset?)null)
+                .SetProperty(user => user.MustChangePassword, false)
+                .SetProperty(user => user.EmailConfirmed, true)
+                .SetProperty(user => user.TwoFactorEnabled, false));
+        }
+
+        Task<int> ChangeAsync(Action<UpdateSettersBuilder<ApplicationUser>> change) => application.QueryAsync(context => context.Users.ExecuteUpdateAsync(change));
+    }
+
+    [Test]
+    public async Task A_lock_by_wrong_passwords_does_not_lock_the_passkey()
+    {
+        using var caller = await _application.NewLoggedInBrowserAsync();
+        (await AddAsync(caller)).Dispose();
+        using var stranger = _application.NewBrowser();
+        for (var i = 0; i < 5; i++)
+        {
+            (await stranger.PostAsync("/login/", new { email = Ada, password = "wrong" })).Dispose();
+        }
+
+        using var byPassword = await stranger.PostAsync("/login/", new { email = Ada, password = Browser.Password });
+        await byPassword.ShouldBeProblemAsync(HttpStatusCode.Unauthorized, "invalid_credentials");
+        using var byPasskey = await LogInAsync(_application.NewBrowser());
+        Assert.That(byPasskey.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [Test]
+    public async Task An_account_has_twenty_passkeys_at_most()
+    {
+        using var caller = await _application.NewLoggedInBrowserAsync();
+        var userId = await _application.QueryAsync(context => context.Users.Select(user => user.Id).SingleAsync());
+        await StoreAsync(19);
+        var options = await OptionsAsync(caller, "/passkeys/options/");
+        await StoreAsync(1);
+
+        using var added = await caller.PostAsync("/passkeys/", new { credential = _authenticator.Create(options), name = "Phone" });
+        using var begun = await caller.PostAsync("/passkeys/options/");
+
+        await added.ShouldBeProblemAsync(HttpStatusCode.Conflict, "too_many_passkeys");
+        await begun.ShouldBeProblemAsync(HttpStatusCode.Conflict, "too_many_passkeys");
+        Assert.That((await ListAsync(caller))["items"]!.AsArray(), Has.Count.EqualTo(20));
+
+        Task<int> StoreAsync(int count) => _application.QueryAsync(context =>
+        {
+            context.AddRange(Enumerable.Range(0, count).Select(_ => new IdentityUserPasskey<int>
+            {
+                UserId = userId,
+                CredentialId = RandomNumberGenerator.GetBytes(16),
+                Data = new IdentityPasskeyData { PublicKey = [], Name = "Another", AttestationObject = [], ClientDataJson = [] },
+            }));
+            return context.SaveChangesAsync();
+        });
     }
 
     [Test]
