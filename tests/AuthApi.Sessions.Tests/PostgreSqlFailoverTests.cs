@@ -133,12 +133,12 @@ internal sealed class PostgreSqlFailoverTests
         {
             using var browser = node.NewBrowser();
             using var login = await browser.PostAsync("/login/", new { email = "user0@example.com", password = Browser.Password });
+            Assert.That(Stopwatch.GetElapsedTime(began), Is.LessThan(TimeSpan.FromSeconds(3)));
             if (login.StatusCode == HttpStatusCode.OK)
             {
                 return;
             }
 
-            Assert.That(Stopwatch.GetElapsedTime(began), Is.LessThan(TimeSpan.FromSeconds(3)));
             await Task.Delay(10);
         }
     }

@@ -1,7 +1,13 @@
+using System.Collections.Concurrent;
 using System.Net;
+using System.Security.Claims;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 
 namespace AuthApi.Sessions.Tests;
 
@@ -10,12 +16,18 @@ internal sealed class UserChangeRaceTests
 {
     private const int Rounds = 15;
 
+    // Of each session: the stamp that its user had when they signed in.
+    private readonly ConcurrentDictionary<Guid, string?> _stamps = new();
+
     private StockApplication _application = null!;
 
     [SetUp]
     public async Task SetUp()
     {
-        _application = await StockApplication.StartAsync();
+        _application = await StockApplication.StartAsync(new AppSetup
+        {
+            Services = services => services.AddSingleton(_stamps).AddScoped<SignInManager<AppUser>, NotingSignInManager>(),
+        });
         using var browser = _application.NewBrowser();
         await browser.SignUpAsync();
         await _application.WithScopeAsync(provider => provider.GetRequiredService<RoleManager<IdentityRole>>().CreateAsync(new IdentityRole("Admin")));
@@ -68,28 +80,55 @@ internal sealed class UserChangeRaceTests
     [CancelAfter(120_000)]
     public async Task Logins_beside_stamp_changes_leave_no_session_of_an_old_one()
     {
+        const string StampChanged = "StampChanged";
+        var userId = await _application.UserIdAsync();
+        await ChangeStampAsync();
         var logins = Enumerable.Range(0, 30).Select(async index =>
         {
-            var browser = _application.NewBrowser();
+            using var browser = _application.NewBrowser();
             using var response = await browser.PostAsync("/login/", new { email = "ada@example.com", password = Browser.Password });
-            return browser;
         }).ToList();
         for (var i = 0; i < 10; i++)
         {
-            await _application.ChangeUserAsync((users, user) => users.UpdateSecurityStampAsync(user));
+            await ChangeStampAsync();
         }
 
-        var browsers = await Task.WhenAll(logins);
-        await _application.ChangeUserAsync((users, user) => users.UpdateSecurityStampAsync(user));
+        await Task.WhenAll(logins);
+        using var last = await _application.NewLogInAsync();
 
-        foreach (var browser in browsers)
+        // In the order of events, each session was started with the stamp of the change before it, and ended by the change after it.
+        var (stamp, live) = ("", new HashSet<Guid>());
+        foreach (var entry in await _application.EntriesAsync(userId))
         {
-            Assert.That(await browser.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
+            switch (entry.Event)
+            {
+                case StampChanged:
+                    Assert.That(live, Is.Empty);
+                    stamp = entry.Reason;
+                    break;
+                case AuditEvent.SignedIn:
+                    Assert.That(_stamps[entry.SessionId!.Value], Is.EqualTo(stamp));
+                    live.Add(entry.SessionId.Value);
+                    break;
+                case AuditEvent.SessionRevoked:
+                    live.Remove(entry.SessionId!.Value);
+                    break;
+            }
         }
 
-        Assert.That(await _application.StoredSessionsAsync(), Is.Empty);
-        var events = await _application.EventsAsync(await _application.UserIdAsync());
-        Assert.That(events.Count(what => what == AuditEvent.SignedIn), Is.EqualTo(events.Count(what => what == AuditEvent.SessionRevoked)), "each start has its end");
+        Assert.That(live, Is.Not.Empty);
+        Assert.That((await _application.StoredSessionsAsync()).Select(session => session.Id), Is.EquivalentTo(live));
+
+        Task ChangeStampAsync() => _application.WithScopeAsync(async provider =>
+        {
+            var (context, users) = (provider.GetRequiredService<AppDbContext>(), provider.GetRequiredService<UserManager<AppUser>>());
+            await using var transaction = await context.Database.BeginTransactionAsync();
+            var user = (await users.FindByIdAsync(userId))!;
+            Assert.That((await users.UpdateSecurityStampAsync(user)).Succeeded, Is.True);
+            context.AddAuditEntry(new AuditEntry { At = _application.Time.GetUtcNow(), Event = StampChanged, UserId = userId, SessionId = null, Reason = user.SecurityStamp });
+            await context.SaveChangesAsync();
+            await transaction.CommitAsync();
+        });
     }
 
     [Test]
@@ -120,6 +159,28 @@ internal sealed class UserChangeRaceTests
         Assert.That(
             (string?)(await browser.ReadMeAsync())["displayName"],
             Is.EqualTo(await _application.QueryAsync(context => context.Users.Select(user => user.DisplayName).SingleAsync())));
+    }
+
+    /// <summary>Notes which stamp a session was started with.</summary>
+    private sealed class NotingSignInManager(
+        UserManager<AppUser> users,
+        IHttpContextAccessor contextAccessor,
+        IUserClaimsPrincipalFactory<AppUser> claimsFactory,
+        IOptions<IdentityOptions> options,
+        ILogger<SignInManager<AppUser>> logger,
+        IAuthenticationSchemeProvider schemes,
+        IUserConfirmation<AppUser> confirmation,
+        ConcurrentDictionary<Guid, string?> stamps) : SignInManager<AppUser>(users, contextAccessor, claimsFactory, options, logger, schemes, confirmation)
+    {
+        public override async Task SignInWithClaimsAsync(AppUser user, AuthenticationProperties? authenticationProperties, IEnumerable<Claim> additionalClaims)
+        {
+            var properties = authenticationProperties ?? new AuthenticationProperties();
+            await base.SignInWithClaimsAsync(user, properties, additionalClaims);
+            if (properties.GetStartedSession() is { } started)
+            {
+                stamps[started.Session.Id] = user.SecurityStamp;
+            }
+        }
     }
 
     /// <summary>Requests of one session, one after the other in each of some lanes, until it is disposed.</summary>

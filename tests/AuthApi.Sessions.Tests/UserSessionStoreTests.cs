@@ -858,6 +858,7 @@ public abstract class UserSessionStoreTests
         foreach (var (name, call) in new (string, Func<Task>)[]
         {
             ("Find", () => Store.FindAsync(session.TokenHash)),
+            ("FindById", () => Store.FindAsync(UserId, session.Id)),
             ("List", () => Store.ListAsync(UserId)),
             ("Start", () => Store.StartAsync(SessionExamples.New(UserId, Now), SessionExamples.Start())),
             ("End", () => EndAsync(session)),
@@ -866,13 +867,23 @@ public abstract class UserSessionStoreTests
             ("WriteLastSeen", () => Store.WriteLastSeenAsync([Use(session, Now.AddMinutes(1))])),
             ("DeleteExpired", async () => await Store.DeleteExpiredAsync(Now.AddDays(1), 10).GetAsyncEnumerator().MoveNextAsync()),
             ("CountLive", () => Store.CountLiveAsync(Now)),
-            ("Confirm", () => Store.IsShared ? Store.ConfirmAsync(session.TokenHash) : Task.FromException(new StoreUnavailableException("not shared"))),
+            ("RaisePrincipalVersion", () => Store.RaisePrincipalVersionAsync(UserId)),
             ("ListEvents", () => Store.ListEventsAsync(UserId, long.MaxValue, 1)),
             ("WasStarted", () => Store.WasStartedAsync(UserId, session.Id)),
             ("LastEventAt", () => Store.LastEventAtAsync()),
             ("DeleteEvents", () => Store.DeleteEventsAsync(Now, 1)),
             ("Probe", () => Store.ProbeAsync()),
         })
+        {
+            await OutOfReachAsync(name, call);
+        }
+
+        if (Store.IsShared)
+        {
+            await OutOfReachAsync("Confirm", () => Store.ConfirmAsync(session.TokenHash));
+        }
+
+        async Task OutOfReachAsync(string name, Func<Task> call)
         {
             var exception = await Assert.CatchAsync(() => call(), name);
             Assert.That(Store.IsOutOfReach(exception), Is.True, $"{name}: {exception}");

@@ -174,6 +174,7 @@ internal sealed class MailTests(TestedStore database)
         await using var server = new MailServer();
         await using var application = Start(server.Port);
         var id = Guid.CreateVersion7(application.Time.GetUtcNow());
+        var claimedUntil = application.Time.GetUtcNow() + MailSender.Lease;
         await application.QueryAsync(context =>
         {
             context.Add(new MailMessage
@@ -186,14 +187,22 @@ internal sealed class MailTests(TestedStore database)
                 CreatedAt = application.Time.GetUtcNow(),
                 ExpiresAt = application.Time.GetUtcNow().AddDays(1),
                 Attempts = 1,
-                NextAttemptAt = application.Time.GetUtcNow() + MailSender.Lease,
+                NextAttemptAt = claimedUntil,
             });
             return context.SaveChangesAsync();
         });
 
+        // Others pass by it meanwhile.
+        foreach (var to in new[] { "grace@example.com", "eve@example.com" })
+        {
+            await AddAsync(application, to, Content);
+            Assert.That((await server.NextAsync()).To.ToString(), Is.EqualTo(to));
+        }
+
         var message = await AdvanceUntilTakenAsync(application, server);
         Assert.That(message.MessageId, Is.EqualTo($"{id:N}@example.com"));
-        Assert.That(server.Offered, Has.Count.EqualTo(1));
+        Assert.That(application.Time.GetUtcNow(), Is.GreaterThanOrEqualTo(claimedUntil));
+        Assert.That(server.Offered, Has.Count.EqualTo(3));
     }
 
     [Test]
