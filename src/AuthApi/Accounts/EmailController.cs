@@ -187,7 +187,8 @@ public sealed partial class EmailController(
         user.UserName = user.UserName == oldEmail ? newEmail : user.UserName;
         (user.Email, user.EmailConfirmed) = (newEmail, true);
         Context.AddAccountEvent(HttpContext, time, user.Id, AccountEvent.EmailChanged, HttpContext.GetUserSession().Session.Id);
-        Mail.Add(oldEmail, Texts.EmailChanged(oldEmail, newEmail), user.Id);
+        await Mail.DetachAsync(user.Id, oldEmail);
+        Mail.Add(oldEmail, Texts.EmailChanged(oldEmail, newEmail), userId: null);
         HttpContext.KeepUserSession();
         var result = await userManager.UpdateSecurityStampAsync(user);
         if (!result.Succeeded)

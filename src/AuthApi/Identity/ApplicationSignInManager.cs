@@ -30,6 +30,7 @@ public class ApplicationSignInManager(
     private AuthenticationProperties? _properties;
     private GivenFactor _factor;
     private bool _isFactorWrong;
+    private bool _isSignedIn;
 
     private ApplicationUserManager Users => (ApplicationUserManager)UserManager;
 
@@ -72,8 +73,8 @@ public class ApplicationSignInManager(
     }
 
     /// <summary>
-    /// Whether these are the password and the factor of the session's user, who may sign in; one of the two may be left out. A failure is recorded and counted, and may
-    /// lock the account.
+    /// Whether these are the password and the factor of the session's user; one of the two may be left out. What may keep a user from signing in does not matter, as the session goes
+    /// on: an address that is not confirmed, where that came to be required later. A failure is recorded and counted, and may lock the account.
     /// </summary>
     /// <param name="user">The user; <see langword="null"/> if the account is gone.</param>
     /// <param name="password">The password to check.</param>
@@ -81,6 +82,7 @@ public class ApplicationSignInManager(
     /// <param name="factor">The factor to check.</param>
     public async Task<bool> ReauthenticateAsync(ApplicationUser? user, string? password, Guid sessionId, GivenFactor factor = default)
     {
+        _isSignedIn = true;
         var result = !await MayTryAsync(user) ? SignInResult.NotAllowed
             : password is null ? SignInResult.Success
             : await CheckPasswordSignInAsync(user!, password, lockoutOnFailure: false);
@@ -97,11 +99,14 @@ public class ApplicationSignInManager(
         return result.Succeeded;
     }
 
-    /// <summary>Whether the user may sign in: the address is confirmed where it must be, and no other password is required.</summary>
+    /// <summary>
+    /// Whether the user may sign in: the address is confirmed where it must be, and no other password is required. Identity also asks before it looks at the password of a user who
+    /// is signed in.
+    /// </summary>
     public override async Task<bool> CanSignInAsync(ApplicationUser user)
     {
         ArgumentNullException.ThrowIfNull(user);
-        return await base.CanSignInAsync(user) && !user.MustChangePassword;
+        return _isSignedIn || (await base.CanSignInAsync(user) && !user.MustChangePassword);
     }
 
     /// <summary>Whether a login needs a second factor. Identity answers no where it finds no key of an app, and would let the user in by the password.</summary>

@@ -115,16 +115,17 @@ public sealed partial class ApplicationUserManager : UserManager<ApplicationUser
     }
 
     /// <summary>
-    /// Locks and reads the user of the request's session, if that session is still live. A client may hold a call that was authenticated by sending its body slowly: a thief's
-    /// would otherwise add a passkey after the owner has ended the thief's session.
+    /// Locks and reads the user of the request's session, if that session is still live and has the token that the request came with. A client may hold a call that was
+    /// authenticated by sending its body slowly: a thief's would otherwise add a passkey after the owner has ended the thief's session, or renewed the token that the thief copied.
     /// </summary>
-    /// <returns><see langword="null"/> if the session has ended, or the account has been deleted.</returns>
+    /// <returns><see langword="null"/> if the session has ended or its token been renewed, or the account has been deleted.</returns>
     public async Task<ApplicationUser?> FindLockedCallerAsync()
     {
         var session = _http.HttpContext!.GetUserSession().Session;
         var userId = int.Parse(session.UserId, CultureInfo.InvariantCulture);
         return await FindLockedAsync(userId) is { } user
-            && await Context.Set<UserSession>().AnyAsync(stored => stored.Id == session.Id && EF.Property<int>(stored, "UserKey") == userId)
+            && await Context.Set<UserSession>().AnyAsync(stored =>
+                stored.Key == session.Key && stored.TokenHash == session.TokenHash && stored.Id == session.Id && EF.Property<int>(stored, "UserKey") == userId)
                 ? user
                 : null;
     }

@@ -11,7 +11,7 @@ internal sealed class MailMessage
     /// <summary>The left part of its <c>Message-ID</c>, the same at each attempt.</summary>
     public required Guid Id { get; init; }
 
-    /// <summary>The account that it is about; it is deleted with that. No foreign key: the last message of an account outlives it.</summary>
+    /// <summary>The account that it is deleted with. No foreign key: the last message of an account, and notices to its former address, outlive it.</summary>
     public int? UserId { get; init; }
 
     /// <summary>The recipient's address.</summary>

@@ -1,4 +1,5 @@
 using AuthApi.Storage;
+using Microsoft.EntityFrameworkCore;
 
 namespace AuthApi.Mail;
 
@@ -14,7 +15,7 @@ internal sealed class MailQueue(AuthDbContext context, TimeProvider time, MailDe
     /// <summary>Adds a message to what the context saves next. It is sent after the commit. Where no mail is set up, nothing is added.</summary>
     /// <param name="to">The recipient's address.</param>
     /// <param name="content">The message.</param>
-    /// <param name="userId">The account that it is about.</param>
+    /// <param name="userId">The account that it is deleted with; <see langword="null"/> if it must be sent all the same.</param>
     /// <param name="lifetime">After how long it is of no use.</param>
     public void Add(string to, MailContent content, int? userId, TimeSpan? lifetime = null)
     {
@@ -37,4 +38,14 @@ internal sealed class MailQueue(AuthDbContext context, TimeProvider time, MailDe
             NextAttemptAt = now,
         });
     }
+
+    /// <summary>
+    /// Lets the messages that wait for a former address of an account be sent though the account is deleted, in the caller's transaction: who has taken an account over could
+    /// otherwise delete it before its owner is notified.
+    /// </summary>
+    /// <param name="userId">The account.</param>
+    /// <param name="formerEmail">The address that it had.</param>
+    public Task DetachAsync(int userId, string formerEmail) => context.Set<MailMessage>()
+        .Where(message => message.UserId == userId && message.To == formerEmail)
+        .ExecuteUpdateAsync(update => update.SetProperty(message => message.UserId, (int?)null));
 }

@@ -1,8 +1,11 @@
 using System.Net;
+using System.Text.RegularExpressions;
 using AuthApi.Codes;
+using AuthApi.Mail;
 using AuthApi.Sessions;
 using AuthApi.Tests.Harness;
 using Microsoft.EntityFrameworkCore;
+using SmtpServer.Protocol;
 
 namespace AuthApi.Tests.Accounts;
 
@@ -168,6 +171,46 @@ internal sealed class EmailChangeTests(TestedStore database)
         using var stillVoid = await ConfirmAsync(back, code);
         await stillVoid.ShouldBeProblemAsync(HttpStatusCode.BadRequest, "invalid_code");
         Assert.That(await _application.QueryAsync(context => context.Set<OneTimeCode>().CountAsync(stored => stored.Purpose == CodePurpose.EmailChange)), Is.Zero, "nothing of it is kept");
+    }
+
+    [Test]
+    public async Task The_old_address_is_notified_though_the_account_is_deleted()
+    {
+        await using var server = new MailServer();
+        server.AnswerToAddress = address => address == Old ? new SmtpResponse((SmtpReplyCode)450, "not now") : SmtpResponse.Ok;
+        await using var application = new AuthApiApplication(
+            settings: new()
+            {
+                ["Email:From"] = "no-reply@example.com",
+                ["Email:Smtp:Host"] = "localhost",
+                ["Email:Smtp:Port"] = $"{server.Port}",
+                ["Email:Smtp:Security"] = "None",
+            },
+            store: database);
+
+        // A thief of the session moves the account to a mailbox of their own, and deletes it before the old one takes messages again.
+        using var thief = await application.NewLoggedInBrowserAsync();
+        await AskAsync(thief);
+        var code = Regex.Match((await server.NextAsync()).TextBody!, "[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}").Value;
+        using var confirmed = await ConfirmAsync(thief, code);
+        Assert.That(confirmed.StatusCode, Is.EqualTo(HttpStatusCode.NoContent), await confirmed.Content.ReadAsStringAsync());
+        using var deleted = await thief.DeleteAsync("/me/");
+        Assert.That(deleted.StatusCode, Is.EqualTo(HttpStatusCode.NoContent), await deleted.Content.ReadAsStringAsync());
+        var waiting = await application.QueryAsync(context => context.Set<MailMessage>().Where(message => message.To == Old).Select(message => message.Subject).ToListAsync());
+        Assert.That(waiting, Has.Exactly(1).Contains("a new address was asked for").And.Exactly(1).Contains("your address has been changed"));
+
+        server.AnswerToAddress = _ => SmtpResponse.Ok;
+        var taken = new List<string>();
+        for (var next = server.NextAsync(); taken.Count < 3; application.Time.Advance(TimeSpan.FromSeconds(6)))
+        {
+            if (await Task.WhenAny(next, Task.Delay(50)) == next)
+            {
+                taken.Add((await next).To.ToString());
+                next = server.NextAsync();
+            }
+        }
+
+        Assert.That(taken, Is.EquivalentTo(new[] { Old, Old, New }), "two notices, and the last message of the account");
     }
 
     private static async Task AskAsync(Browser browser, string newEmail = New)

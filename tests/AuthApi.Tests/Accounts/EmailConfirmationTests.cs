@@ -2,6 +2,7 @@ using System.Net;
 using AuthApi.Codes;
 using AuthApi.Tests.Harness;
 using Microsoft.EntityFrameworkCore;
+using Npgsql;
 
 namespace AuthApi.Tests.Accounts;
 
@@ -218,6 +219,39 @@ internal sealed class EmailConfirmationTests(TestedStore database)
         Assert.That((await me.JsonAsync())["emailConfirmed"]!.GetValue<bool>(), Is.True, "in the next request");
     }
 
+    [Test]
+    public async Task A_session_goes_on_where_its_address_must_be_confirmed()
+    {
+        await using var store = new KeptStore(database);
+        Dictionary<string, string> cookies;
+        await using (var before = store.Start(requiresConfirmation: false))
+        {
+            using var browser = await before.NewLoggedInBrowserAsync();
+            cookies = browser.Cookies;
+        }
+
+        await using var application = store.Start(requiresConfirmation: true);
+        using var caller = application.NewBrowser();
+        cookies.ToList().ForEach(cookie => caller.Cookies[cookie.Key] = cookie.Value);
+        using var login = await application.NewBrowser().PostAsync("/login/", new { email = Ada, password = Browser.Password });
+        await login.ShouldBeProblemAsync(HttpStatusCode.Forbidden, "email_not_confirmed");
+
+        await caller.ReauthenticateAsync();
+        using var changed = await caller.PostAsync("/password/change/", new { currentPassword = Browser.Password, newPassword = Other });
+        Assert.That(changed.StatusCode, Is.EqualTo(HttpStatusCode.OK), await changed.Content.ReadAsStringAsync());
+        Assert.That(await FailuresAsync(), Is.Zero);
+
+        using var wrong = await caller.PostAsync("/reauthenticate/", new { password = Browser.Password });
+        await wrong.ShouldBeProblemAsync(HttpStatusCode.Forbidden, "invalid_credentials");
+        using var wrongChange = await caller.PostAsync("/password/change/", new { currentPassword = Browser.Password, newPassword = Browser.Password });
+        await wrongChange.ShouldBeProblemAsync(HttpStatusCode.Forbidden, "invalid_credentials");
+        Assert.That(await FailuresAsync(), Is.EqualTo(2));
+        using var right = await caller.PostAsync("/reauthenticate/", new { password = Other });
+        Assert.That(await FailuresAsync(), Is.Zero);
+
+        Task<int> FailuresAsync() => application.QueryAsync(context => context.Users.Select(user => user.AccessFailedCount).SingleAsync());
+    }
+
     private async Task RegisterConfirmedAsync(string? userName = null)
     {
         await RegisterAsync(userName: userName);
@@ -243,4 +277,38 @@ internal sealed class EmailConfirmationTests(TestedStore database)
     private Task<HttpResponseMessage> ConfirmAsync(string code) => _browser.PostAsync("/email/confirm/", new { email = Ada, code });
 
     private Task<HttpResponseMessage> LoginAsync(string password = Browser.Password) => _browser.PostAsync("/login/", new { email = Ada, password });
+
+    /// <summary>A database that outlives its applications, as when a setting is changed.</summary>
+    private sealed class KeptStore : IAsyncDisposable
+    {
+        private readonly TemporaryFolder _folder = new();
+        private readonly TestedStore _store;
+        private readonly string _connectionString;
+
+        public KeptStore(TestedStore store)
+        {
+            store.Require();
+            _store = store;
+            var file = Path.Combine(_folder.Path, "auth.db");
+            if (store == TestedStore.Sqlite)
+            {
+                MigratedDatabase.CopyTo(file);
+            }
+
+            _connectionString = store == TestedStore.Sqlite ? $"Data Source={file}" : MigratedDatabase.TakeOnServer();
+        }
+
+        public AuthApiApplication Start(bool requiresConfirmation) => new(
+            settings: new() { ["ConnectionStrings:Auth"] = _connectionString, ["Accounts:RequireConfirmedEmail"] = $"{requiresConfirmation}" }, store: _store);
+
+        public async ValueTask DisposeAsync()
+        {
+            if (_store == TestedStore.PostgreSql)
+            {
+                await MigratedDatabase.GiveBackAsync(new NpgsqlConnectionStringBuilder(_connectionString).Database!);
+            }
+
+            _folder.Dispose();
+        }
+    }
 }

@@ -87,6 +87,56 @@ internal sealed class HeldCallTests(TestedStore database)
         }
     }
 
+    [Test]
+    public async Task A_held_call_changes_nothing_once_its_token_is_renewed()
+    {
+        const string other = "staple battery horse correct";
+        var authorized = new NextAuthorization();
+        await using var application = new AuthApiApplication(services => services.AddSingleton<IAuthorizationHandler>(authorized), store: database);
+        using var owner = await application.NewLoggedInBrowserAsync();
+        using var authenticator = new SoftwareAuthenticator();
+
+        // The thief has a copy of the owner's token, so both have one session.
+        foreach (var (renewal, proof) in new (string, object)[]
+        {
+            ("/reauthenticate/", new { password = Browser.Password }),
+            ("/password/change/", new { currentPassword = Browser.Password, newPassword = other }),
+            ("/reauthenticate/", new { password = other }),
+        })
+        {
+            using var thief = owner.Copy();
+            using var options = await thief.PostAsync("/passkeys/options/");
+            using var setup = await thief.PostAsync("/two-factor/setup/");
+            var app = new AuthenticatorApp((await setup.JsonAsync())["sharedKey"]!.GetValue<string>(), application.Time);
+            (HttpMethod Method, string Path, HeldContent Body)[] held =
+            [
+                (HttpMethod.Post, "/passkeys/", new HeldContent(new { credential = authenticator.Create(await options.JsonAsync()), name = "Phone" })),
+                (HttpMethod.Post, "/two-factor/enable/", new HeldContent(new { code = app.Code() })),
+                (HttpMethod.Patch, "/me/", new HeldContent(new { userName = "thief" })),
+            ];
+            var calls = new List<Task<HttpResponseMessage>>();
+            foreach (var (method, path, body) in held)
+            {
+                var reached = authorized.WaitAsync();
+                calls.Add(thief.SendAsync(method, path, body));
+                await reached.WaitAsync(Patience);
+            }
+
+            using var renewed = await owner.PostAsync(renewal, proof);
+            Assert.That(renewed.StatusCode, Is.EqualTo(HttpStatusCode.OK), await renewed.Content.ReadAsStringAsync());
+            Array.ForEach(held, call => call.Body.Release());
+            foreach (var response in await Task.WhenAll(calls).WaitAsync(Patience))
+            {
+                await response.ShouldBeProblemAsync(HttpStatusCode.Unauthorized, "not_authenticated");
+                response.Dispose();
+            }
+        }
+
+        Assert.That((await owner.GetJsonAsync("/passkeys/"))["items"]!.AsArray(), Is.Empty);
+        var me = await owner.GetJsonAsync("/me/");
+        Assert.That(((string?)me["userName"], (bool?)me["twoFactorEnabled"]), Is.EqualTo(("ada@example.com", false)));
+    }
+
     /// <summary>A body of JSON whose end is sent when it is released.</summary>
     private sealed class HeldContent : HttpContent
     {
