@@ -126,7 +126,7 @@ internal sealed partial class CodeRequestWorker(
             case CodePurpose.PasswordReset when user is not null && !ApplicationUserManager.IsDisabled(user):
                 await MailCodeAsync(services, user, CodePurpose.PasswordReset, texts => texts.PasswordReset);
                 break;
-            case CodePurpose.EmailConfirmation when user is { EmailConfirmed: false, PasswordHash: not null } && !ApplicationUserManager.IsDisabled(user):
+            case CodePurpose.EmailConfirmation when user is { EmailConfirmed: false, PasswordHash: not null, IsRegisteredAgain: false } && !ApplicationUserManager.IsDisabled(user):
                 await MailCodeAsync(services, user, CodePurpose.EmailConfirmation, texts => texts.EmailConfirmation);
                 break;
 
@@ -158,18 +158,17 @@ internal sealed partial class CodeRequestWorker(
         await MailCodeAsync(services, user, CodePurpose.EmailConfirmation, texts => texts.EmailConfirmation);
     }
 
-    // Of an account that was never confirmed it is not known whose it is. Nobody keeps a password to it: only the owner of the address gets the code that sets one.
+    // Of an account that was never confirmed it is not known whose it is. Whoever registers again may be a stranger, so nothing is taken away here: the code that the owner of the
+    // address gets does that, when it sets a password. No other code confirms the address from now on, as that would also confirm the password that the account has.
     private static async Task OfferTakeOverAsync(IServiceProvider services, ApplicationUser user)
     {
-        if (user is { EmailConfirmed: false, PasswordHash: not null })
+        if (!user.EmailConfirmed)
         {
-            var users = services.GetRequiredService<ApplicationUserManager>();
-            await users.TakeOverAsync(user);
-            (user.PasswordHash, user.UserName) = (null, user.Email);
-            await users.SaveWithNewStampAsync(user);
+            user.IsRegisteredAgain = true;
+            await services.GetRequiredService<OneTimeCodes>().DeleteAsync(user, CodePurpose.EmailConfirmation);
         }
 
-        await MailCodeAsync(services, user, CodePurpose.PasswordReset, texts => texts.AccountExists);
+        await MailCodeAsync(services, user, CodePurpose.PasswordReset, user.EmailConfirmed ? texts => texts.AccountExists : texts => texts.UnconfirmedAccountExists);
     }
 
     private static async Task MailCodeAsync(

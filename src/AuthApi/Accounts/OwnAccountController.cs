@@ -71,7 +71,7 @@ public sealed partial class OwnAccountController(
     /// <summary>Delete my account</summary>
     /// <remarks>
     /// The account goes for good, with its sessions, codes and messages that wait to be sent. Of its events, addresses and devices of clients are deleted. The address
-    /// and the user name are free again. The owner gets a last message.
+    /// and the user name are free again. The owner gets a last message; notices that wait for a former address are sent all the same.
     /// </remarks>
     /// <response code="204">The account is deleted. Its sessions have ended.</response>
     [HttpDelete("/me/", Name = "deleteMe")]
@@ -146,6 +146,7 @@ public sealed partial class OwnAccountController(
         {
             Step = EF.Property<long>(stored, AuthenticatorStep.Column),
             NotifiedAt = EF.Property<DateTimeOffset?>(stored, WrongFactorNotice.Column),
+            WrongCodes = EF.Property<int>(stored, WrongCodes.Column),
         }).SingleOrDefaultAsync();
         var passkeys = await Context.UserPasskeys.AsNoTracking().Where(passkey => passkey.UserId == user.Id).Select(passkey => new
         {
@@ -159,7 +160,8 @@ public sealed partial class OwnAccountController(
             new ExportedAccount(
                 user.Id, user.Email!, user.EmailConfirmed, user.UserName!, user.CreatedAt, user.PhoneNumber, user.PhoneNumberConfirmed, user.PasswordHash is not null,
                 user.MustChangePassword, user.TwoFactorEnabled, factors is { Step: > 0 } ? TimeStepCode.TimeOf(factors.Step) : null,
-                await services.GetRequiredService<RecoveryCodes>().CountAsync(user), user.LockoutEnd, user.AccessFailedCount, factors?.NotifiedAt),
+                await services.GetRequiredService<RecoveryCodes>().CountAsync(user), user.LockoutEnd, user.AccessFailedCount, factors?.NotifiedAt,
+                factors?.WrongCodes ?? 0, user.IsRegisteredAgain),
             [.. await userManager.GetRolesAsync(user)],
             [.. (await userManager.GetClaimsAsync(user)).Select(claim => new ExportedClaim(claim.Type, claim.Value))],
             [.. (await userManager.GetLoginsAsync(user)).Select(login => new ExportedLogin(login.LoginProvider, login.ProviderKey, login.ProviderDisplayName))],
@@ -229,10 +231,12 @@ public sealed record ExportResponse(
 /// <param name="LockedUntil">Until when logging in with the password is locked.</param>
 /// <param name="FailedLogins">How many failed logins count towards a lock.</param>
 /// <param name="WrongFactorNotifiedAt">When the owner was last notified of a wrong code after the right password.</param>
+/// <param name="WrongCodes">How many codes of the authenticator app were wrong in a row.</param>
+/// <param name="RegisteredAgain">Whether somebody has registered with the address again before it was confirmed.</param>
 public sealed record ExportedAccount(
     int Id, string Email, bool EmailConfirmed, string UserName, DateTimeOffset CreatedAt, string? PhoneNumber, bool PhoneNumberConfirmed, bool HasPassword,
     bool MustChangePassword, bool TwoFactorEnabled, DateTimeOffset? AuthenticatorLastUsedAt, int RecoveryCodesLeft, DateTimeOffset? LockedUntil, int FailedLogins,
-    DateTimeOffset? WrongFactorNotifiedAt);
+    DateTimeOffset? WrongFactorNotifiedAt, int WrongCodes, bool RegisteredAgain);
 
 /// <summary>A claim.</summary>
 public sealed record ExportedClaim(string Type, string Value);

@@ -28,6 +28,9 @@ internal static class AccountEvent
     /// <summary>The authenticator app and the recovery codes were removed.</summary>
     public const string TwoFactorDisabled = "TwoFactorDisabled";
 
+    /// <summary>There were too many wrong codes of the authenticator app in a row: none is accepted until another factor was right.</summary>
+    public const string AuthenticatorBlocked = "AuthenticatorBlocked";
+
     /// <summary>New recovery codes took the place of the earlier ones.</summary>
     public const string RecoveryCodesCreated = "RecoveryCodesCreated";
 

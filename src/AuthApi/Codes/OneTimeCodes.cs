@@ -115,6 +115,9 @@ internal sealed class OneTimeCodes(AuthDbContext context, IHttpContextAccessor h
         return await Of(user, purpose).Where(code => code.ExpiresAt > now && code.Tries < MaxTries && code.Hash == hash).ExecuteDeleteAsync() == 1;
     }
 
+    /// <summary>Deletes the code of a user for a purpose, in the caller's transaction.</summary>
+    public Task DeleteAsync(ApplicationUser user, string purpose) => Of(user, purpose).ExecuteDeleteAsync();
+
     /// <summary>Deletes all codes of a user, as those that a new security stamp has voided.</summary>
     public Task DeleteAllAsync(ApplicationUser user) => context.Set<OneTimeCode>().Where(code => code.UserId == user.Id).ExecuteDeleteAsync();
 

@@ -55,7 +55,9 @@ internal sealed partial class Authenticators(AuthDbContext context, IDataProtect
         }
 
         await context.Users.Where(stored => stored.Id == user.Id)
-            .ExecuteUpdateAsync(update => update.SetProperty(stored => EF.Property<long>(stored, AuthenticatorStep.Column), step));
+            .ExecuteUpdateAsync(update => update
+                .SetProperty(stored => EF.Property<long>(stored, AuthenticatorStep.Column), step)
+                .SetProperty(stored => EF.Property<int>(stored, WrongCodes.Column), 0));
         await SetAsync(user, Key, pending);
         user.TwoFactorEnabled = true;
         return true;
@@ -74,8 +76,8 @@ internal sealed partial class Authenticators(AuthDbContext context, IDataProtect
     }
 
     /// <summary>
-    /// Uses a code up. One statement decides it, on every node: the step must be later than the last one that was accepted, and sign-in must not be locked.
-    /// It also resets the count of failures.
+    /// Uses a code up. One statement decides it, on every node: the step must be later than the last one that was accepted, there must not have been too many wrong codes in a row, and
+    /// sign-in must not be locked. It also resets the counts of failures.
     /// </summary>
     /// <returns>Whether the code is right, and was not used.</returns>
     /// <exception cref="UnavailableException">The user's key cannot be read.</exception>
@@ -88,9 +90,10 @@ internal sealed partial class Authenticators(AuthDbContext context, IDataProtect
         }
 
         return await context.Users.MayTry(user.Id, time.GetUtcNow())
-            .Where(candidate => EF.Property<long>(candidate, AuthenticatorStep.Column) < step)
+            .Where(candidate => EF.Property<long>(candidate, AuthenticatorStep.Column) < step && EF.Property<int>(candidate, WrongCodes.Column) < WrongCodes.Max)
             .ExecuteUpdateAsync(update => update
                 .SetProperty(candidate => EF.Property<long>(candidate, AuthenticatorStep.Column), step)
+                .SetProperty(candidate => EF.Property<int>(candidate, WrongCodes.Column), 0)
                 .SetProperty(candidate => candidate.AccessFailedCount, 0)) == 1;
     }
 

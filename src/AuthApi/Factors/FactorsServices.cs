@@ -13,6 +13,7 @@ public static class FactorsServices
         services.AddScoped<RecoveryCodes>();
         services.AddScoped<Credentials>();
         services.AddScoped<WrongFactorNotice>();
+        services.AddScoped<WrongCodes>();
         services.AddScoped<IPasskeyHandler<ApplicationUser>, PasskeyHandler<ApplicationUser>>();
         services.AddScoped<PasskeyCeremonies>();
         services.AddExpiredRows<PasskeyCeremony>(PasskeyCeremonies.Lifetime);

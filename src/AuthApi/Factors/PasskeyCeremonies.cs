@@ -22,6 +22,7 @@ internal sealed class PasskeyCeremonies(
     IPasskeyHandler<ApplicationUser> handler,
     AuthDbContext context,
     IUserSessionStore store,
+    WrongCodes wrongCodes,
     MailQueue mail,
     MailTexts texts,
     IOptions<EmailOptions> product,
@@ -165,6 +166,7 @@ internal sealed class PasskeyCeremonies(
                 .SetProperty(stored => EF.Property<long>(stored, PasskeyUse.Counter), counter)
                 .SetProperty(stored => EF.Property<DateTimeOffset?>(stored, PasskeyUse.LastUsedAt), now)) == 1)
         {
+            await wrongCodes.ResetAsync(user.Id);
             return (user, (Decode(credential, "authenticatorData")![FlagsAt] & UserVerified) != 0);
         }
 

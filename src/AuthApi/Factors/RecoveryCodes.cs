@@ -14,7 +14,7 @@ namespace AuthApi.Factors;
 /// Recovery codes, which stand in for a factor that is lost. Each has 120 random bits and is stored as a plain hash, which is enough from 112 bits on
 /// (ASVS 6.5.2). Identity keeps them in clear.
 /// </summary>
-internal sealed class RecoveryCodes(AuthDbContext context, MailQueue mail, MailTexts texts, TimeProvider time, IHttpContextAccessor http)
+internal sealed class RecoveryCodes(AuthDbContext context, WrongCodes wrongCodes, MailQueue mail, MailTexts texts, TimeProvider time, IHttpContextAccessor http)
 {
     private const int Count = 10;
     private const int Groups = 6;
@@ -53,7 +53,10 @@ internal sealed class RecoveryCodes(AuthDbContext context, MailQueue mail, MailT
         return true;
     }
 
-    /// <summary>Uses a code up, in the caller's transaction, and records it and notifies the owner with the caller's next save.</summary>
+    /// <summary>
+    /// Uses a code up, in the caller's transaction, and records it and notifies the owner with the caller's next save. Codes of the app are accepted again, where there were too many
+    /// wrong ones.
+    /// </summary>
     /// <returns>Whether it was a code of the user that was not used.</returns>
     public async Task<bool> TakeAsync(ApplicationUser user, string text)
     {
@@ -63,6 +66,7 @@ internal sealed class RecoveryCodes(AuthDbContext context, MailQueue mail, MailT
             return false;
         }
 
+        await wrongCodes.ResetAsync(user.Id);
         context.AddAccountEvent(http.HttpContext!, time, user.Id, AccountEvent.RecoveryCodeUsed);
         mail.Add(user.Email!, texts.RecoveryCodeUsed(user.Email!, await CountAsync(user), time.GetUtcNow(), ClientInfo.Of(http.HttpContext!).IpAddress), user.Id);
         return true;

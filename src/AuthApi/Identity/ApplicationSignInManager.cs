@@ -30,6 +30,7 @@ public class ApplicationSignInManager(
     private AuthenticationProperties? _properties;
     private GivenFactor _factor;
     private bool _isFactorWrong;
+    private bool _isCodeWrong;
     private bool _isSignedIn;
 
     private ApplicationUserManager Users => (ApplicationUserManager)UserManager;
@@ -47,7 +48,7 @@ public class ApplicationSignInManager(
     /// <param name="factor">The factor that came with it.</param>
     public async Task<SignInResult> PasswordSignInAsync(ApplicationUser? user, string password, AuthenticationProperties properties, GivenFactor factor = default)
     {
-        (_properties, _factor, _isFactorWrong) = (properties, factor, false);
+        (_properties, _factor, _isFactorWrong, _isCodeWrong) = (properties, factor, false, false);
         var mayTry = await MayTryAsync(user);
         var result = mayTry
             ? await PasswordSignInAsync(user!, password, properties.IsPersistent, lockoutOnFailure: false)
@@ -155,6 +156,7 @@ public class ApplicationSignInManager(
             : factor.RecoveryCode is { } recovery && await services.GetRequiredService<RecoveryCodes>().UseAsync(user, recovery) ? AuthenticationMethod.RecoveryCode
             : null;
         _isFactorWrong = method is null;
+        _isCodeWrong = _isFactorWrong && user.TwoFactorEnabled && factor.AuthenticatorCode is not null;
         return method;
     }
 
@@ -179,7 +181,7 @@ public class ApplicationSignInManager(
         };
 
         // A factor is looked at after the password.
-        await Users.CountFailureAsync(user ?? ApplicationUserManager.Nobody, entry, isOnlyFactorWrong: _isFactorWrong && failure == AuditEvent.SignInFailed);
+        await Users.CountFailureAsync(user ?? ApplicationUserManager.Nobody, entry, isOnlyFactorWrong: _isFactorWrong && failure == AuditEvent.SignInFailed, _isCodeWrong);
     }
 }
 

@@ -168,12 +168,18 @@ public sealed partial class ApplicationUserManager : UserManager<ApplicationUser
     /// <param name="user">Whose password it was; <see cref="Nobody"/>, for whom nothing is counted, takes as long.</param>
     /// <param name="failure">The entry to record.</param>
     /// <param name="isOnlyFactorWrong">Whether it was a sign-in whose password was right: then the owner is notified.</param>
-    public async Task CountFailureAsync(ApplicationUser user, AuditEntry failure, bool isOnlyFactorWrong)
+    /// <param name="isCodeWrong">Whether it was a code of the authenticator app that was wrong, of which there may be so many in a row.</param>
+    public async Task CountFailureAsync(ApplicationUser user, AuditEntry failure, bool isOnlyFactorWrong, bool isCodeWrong)
     {
         var now = _time.GetUtcNow();
         var lockoutEnd = now + Options.Lockout.DefaultLockoutTimeSpan;
         var max = Options.Lockout.MaxFailedAccessAttempts;
         await using var transaction = await Context.Database.BeginTransactionAsync();
+        if (isCodeWrong)
+        {
+            await _services.GetRequiredService<WrongCodes>().CountAsync(user, failure);
+        }
+
         await Context.Users.Where(stored => stored.Id == user.Id).ExecuteUpdateAsync(update => update
             .SetProperty(
                 stored => stored.LockoutEnd,
@@ -274,10 +280,15 @@ public sealed partial class ApplicationUserManager : UserManager<ApplicationUser
 
     /// <summary>
     /// Takes from an account whose address was never confirmed what somebody else could come back with: passkeys, factors and external logins, and
-    /// the devices that they signed in from. They are deleted in the caller's transaction, and the rest with the caller's next save.
+    /// the devices that they signed in from; and their user name, where it was registered again. They are deleted in the caller's transaction, and the rest with the caller's next save.
     /// </summary>
     public async Task TakeOverAsync(ApplicationUser user)
     {
+        if (user.IsRegisteredAgain)
+        {
+            (user.UserName, user.IsRegisteredAgain) = (user.Email, false);
+        }
+
         await RemoveFactorsAsync(user);
         await Context.UserLogins.Where(login => login.UserId == user.Id).ExecuteDeleteAsync();
         await Context.Set<KnownDevice>().Where(device => device.UserId == user.Id).ExecuteDeleteAsync();

@@ -80,6 +80,18 @@ public class MailTexts(IOptions<EmailOptions> options, IOptions<PublicUrlOptions
         email,
         "If it was not you, do nothing. Without the code nobody can use your address. Give it to nobody.");
 
+    /// <summary>The same where the address of that account was never confirmed, so that somebody else may have made it.</summary>
+    public virtual MailContent UnconfirmedAccountExists(string email, string code) => WithCode(
+        "you have an account already",
+        [
+            $"Somebody registered at {ProductName} with your address {email}. There is an account with it already, but nobody has confirmed that the address is theirs.",
+            "If you want the account, set a new password with this code within 60 minutes. That confirms the address, ends all sessions, and removes all else that can log in to the account:",
+        ],
+        code,
+        "reset",
+        email,
+        "If it was not you, do nothing. Without the code nobody can confirm your address. Give it to nobody.");
+
     /// <summary>The code by which an account gets a new address, to that address.</summary>
     public virtual MailContent EmailChange(string newEmail, string code) => WithCode(
         "confirm your new address",
@@ -136,6 +148,13 @@ public class MailTexts(IOptions<EmailOptions> options, IOptions<PublicUrlOptions
         "If that was you, do nothing.",
         "If it was not you, somebody knows your password: set a new one at once by \"forgot password\", and wherever else you use it. Give codes of your app and recovery codes to nobody.",
         "This message comes once an hour at most, however often it is tried.");
+
+    /// <summary>Notifies the owner that codes of the authenticator app are not accepted any more, after too many wrong ones.</summary>
+    public virtual MailContent AuthenticatorBlocked(string email, int wrongCodes, DateTimeOffset at, string? ipAddress, string? device) => Notice(
+        "codes of your app are no longer accepted",
+        $"{wrongCodes} wrong codes in a row were given for your account {email} at {ProductName}, the last one on {Time(at)}{From(ipAddress, device)}. Codes of your authenticator app are not accepted any more, also not the right ones.",
+        "Log in with a recovery code or a passkey: then they are accepted again. If you have neither, write to those who run the service.",
+        "If it was not you, somebody knows your password: set a new one at once by \"forgot password\", and wherever else you use it.");
 
     /// <summary>Notifies the owner that an administrator has disabled the account.</summary>
     public virtual MailContent AccountDisabled(string email) => Notice(

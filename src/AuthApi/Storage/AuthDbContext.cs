@@ -49,6 +49,7 @@ public class AuthDbContext : IdentityDbContext<ApplicationUser, IdentityRole<int
         // Lists of accounts look for the beginning of a name. A name that nobody has chosen is the address, which has an index.
         builder.Entity<ApplicationUser>().HasIndex(user => user.NormalizedUserName, "IX_AspNetUsers_ChosenName").HasFilter("\"NormalizedUserName\" <> \"NormalizedEmail\"");
         builder.Entity<ApplicationUser>().Property(user => user.MustChangePassword).HasDefaultValue(false);
+        builder.Entity<ApplicationUser>().Property(user => user.IsRegisteredAgain).HasDefaultValue(false);
         if (Database.IsNpgsql())
         {
             // In the order of their characters, in which what begins alike stands together, whatever the language of the database.

@@ -28,6 +28,7 @@ internal sealed class PostgreSqlStorage(IConfiguration configuration, IOptions<D
         "20261129162215_AddAdministration",
         "20261129164945_AddFactorsAndPasskeys",
         "20261129193650_AddWrongFactorNotice",
+        "20261130050531_AddWrongCodesAndRepeatedRegistrations",
     ];
 
     /// <summary>The number of the lock that a node has while it migrates: "AuthApi" in ASCII.</summary>

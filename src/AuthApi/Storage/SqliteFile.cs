@@ -27,6 +27,7 @@ internal sealed partial class SqliteFile(SqliteDatabase database, IDbContextFact
         "20261129162212_AddAdministration",
         "20261129165045_AddFactorsAndPasskeys",
         "20261129193642_AddWrongFactorNotice",
+        "20261130050525_AddWrongCodesAndRepeatedRegistrations",
     ];
 
     internal const string DefaultConnectionString = "Data Source=data/auth.db";

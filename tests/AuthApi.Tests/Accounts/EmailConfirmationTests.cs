@@ -127,11 +127,10 @@ internal sealed class EmailConfirmationTests(TestedStore database)
         await RegisterAsync(Other, "squatter");
         var code = await _application.NextCodeAsync(subject: Exists);
 
-        foreach (var password in new[] { Browser.Password, Other })
-        {
-            using var login = await LoginAsync(password);
-            await login.ShouldBeProblemAsync(HttpStatusCode.Unauthorized, "invalid_credentials");
-        }
+        using var squatter = await LoginAsync(Other);
+        await squatter.ShouldBeProblemAsync(HttpStatusCode.Unauthorized, "invalid_credentials");
+        using var owner = await LoginAsync();
+        await owner.ShouldBeProblemAsync(HttpStatusCode.Forbidden, "email_not_confirmed");
 
         using var reset = await _browser.PostAsync("/password/reset/", new { email = Ada, code, newPassword = Browser.Password });
         Assert.That(reset.StatusCode, Is.EqualTo(HttpStatusCode.NoContent));
@@ -250,6 +249,60 @@ internal sealed class EmailConfirmationTests(TestedStore database)
         Assert.That(await FailuresAsync(), Is.Zero);
 
         Task<int> FailuresAsync() => application.QueryAsync(context => context.Users.Select(user => user.AccessFailedCount).SingleAsync());
+    }
+
+    [Test]
+    public async Task A_registration_again_takes_nothing_before_its_code_is_used()
+    {
+        await using var store = new KeptStore(database);
+        Dictionary<string, string> cookies;
+        using var authenticator = new SoftwareAuthenticator();
+        await using (var before = store.Start(requiresConfirmation: false))
+        {
+            using var browser = await before.NewLoggedInBrowserAsync();
+            using var options = await browser.PostAsync("/passkeys/options/");
+            using var added = await browser.PostAsync("/passkeys/", new { credential = authenticator.Create(await options.JsonAsync()), name = "Phone" });
+            using var setup = await browser.PostAsync("/two-factor/setup/");
+            var app = new AuthenticatorApp((await setup.JsonAsync())["sharedKey"]!.GetValue<string>(), before.Time);
+            using var enabled = await browser.PostAsync("/two-factor/enable/", new { code = app.Code() });
+            Assert.That((added.StatusCode, enabled.StatusCode), Is.EqualTo((HttpStatusCode.Created, HttpStatusCode.OK)));
+            cookies = browser.Cookies;
+        }
+
+        await using var application = store.Start(requiresConfirmation: true);
+        using var first = application.NewBrowser();
+        cookies.ToList().ForEach(cookie => first.Cookies[cookie.Key] = cookie.Value);
+        using var second = application.NewBrowser();
+        using var registered = await second.PostAsync("/register/", new { email = Ada, password = Other, userName = "countess" });
+        Assert.That(registered.StatusCode, Is.EqualTo(HttpStatusCode.Accepted));
+        var code = await application.NextCodeAsync(subject: Exists);
+
+        // Whoever of the two is a stranger: nothing is lost, nothing is won, and no other code is mailed.
+        var me = await first.GetJsonAsync("/me/");
+        Assert.That(((bool?)me["twoFactorEnabled"], (bool?)me["emailConfirmed"]), Is.EqualTo((true, false)));
+        Assert.That((await first.GetJsonAsync("/passkeys/"))["items"]!.AsArray(), Has.Count.EqualTo(1));
+        await ShouldBeRefusedAsync(Browser.Password, HttpStatusCode.Forbidden, "email_not_confirmed");
+        await ShouldBeRefusedAsync(Other, HttpStatusCode.Unauthorized, "invalid_credentials");
+        using var resend = await second.PostAsync("/email/confirm/resend/", new { email = Ada });
+        await application.MailIsQuietAsync();
+        Assert.That(Directory.GetFiles(application.MailFolder).Select(File.ReadAllText), Has.None.Contains(Confirm));
+
+        // Whoever reads the mailbox owns the address, and alone has a way in.
+        const string owners = "a teapot under the western bridge";
+        using var reset = await second.PostAsync("/password/reset/", new { email = Ada, code, newPassword = owners });
+        Assert.That(reset.StatusCode, Is.EqualTo(HttpStatusCode.NoContent), await reset.Content.ReadAsStringAsync());
+        Assert.That(await first.MeAsync(), Is.EqualTo(HttpStatusCode.Unauthorized));
+        await ShouldBeRefusedAsync(Browser.Password, HttpStatusCode.Unauthorized, "invalid_credentials");
+        using var assertion = await first.PostAsync("/login/passkey/options/");
+        using var byPasskey = await first.PostAsync("/login/passkey/", new { credential = authenticator.Get(await assertion.JsonAsync()) });
+        await byPasskey.ShouldBeProblemAsync(HttpStatusCode.Unauthorized, "invalid_credentials");
+        await second.LogInAsync(password: owners);
+
+        async Task ShouldBeRefusedAsync(string password, HttpStatusCode status, string problem)
+        {
+            using var login = await application.NewBrowser().PostAsync("/login/", new { email = Ada, password });
+            await login.ShouldBeProblemAsync(status, problem);
+        }
     }
 
     private async Task RegisterConfirmedAsync(string? userName = null)

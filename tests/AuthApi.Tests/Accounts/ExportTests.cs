@@ -36,6 +36,8 @@ internal sealed class ExportTests
         ["AspNetUsers.LockoutEnd"] = "account.lockedUntil",
         ["AspNetUsers.AccessFailedCount"] = "account.failedLogins",
         ["AspNetUsers.WrongFactorNotifiedAt"] = "account.wrongFactorNotifiedAt",
+        ["AspNetUsers.WrongCodes"] = "account.wrongCodes",
+        ["AspNetUsers.IsRegisteredAgain"] = "account.registeredAgain",
         ["RecoveryCodes.Hash"] = "account.recoveryCodesLeft",
         ["AspNetRoles.Name"] = "roles[]",
         ["AspNetUserClaims.ClaimType"] = "claims[].type",

@@ -224,6 +224,50 @@ internal sealed class TwoFactorTests(TestedStore database)
     }
 
     [Test]
+    public async Task A_hundred_wrong_codes_in_a_row_are_the_last()
+    {
+        using var caller = await _application.NewLoggedInBrowserAsync();
+        var (app, codes) = await EnableAsync(caller);
+        using var guesser = _application.NewBrowser();
+        using var first = await LogInAsync(guesser, app.WrongCode());
+        Assert.That(await CountAsync(), Is.EqualTo(1));
+        await ShouldLogInAsync("in a row");
+        Assert.That(await CountAsync(), Is.Zero);
+
+        // Five a lock, as fast as it lets.
+        for (var guess = 1; guess <= WrongCodes.Max; guess++)
+        {
+            using var wrong = await LogInAsync(guesser, app.WrongCode());
+            await wrong.ShouldBeProblemAsync(HttpStatusCode.Unauthorized, "invalid_credentials");
+            Assert.That(await CountAsync(), Is.EqualTo(guess));
+            if (guess % 5 == 0)
+            {
+                using var locked = await LogInAsync(guesser, app.WrongCode());
+                _application.Time.Advance(TimeSpan.FromMinutes(5.1));
+            }
+        }
+
+        Assert.That(await CountAsync(), Is.EqualTo(WrongCodes.Max), "none is counted while it is locked");
+        using var right = await LogInAsync(_application.NewBrowser(), app.Code());
+        await right.ShouldBeProblemAsync(HttpStatusCode.Unauthorized, "invalid_credentials");
+        Assert.That((await _application.NextMailAsync(Ada, "codes of your app are no longer accepted")).TextBody, Does.Contain("100 wrong codes").And.Contain("recovery code"));
+        Assert.That(await _application.EventsAsync(1), Has.Exactly(1).EqualTo("AuthenticatorBlocked"));
+
+        using var recovered = await LogInAsync(_application.NewBrowser(), recoveryCode: codes[0]);
+        Assert.That(recovered.StatusCode, Is.EqualTo(HttpStatusCode.OK), await recovered.Content.ReadAsStringAsync());
+        await ShouldLogInAsync("after a recovery code");
+
+        Task<int> CountAsync() => _application.QueryAsync(context => context.Users.Select(user => EF.Property<int>(user, WrongCodes.Column)).SingleAsync());
+
+        async Task ShouldLogInAsync(string when)
+        {
+            _application.Time.Advance(TimeSpan.FromMinutes(1));
+            using var login = await LogInAsync(_application.NewBrowser(), app.Code());
+            Assert.That(login.StatusCode, Is.EqualTo(HttpStatusCode.OK), when);
+        }
+    }
+
+    [Test]
     public async Task A_recovery_code_logs_in_once_and_the_owner_is_notified()
     {
         using var caller = await _application.NewLoggedInBrowserAsync();

@@ -48,6 +48,7 @@ const events = {
   reauthenticated: 'The password was given once more', reauthentication_failed: 'A wrong password was given by somebody who was signed in', code_refused: 'A wrong code was given',
   password_changed: 'The password was changed', password_reset: 'A new password was set with a mailed code', email_changed: 'The address was changed', email_confirmed: 'The address was confirmed',
   two_factor_enabled: 'An authenticator app was switched on', two_factor_disabled: 'The authenticator app was switched off', recovery_codes_created: 'New recovery codes were made',
+  authenticator_blocked: 'Codes of the authenticator app are no longer accepted, after too many wrong ones',
   recovery_code_used: 'A recovery code was used', passkey_added: 'A passkey was added', passkey_renamed: 'A passkey got another name', passkey_removed: 'A passkey was removed',
   passkey_refused: 'A passkey was refused, as a copy of it may be in use', account_recovered: 'The account was recovered with a mailed code and a recovery code',
   account_disabled: 'An administrator disabled the account', account_enabled: 'An administrator enabled the account', factors_reset: 'An administrator removed the passkeys and the authenticator app',
