@@ -117,9 +117,9 @@ internal sealed class HeldCallTests(TestedStore database)
             var calls = new List<Task<HttpResponseMessage>>();
             foreach (var (method, path, body) in held)
             {
-                var reached = authorized.WaitAsync();
+                var next = authorized.HoldNext(isLetOn: true);
                 calls.Add(thief.SendAsync(method, path, body));
-                await reached.WaitAsync(Patience);
+                await next.Reached;
             }
 
             using var renewed = await owner.PostAsync(renewal, proof);
