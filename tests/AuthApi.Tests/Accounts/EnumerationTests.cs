@@ -19,7 +19,9 @@ namespace AuthApi.Tests.Accounts;
 /// What a caller who tries an address cannot learn (ASVS 6.3.8). By construction: before its answer a call runs the same statements in the same order, and hashes as often, whatever is
 /// known of the address. What else there is to do is done after the answer.
 /// </summary>
-internal sealed class EnumerationTests
+[TestFixture(TestedStore.Sqlite)]
+[TestFixture(TestedStore.PostgreSql)]
+internal sealed class EnumerationTests(TestedStore store)
 {
     private const string Wrong = "7K3M-9QXW-2DTA";
     private const string Other = "staple battery horse correct";
@@ -50,7 +52,8 @@ internal sealed class EnumerationTests
                 services.Replace(ServiceDescriptor.Singleton<IPasswordHasher<ApplicationUser>>(work));
                 services.ConfigureDbContext<AuthDbContext>((provider, options) => options.AddInterceptors(work.OfRequests(provider.GetRequiredService<IHttpContextAccessor>())));
             },
-            settings: new() { ["Accounts:RequireConfirmedEmail"] = "true" });
+            settings: new() { ["Accounts:RequireConfirmedEmail"] = "true" },
+            store: store);
         using var browser = application.NewBrowser();
         await RegisterAsync(application, browser);
         await application.WaitForWarmUpAsync();
@@ -76,7 +79,9 @@ internal sealed class EnumerationTests
 
             Assert.That(seen.Select(one => one.Answer).Distinct(), Has.Exactly(1).Items, path);
             Assert.That(seen.Select(one => one.Work).Distinct(), Has.Exactly(1).Items, path);
-            Assert.That(seen[0].Work, Does.Contain("COMMIT"), "the work is seen");
+
+            // On PostgreSQL one statement alone is its own transaction.
+            Assert.That(seen[0].Work, Does.Contain(store == TestedStore.Sqlite ? "COMMIT" : "INSERT"), "the work is seen");
         }
 
         // No lock, no count of failures and no other event either.

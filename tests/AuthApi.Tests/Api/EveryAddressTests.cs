@@ -4,7 +4,9 @@ using AuthApi.Tests.Harness;
 namespace AuthApi.Tests.Api;
 
 /// <summary>One table of every address, and what holds for the answers of all of them.</summary>
-internal sealed class EveryAddressTests
+[TestFixture(TestedStore.Sqlite)]
+[TestFixture(TestedStore.PostgreSql)]
+internal sealed class EveryAddressTests(TestedStore store)
 {
     private static readonly (string Method, string Path, HttpStatusCode Anonymous, HttpStatusCode SignedIn)[] Addresses =
     [
@@ -69,7 +71,7 @@ internal sealed class EveryAddressTests
     [Test]
     public async Task Every_path_answers_as_listed_and_is_never_cached()
     {
-        await using var application = new AuthApiApplication();
+        await using var application = new AuthApiApplication(store: store);
         using var anonymous = application.NewBrowser();
         using var signedIn = await application.NewLoggedInBrowserAsync();
 

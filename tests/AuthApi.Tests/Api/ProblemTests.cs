@@ -12,7 +12,9 @@ using Moq;
 namespace AuthApi.Tests.Api;
 
 /// <summary>Bad input: a clear 4xx problem, never a 5xx, and nothing changed.</summary>
-internal sealed class ProblemTests
+[TestFixture(TestedStore.Sqlite)]
+[TestFixture(TestedStore.PostgreSql)]
+internal sealed class ProblemTests(TestedStore database)
 {
     private AuthApiApplication _application = null!;
     private Browser _browser = null!;
@@ -21,7 +23,7 @@ internal sealed class ProblemTests
     public async Task SetUp()
     {
         // A real socket: limits of size are the server's.
-        _application = new AuthApiApplication(kestrel: true);
+        _application = new AuthApiApplication(kestrel: true, store: database);
         _browser = await _application.NewLoggedInBrowserAsync();
     }
 
@@ -39,7 +41,7 @@ internal sealed class ProblemTests
     {
         var store = new Mock<IUserSessionStore>();
         store.Setup(failing => failing.FindAsync(It.IsAny<TokenHash>())).ThrowsAsync(new InvalidOperationException("secret detail"));
-        await using var application = new AuthApiApplication(services => services.Replace(ServiceDescriptor.Singleton(store.Object)));
+        await using var application = new AuthApiApplication(services => services.Replace(ServiceDescriptor.Singleton(store.Object)), store: database);
         using var browser = application.NewBrowser();
         browser.Cookies["__Host-session"] = SessionToken.Create().Reveal();
 
@@ -95,7 +97,7 @@ internal sealed class ProblemTests
     [TestCase("""{"transport":null,"userName":"","rememberMe":null}""", "cookie")]
     public async Task Enums_are_read_in_any_case_and_null_as_left_out(string optional, string transport)
     {
-        await using var application = new AuthApiApplication();
+        await using var application = new AuthApiApplication(store: database);
         using var browser = application.NewBrowser();
         var body = JsonNode.Parse(optional)!.AsObject();
         body["email"] = "ada@example.com";
@@ -133,7 +135,7 @@ internal sealed class ProblemTests
     [Test]
     public async Task Times_have_three_digits_and_a_Z()
     {
-        await using var application = new AuthApiApplication();
+        await using var application = new AuthApiApplication(store: database);
         application.Time.Advance(TimeSpan.FromTicks(12_340_000));
         using var browser = await application.NewLoggedInBrowserAsync();
 

@@ -40,13 +40,7 @@ internal sealed class CommandsTests
     [TestCase(TestedStore.PostgreSql)]
     public async Task What_a_command_ends_is_final_in_the_running_server(TestedStore store)
     {
-        if (store == TestedStore.PostgreSql)
-        {
-            store.Require();
-            var server = await PostgreSqlServer.SharedAsync();
-            _isInProcess = true;
-            _settings = ["--Database:Provider=PostgreSql", $"--ConnectionStrings:Auth={server.ConnectionString(await server.CreateDatabaseAsync())}"];
-        }
+        (_isInProcess, _settings) = (store == TestedStore.PostgreSql, await store.SettingsAsync());
 
         await using var program = await RunningProgram.StartAsync(_folder.Path, _settings);
         Assert.That((await RunAsync(Browser.Password, "create-admin", "root@example.com")).ExitCode, Is.Zero);

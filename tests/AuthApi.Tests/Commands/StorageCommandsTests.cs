@@ -26,7 +26,7 @@ internal sealed class StorageCommandsTests
     [TestCase(TestedStore.PostgreSql)]
     public async Task Migrate_says_what_is_pending_and_does_it_once(TestedStore store)
     {
-        var settings = await SettingsAsync(store);
+        var settings = await store.SettingsAsync();
         var migrations = store == TestedStore.Sqlite ? SqliteFile.Migrations : PostgreSqlStorage.Migrations;
 
         var empty = await RunHereJsonAsync(0, ["migrate", "--check", "--json", .. settings]);
@@ -45,7 +45,7 @@ internal sealed class StorageCommandsTests
     [TestCase(TestedStore.PostgreSql)]
     public async Task Create_admin_reads_the_password_from_standard_input(TestedStore store)
     {
-        var settings = await SettingsAsync(store);
+        var settings = await store.SettingsAsync();
 
         var created = await RunningProgram.RunWithInputAsync(_folder.Path, Browser.Password + "\n", ["create-admin", "ada@example.com", "--json", .. settings]);
         Assert.That(created.ExitCode, Is.Zero, created.Error);
@@ -81,7 +81,7 @@ internal sealed class StorageCommandsTests
     {
         MigratedDatabase.CopyTo(DatabaseFile);
         await ExecuteAsync("""INSERT INTO "__EFMigrationsHistory" VALUES ('29990101000000_FromTheFuture', '99.0')""");
-        var settings = await SettingsAsync(TestedStore.Sqlite);
+        var settings = await TestedStore.Sqlite.SettingsAsync();
 
         var check = await RunHereJsonAsync(4, ["migrate", "--check", "--json", .. settings]);
         Assert.That((string?)check["newer"]![0], Is.EqualTo("29990101000000_FromTheFuture"));
@@ -99,7 +99,7 @@ internal sealed class StorageCommandsTests
     public async Task A_schema_of_the_version_before_may_or_may_not_be_rolled()
     {
         var server = await PostgreSqlServer.SharedAsync();
-        var settings = await SettingsAsync(TestedStore.PostgreSql);
+        var settings = await TestedStore.PostgreSql.SettingsAsync();
         var database = settings[1].Split("Database=")[1].Split(';')[0];
         await RunHereJsonAsync(0, ["migrate", "--json", .. settings]);
         await server.ExecuteAsync(database, $"""DELETE FROM "__EFMigrationsHistory" WHERE "MigrationId" = '{PostgreSqlStorage.Migrations[1]}'""");
@@ -119,7 +119,7 @@ internal sealed class StorageCommandsTests
         // A file with an account that has a role, a passkey, sessions and events, and one that has each factor.
         var certificate = TestCertificate.Create(_folder.Path, "ring");
         string[] ring = withSessions ? [$"--DataProtection:CertificatePath={certificate.Path}", $"--DataProtection:CertificateKeyPath={certificate.KeyPath}"] : [];
-        var database = await SettingsAsync(TestedStore.PostgreSql);
+        var database = await TestedStore.PostgreSql.SettingsAsync();
         string[] target = [.. database, .. ring];
         var tokens = new Dictionary<string, string>();
         using var passkey = new SoftwareAuthenticator();
@@ -211,7 +211,7 @@ internal sealed class StorageCommandsTests
     {
         MigratedDatabase.CopyTo(DatabaseFile);
         await ExecuteAsync("""INSERT INTO "AspNetRoles" ("Id", "Name", "NormalizedName") VALUES (7, 'Admin', 'ADMIN'), (8, 'Nul' || char(0), 'NUL')""");
-        var target = await SettingsAsync(TestedStore.PostgreSql);
+        var target = await TestedStore.PostgreSql.SettingsAsync();
 
         var failed = await RunCopyHereAsync(target);
         Assert.That((failed.ExitCode, failed.Output), Is.EqualTo((1, "")));
@@ -242,8 +242,8 @@ internal sealed class StorageCommandsTests
     public async Task A_dump_is_one_state_and_its_restore_revives_no_session()
     {
         var server = await PostgreSqlServer.SharedAsync();
-        var source = await SettingsAsync(TestedStore.PostgreSql);
-        var target = await SettingsAsync(TestedStore.PostgreSql);
+        var source = await TestedStore.PostgreSql.SettingsAsync();
+        var target = await TestedStore.PostgreSql.SettingsAsync();
         var database = new NpgsqlConnectionStringBuilder(target[1].Split('=', 2)[1]).Database!;
         var (dump, arguments) = (Path.Combine(_folder.Path, "auth.dump"), Path.Combine(_folder.Path, "arguments"));
         string token;
@@ -290,8 +290,8 @@ internal sealed class StorageCommandsTests
     public async Task A_dump_that_cannot_be_made_or_restored_changes_nothing()
     {
         var server = await PostgreSqlServer.SharedAsync();
-        var source = await SettingsAsync(TestedStore.PostgreSql);
-        var target = await SettingsAsync(TestedStore.PostgreSql);
+        var source = await TestedStore.PostgreSql.SettingsAsync();
+        var target = await TestedStore.PostgreSql.SettingsAsync();
         var database = new NpgsqlConnectionStringBuilder(source[1].Split('=', 2)[1]).Database!;
         var dump = Path.Combine(_folder.Path, "auth.dump");
         await RefusedAsync("is no database of AuthApi", ["backup", dump, .. source]);
@@ -350,18 +350,6 @@ internal sealed class StorageCommandsTests
         using var added = await caller.PostAsync("/passkeys/", new { credential = passkey.Create(await options.JsonAsync()), name = "Phone" });
         Assert.That(added.StatusCode, Is.EqualTo(HttpStatusCode.Created), await added.Content.ReadAsStringAsync());
         return (app, (await enabled.JsonAsync())["recoveryCodes"]![0]!.GetValue<string>());
-    }
-
-    private static async Task<string[]> SettingsAsync(TestedStore store)
-    {
-        if (store == TestedStore.Sqlite)
-        {
-            return [];
-        }
-
-        store.Require();
-        var server = await PostgreSqlServer.SharedAsync();
-        return ["--Database:Provider=PostgreSql", $"--ConnectionStrings:Auth={server.ConnectionString(await server.CreateDatabaseAsync())}"];
     }
 
     // Programs with PostgreSQL's names that run these lines.

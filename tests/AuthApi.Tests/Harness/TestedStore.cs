@@ -20,4 +20,16 @@ internal static class TestedStores
             PostgreSqlServer.Require();
         }
     }
+
+    /// <summary>The arguments of a program for a database of its own; of SQLite it is a file in the folder it starts in.</summary>
+    public static async Task<string[]> SettingsAsync(this TestedStore store)
+    {
+        if (store == TestedStore.Sqlite)
+        {
+            return [];
+        }
+
+        var server = await PostgreSqlServer.SharedAsync();
+        return ["--Database:Provider=PostgreSql", $"--ConnectionStrings:Auth={server.ConnectionString(await server.CreateDatabaseAsync())}"];
+    }
 }

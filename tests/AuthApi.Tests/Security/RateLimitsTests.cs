@@ -5,6 +5,7 @@ using AuthApi.Tests.Harness;
 
 namespace AuthApi.Tests.Security;
 
+/// <summary>On SQLite alone: a node counts requests in memory whatever its store is, and SharedCountsTests has what is counted in PostgreSQL, by that server's clock.</summary>
 internal sealed class RateLimitsTests
 {
     [Test]

@@ -4,15 +4,18 @@ using AuthApi.Tests.Harness;
 namespace AuthApi.Tests.Sessions;
 
 /// <summary>The program as a process: what it has answered is true after it has ended, however it ended.</summary>
-internal sealed class RestartTests
+[TestFixture(TestedStore.Sqlite)]
+[TestFixture(TestedStore.PostgreSql)]
+internal sealed class RestartTests(TestedStore store)
 {
     [Test]
     [CancelAfter(120_000)]
     public async Task A_restart_keeps_live_sessions_live_and_dead_ones_dead()
     {
         using var folder = new TemporaryFolder();
+        var settings = await store.SettingsAsync();
         var (live, dead) = (new List<string>(), new List<string>());
-        await using (var first = await RunningProgram.StartAsync(folder.Path))
+        await using (var first = await RunningProgram.StartAsync(folder.Path, settings))
         {
             for (var i = 0; i < 3; i++)
             {
@@ -30,7 +33,7 @@ internal sealed class RestartTests
             await first.KillAsync();
         }
 
-        await using var second = await RunningProgram.StartAsync(folder.Path);
+        await using var second = await RunningProgram.StartAsync(folder.Path, settings);
         using var client = second.NewBrowser();
         foreach (var (tokens, status) in new[] { (live, HttpStatusCode.OK), (dead, HttpStatusCode.Unauthorized) })
         {
@@ -47,7 +50,8 @@ internal sealed class RestartTests
     public async Task A_lock_made_by_guesses_outlives_the_program()
     {
         using var folder = new TemporaryFolder();
-        await using (var first = await RunningProgram.StartAsync(folder.Path))
+        var settings = await store.SettingsAsync();
+        await using (var first = await RunningProgram.StartAsync(folder.Path, settings))
         {
             using var browser = first.NewBrowser();
             await browser.RegisterAsync();
@@ -60,7 +64,7 @@ internal sealed class RestartTests
             await first.KillAsync();
         }
 
-        await using var second = await RunningProgram.StartAsync(folder.Path);
+        await using var second = await RunningProgram.StartAsync(folder.Path, settings);
         using var right = await second.NewBrowser().PostAsync("/login/", new { email = "ada@example.com", password = Browser.Password });
 
         await right.ShouldBeProblemAsync(HttpStatusCode.Unauthorized, "invalid_credentials");

@@ -1,13 +1,18 @@
+using System.Data.Common;
 using System.Net;
 using AuthApi.Sessions;
+using AuthApi.Storage;
 using AuthApi.Tests.Harness;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
 
 namespace AuthApi.Tests.Sessions;
 
 /// <summary>Which <c>Cookie</c> headers are a session, and which are none.</summary>
-internal sealed class SessionCookieTests
+[TestFixture(TestedStore.Sqlite)]
+[TestFixture(TestedStore.PostgreSql)]
+internal sealed class SessionCookieTests(TestedStore store)
 {
     private AuthApiApplication _application = null!;
     private Browser _browser = null!;
@@ -16,7 +21,7 @@ internal sealed class SessionCookieTests
     [OneTimeSetUp]
     public async Task SetUp()
     {
-        _application = new AuthApiApplication();
+        _application = new AuthApiApplication(store: store);
         _browser = await _application.NewLoggedInBrowserAsync();
         _token = _browser.Token;
         _browser.Cookies.Clear();
@@ -144,7 +149,7 @@ internal sealed class SessionCookieTests
     [TestCase("http", "sid", "; path=/; samesite=lax; httponly")]
     public async Task The_cookie_has_the_configured_name_and_same_site(string scheme, string name, string attributes)
     {
-        await using var application = new AuthApiApplication(settings: new() { ["Sessions:CookieName"] = "sid", ["Sessions:CookieSameSite"] = "lax" });
+        await using var application = new AuthApiApplication(settings: new() { ["Sessions:CookieName"] = "sid", ["Sessions:CookieSameSite"] = "lax" }, store: store);
         using var browser = application.NewBrowser(scheme);
         await browser.RegisterAsync();
 
@@ -202,10 +207,12 @@ internal sealed class SessionCookieTests
     [Test]
     public async Task A_flood_of_unknown_tokens_writes_and_caches_nothing()
     {
-        await using var watcher = new SqliteConnection($"Data Source={_application.DatabaseFile};Pooling=False");
+        await using DbConnection watcher = store == TestedStore.Sqlite
+            ? new SqliteConnection($"Data Source={_application.DatabaseFile};Pooling=False")
+            : new NpgsqlConnection(_application.Services.GetRequiredService<PostgreSqlStorage>().ConnectionString + ";Pooling=False");
         await watcher.OpenAsync();
         var cache = _application.Services.GetRequiredService<SessionCache>();
-        var (version, kept) = (await DataVersionAsync(watcher), cache.Count);
+        var (version, kept) = (await VersionAsync(watcher), cache.Count);
 
         for (var guess = 0; guess < 1_000; guess++)
         {
@@ -213,11 +220,11 @@ internal sealed class SessionCookieTests
             Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.Unauthorized));
         }
 
-        Assert.That(await DataVersionAsync(watcher), Is.EqualTo(version), "no other connection has committed anything");
+        Assert.That(await VersionAsync(watcher), Is.EqualTo(version), "no other connection has committed anything");
         Assert.That(cache.Count, Is.EqualTo(kept));
         using var other = _application.NewBrowser();
         await other.LogInAsync();
-        Assert.That(await DataVersionAsync(watcher), Is.Not.EqualTo(version), "a write is seen");
+        Assert.That(await VersionAsync(watcher), Is.Not.EqualTo(version), "a write is seen");
     }
 
     [Test]
@@ -233,11 +240,19 @@ internal sealed class SessionCookieTests
         Assert.That(logout.SetCookies().Single(), Does.StartWith("session=; expires=Thu, 01 Jan 1970"));
     }
 
-    private static async Task<long> DataVersionAsync(SqliteConnection connection)
+    // SQLite counts the commits of other connections. On PostgreSQL each row has the transaction that wrote it.
+    private static async Task<object> VersionAsync(DbConnection connection)
     {
         await using var command = connection.CreateCommand();
-        command.CommandText = "PRAGMA data_version";
-        return (long)(await command.ExecuteScalarAsync())!;
+        command.CommandText = connection is SqliteConnection
+            ? "PRAGMA data_version"
+            : """
+              SELECT concat(
+                  (SELECT string_agg(xmin::text, ' ' ORDER BY "Id") FROM "AspNetUsers"),
+                  (SELECT string_agg(xmin::text, ' ' ORDER BY "Key") FROM "UserSessions"),
+                  (SELECT string_agg(xmin::text, ' ' ORDER BY "Id") FROM "AuditEntries"))
+              """;
+        return (await command.ExecuteScalarAsync())!;
     }
 
     private Task<HttpResponseMessage> SendAsync(string cookieHeader) =>
