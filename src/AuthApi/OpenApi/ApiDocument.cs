@@ -98,6 +98,7 @@ internal static class ApiDocument
             options.ParameterFilter<ServerRulesFilter>();
             options.RequestBodyFilter<ServerRulesFilter>();
             options.DocumentFilter<TrailingSlashFilter>();
+            options.DocumentFilter<DescriptionFilter>();
             options.DocumentFilter<SharedAnswersFilter>();
         });
 

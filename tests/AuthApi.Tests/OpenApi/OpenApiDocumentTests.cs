@@ -45,6 +45,25 @@ internal sealed class OpenApiDocumentTests
     }
 
     [Test]
+    public async Task Every_text_but_the_first_is_one_line()
+    {
+        using var response = await _browser.GetAsync("/swagger/v1/swagger.json");
+        var document = (await response.JsonAsync()).AsObject();
+        Assert.That((string?)document["info"]!["description"], Does.Contain("\n"));
+        document.Remove("info");
+
+        Assert.That(Texts(document).Where(text => text.Contains('\n', StringComparison.Ordinal) || text.Contains("  ", StringComparison.Ordinal)), Is.Empty);
+
+        static IEnumerable<string> Texts(JsonNode? node) => node switch
+        {
+            JsonObject item => item.SelectMany(member => Texts(member.Value)),
+            JsonArray list => list.SelectMany(Texts),
+            JsonValue value when value.TryGetValue<string>(out var text) => [text],
+            _ => [],
+        };
+    }
+
+    [Test]
     public async Task Every_call_is_in_the_document_with_its_name_and_answers()
     {
         using var response = await _browser.GetAsync("/swagger/v1/swagger.json");
