@@ -23,7 +23,7 @@ internal sealed class AimedKillTests
     public void SetUp()
     {
         _database = new SqliteDatabase();
-        _ledger = new Ledger(_database.Folder);
+        _ledger = new Ledger(_database.Folder) { MayBreakOff = true };
     }
 
     [TearDown]
@@ -50,7 +50,7 @@ internal sealed class AimedKillTests
             // With a write-ahead log, only a checkpoint writes to the file itself.
             await using var program = await RunningProgram.StartAsync(_database.Folder, AimedKill.At(call, calls, _database.File));
             await _ledger.CheckChangedAsync(program.Address);
-            using var load = new Load(program.Address, _ledger);
+            using var load = new Load(program.Address, _ledger) { BreaksOff = true };
             for (var batch = 0; batch < MaxBatches && !program.Ended.IsCompleted; batch++)
             {
                 var tokens = await _database.InsertSessionsAsync(user, 300);
@@ -58,6 +58,7 @@ internal sealed class AimedKillTests
             }
 
             Assert.That((await program.Ended.WaitAsync(Patience)).ExitCode, Is.EqualTo(Killed), $"{calls} {call}");
+            Assert.That(load.Answers, Is.All.EqualTo(HttpStatusCode.OK).Or.Null);
             await _database.CheckAsync();
         }
 
@@ -86,9 +87,10 @@ internal sealed class AimedKillTests
     }
 
     [Test]
-    public async Task A_kill_while_a_message_is_sent_leaves_it_queued()
+    public async Task A_message_cut_off_by_a_kill_is_sent_when_its_claim_ends()
     {
         const string email = "ada@example.com";
+        var folder = Path.Combine(_database.Folder, "data", "mail");
         await using (var first = await _database.StartAsync())
         {
             using var browser = first.NewBrowser();
@@ -96,15 +98,20 @@ internal sealed class AimedKillTests
         }
 
         // The message gets its name when it is whole.
-        await using var program = await RunningProgram.StartAsync(_database.Folder, AimedKill.At(1, "rename,renameat,renameat2"));
-        using var client = new HttpClient { BaseAddress = program.Address };
-        using var forgot = await client.PostAsJsonAsync("/password/forgot/", new { email });
-        Assert.That(forgot.StatusCode, Is.EqualTo(HttpStatusCode.Accepted));
-        Assert.That((await program.Ended.WaitAsync(Patience)).ExitCode, Is.EqualTo(Killed));
+        await using (var program = await RunningProgram.StartAsync(_database.Folder, AimedKill.At(1, "rename,renameat,renameat2")))
+        {
+            using var client = new HttpClient { BaseAddress = program.Address };
+            using var forgot = await client.PostAsJsonAsync("/password/forgot/", new { email });
+            Assert.That(forgot.StatusCode, Is.EqualTo(HttpStatusCode.Accepted));
+            Assert.That((await program.Ended.WaitAsync(Patience)).ExitCode, Is.EqualTo(Killed));
+        }
 
-        var folder = Path.Combine(_database.Folder, "data", "mail");
         Assert.That(Mailbox.Read(folder, email), Is.Empty);
-        Assert.That(await _database.QueuedMailsAsync(), Is.EqualTo(new[] { email }));
+        Assert.That(await _database.EndMailClaimsAsync(), Is.EqualTo(new[] { email }));
         await _database.CheckAsync();
+
+        await using var next = await _database.StartAsync();
+        await Mailbox.WaitAsync(folder, email);
+        Assert.That(Mailbox.Read(folder, email).Count(mail => mail.Code is not null), Is.EqualTo(1));
     }
 }

@@ -154,10 +154,5 @@ internal sealed class ClientTests
         return ended;
     }
 
-    private async Task WaitForQuietAsync()
-    {
-        while (await Metrics.ReadAsync(_program.Address, "http_server_active_requests{http_request_method=\"POST\"") > 0)
-        {
-        }
-    }
+    private Task WaitForQuietAsync() => Metrics.WaitAsync(_program.Address, "http_server_active_requests{http_request_method=\"POST\"", active => active == 0);
 }

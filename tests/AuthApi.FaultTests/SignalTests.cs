@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using AuthApi.FaultTests.Harness;
@@ -9,6 +10,12 @@ namespace AuthApi.FaultTests;
 internal sealed class SignalTests
 {
     private const int InFlight = 50;
+    private const int MaxTries = 3;
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    // A logout waits for another process's lock for two seconds, and looks for it every tenth of one.
+    private static readonly TimeSpan MaxHold = TimeSpan.FromSeconds(1.8);
 
     private SqliteDatabase _database = null!;
     private Ledger _ledger = null!;
@@ -27,39 +34,16 @@ internal sealed class SignalTests
         await _database.DisposeAsync();
     }
 
-    // The lock that holds the logouts under way is waited for two seconds only, and a machine may be busier than that.
     [TestCase(1)]
     [TestCase(2, Description = "a second signal has no further effect")]
-    [Retry(3)]
     public async Task SIGTERM_drops_no_request_under_way(int signals)
     {
-        int exitCode;
-        IReadOnlyList<string> output;
-        await using (var program = await _database.StartAsync("--Metrics:Enabled=true"))
+        var tries = 1;
+        while (!await TerminateAsync(signals, $"user{tries}@example.com"))
         {
-            var tokens = await _database.LogInAsync(program, _ledger, InFlight);
-            using var load = new Load(program.Address, _ledger);
-            Task logouts;
-            await using (await _database.LockAsync())
-            {
-                logouts = load.LogOutAsync(new ConcurrentQueue<string>(tokens), InFlight, CancellationToken.None);
-                await WaitForRequestsAsync(program, InFlight);
-                for (var i = 0; i < signals; i++)
-                {
-                    await program.TerminateAsync();
-                }
-
-                await WaitForRefusalAsync(program);
-            }
-
-            await logouts;
-            Assert.That(load.Answers, Has.Count.EqualTo(InFlight).And.All.EqualTo(HttpStatusCode.OK));
-            Assert.That(load.Closing, Is.EqualTo(InFlight), "each says that its connection closes");
-            (exitCode, output) = await program.Ended;
+            Assert.That(++tries, Is.LessThanOrEqualTo(MaxTries), "This machine is too busy to hold the lock for less than a logout waits for it.");
         }
 
-        Assert.That(exitCode, Is.Zero);
-        Assert.That(output[^1].Trim(), Is.EqualTo("The store is closed: every write that was accepted is durable."));
         await using var next = await _database.StartAsync();
         await _ledger.CheckAsync(next.Address);
         await _database.CheckAsync();
@@ -68,6 +52,7 @@ internal sealed class SignalTests
     [Test]
     public async Task A_program_that_stood_still_for_30_seconds_goes_on()
     {
+        _ledger.MayBreakOff = true; // after the client's 30 seconds
         await using var program = await _database.StartAsync();
         var tokens = new ConcurrentQueue<string>(await _database.LogInAsync(program, _ledger, 1_000));
         using var load = new Load(program.Address, _ledger);
@@ -88,26 +73,56 @@ internal sealed class SignalTests
         await _ledger.CheckAsync(program.Address);
     }
 
+    // Returns whether the lock that holds the logouts under way was released in time; otherwise some of them may be 503.
+    private async Task<bool> TerminateAsync(int signals, string email)
+    {
+        await using var program = await _database.StartAsync("--Metrics:Enabled=true");
+        var tokens = await _database.LogInAsync(program, _ledger, InFlight, email);
+        using var load = new Load(program.Address, _ledger);
+        Task logouts;
+        var began = Stopwatch.GetTimestamp();
+        await using (await _database.LockAsync())
+        {
+            logouts = load.LogOutAsync(new ConcurrentQueue<string>(tokens), InFlight, CancellationToken.None);
+            await Metrics.WaitAsync(program.Address, "http_server_active_requests{http_request_method=\"POST\"", active => active >= InFlight);
+            for (var i = 0; i < signals; i++)
+            {
+                await program.TerminateAsync();
+            }
+
+            await WaitForRefusalAsync(program);
+        }
+
+        var held = Stopwatch.GetElapsedTime(began);
+        await logouts;
+        await TestContext.Out.WriteLineAsync($"The lock was held for {held.TotalMilliseconds:F0} ms.");
+        if (held > MaxHold && load.Answers.Contains(HttpStatusCode.ServiceUnavailable))
+        {
+            Assert.That(load.Answers, Is.All.AnyOf(HttpStatusCode.OK, HttpStatusCode.ServiceUnavailable));
+            return false;
+        }
+
+        Assert.That(load.Answers, Has.Count.EqualTo(InFlight).And.All.EqualTo(HttpStatusCode.OK));
+        Assert.That(load.Closing, Is.EqualTo(InFlight), "each says that its connection closes");
+        var (exitCode, output) = await program.Ended.WaitAsync(Patience);
+        Assert.That(exitCode, Is.Zero);
+        Assert.That(output[^1].Trim(), Is.EqualTo("The store is closed: every write that was accepted is durable."));
+        return true;
+    }
+
     private static async Task WaitForAnswersAsync(Load load, int count)
     {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        using var patience = new CancellationTokenSource(Patience);
         while (load.Answers.Count < count)
         {
             await Task.Delay(5, patience.Token);
         }
     }
 
-    private static async Task WaitForRequestsAsync(RunningProgram program, int count)
-    {
-        while (await Metrics.ReadAsync(program.Address, "http_server_active_requests{http_request_method=\"POST\"") < count)
-        {
-        }
-    }
-
     // Until no new connection is accepted.
     private static async Task WaitForRefusalAsync(RunningProgram program)
     {
-        while (true)
+        for (var began = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(began) < Patience;)
         {
             try
             {
@@ -118,5 +133,7 @@ internal sealed class SignalTests
                 return;
             }
         }
+
+        Assert.Fail("The program takes connections after the signal.");
     }
 }

@@ -12,9 +12,14 @@ internal sealed class StoreOutOfReachTests
 {
     private const int Connections = 16;
     private const int People = 4;
+    private const int Probes = 100;
+    private const int Crowd = 100;
     private const string NoConnection = "no connection left";
 
     private static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(3);
+
+    // Who was refused asks again after this time.
+    private static readonly TimeSpan Again = TimeSpan.FromMilliseconds(50);
 
     // Two at once, each with a server and a program of its own: of those that answer nothing, and of those that refuse at once.
     private static readonly string[][] Outages = [["hung", "dropped packets"], ["stopped", NoConnection]];
@@ -82,7 +87,8 @@ internal sealed class StoreOutOfReachTests
         // As an operator does who lets others connect to the same server.
         var connection = new NpgsqlConnectionStringBuilder(database.Server.ConnectionString("postgres")) { Port = proxy.Port, MaxPoolSize = 20 }.ConnectionString;
         await using var program = await RunningProgram.StartAsync(database.Folder, PostgreSqlDatabase.SettingsFor(connection));
-        var tokens = await database.LogInAsync(program, ledger, 2_000);
+        var tokens = await database.LogInAsync(program, ledger, 3_000);
+        var (probes, crowd) = (tokens.Take(Probes).ToList(), tokens.Skip(Probes).Take(Crowd).ToList());
         using var load = new Load(program.Address, ledger);
         using (var grace = program.NewBrowser())
         {
@@ -91,8 +97,9 @@ internal sealed class StoreOutOfReachTests
 
         using var ending = new CancellationTokenSource();
         using var outageEnding = new CancellationTokenSource();
-        var waiting = new ConcurrentQueue<string>(tokens.Skip(100));
-        var stream = load.LogOutAsync(waiting, Connections, ending.Token);
+        var waiting = new ConcurrentQueue<string>(tokens.Skip(Probes + Crowd));
+        var stream = load.LogOutAsync(waiting, Connections, ending.Token, Again);
+
         // Logins would take connections as fast as the test does.
         var logins = Enumerable.Range(0, outage == NoConnection ? 0 : People).Select(_ => LogInAgainAndAgainAsync(program, outageEnding.Token)).ToArray();
         while (load.Answers.Count < 200)
@@ -103,23 +110,27 @@ internal sealed class StoreOutOfReachTests
         await using (await BeginAsync(outage, database.Server, proxy))
         {
             var began = Stopwatch.GetTimestamp();
-            var waited = await ShouldBeUnavailableAsync(load, [.. tokens.Take(99)], () => Stopwatch.GetElapsedTime(began) < Extent.Outage, outage);
+            var waited = await ShouldBeUnavailableAsync(load, probes[1..], () => Stopwatch.GetElapsedTime(began) < Extent.Outage, outage);
             await outageEnding.CancelAsync();
             var login = (await Task.WhenAll(logins)).DefaultIfEmpty().Max();
             await TestContext.Out.WriteLineAsync($"{outage}: 503 after at most {waited.TotalMilliseconds:F0} ms, {login.TotalMilliseconds:F0} ms for a login.");
             Assert.That(login, Is.LessThan(MaxWait), outage);
-            using var live = await load.SendAsync(tokens[0], HttpMethod.Get, "/health/live");
+            using var live = await load.SendAsync(probes[0], HttpMethod.Get, "/health/live");
             Assert.That(live.StatusCode, Is.EqualTo(HttpStatusCode.OK), "no thread is missing");
         }
 
-        var back = await ShouldServeSoonAsync(load, tokens[99]);
-        await TestContext.Out.WriteLineAsync($"{outage}: it serves {back.TotalMilliseconds:F0} ms after the return.");
+        var left = waiting.Count;
+        var back = await ShouldServeSoonAsync(load, probes[0]);
+        await TestContext.Out.WriteLineAsync($"{outage}: it serves {back.TotalMilliseconds:F0} ms after the return, beside {left} logouts that wait for it.");
+        Assert.That(left, Is.GreaterThan(Connections), "others ask at the return");
         await ending.CancelAsync();
         await stream;
+        await TestContext.Out.WriteLineAsync($"{outage}: the slowest logout of all took {load.Slowest.TotalMilliseconds:F0} ms.");
         Assert.That(load.Answers, Is.All.AnyOf(HttpStatusCode.OK, HttpStatusCode.ServiceUnavailable));
+        Assert.That(load.Slowest, Is.LessThan(MaxWait), "those under way when it began too");
         await ledger.CheckAsync(program.Address);
-        var crowd = await Task.WhenAll(waiting.Take(100).Select(token => load.EndAsync(token, HttpMethod.Post, "/logout/")));
-        Assert.That(crowd, Is.All.EqualTo(HttpStatusCode.OK), "no connection is missing in the pool");
+        var answers = await Task.WhenAll(crowd.Select(token => load.EndAsync(token, HttpMethod.Post, "/logout/")));
+        Assert.That(answers, Has.Length.EqualTo(Crowd).And.All.EqualTo(HttpStatusCode.OK), "no connection is missing in the pool");
     }
 
     // The longest wait. Those that wait for a connection when the outage begins are among them.

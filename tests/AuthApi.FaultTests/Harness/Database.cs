@@ -47,8 +47,11 @@ internal abstract class Database : IAsyncDisposable
     /// <summary>Asserts that the database is whole, by its own check.</summary>
     public abstract Task CheckAsync();
 
-    /// <summary>The addresses of the messages that are not sent yet.</summary>
-    public abstract Task<IReadOnlyList<string>> QueuedMailsAsync();
+    /// <summary>
+    /// Moves the messages that were being sent when a program was killed to where they are five minutes later: they are claimed for that time.
+    /// </summary>
+    /// <returns>The addresses of those that were claimed.</returns>
+    public abstract Task<IReadOnlyList<string>> EndMailClaimsAsync();
 
     public virtual ValueTask DisposeAsync()
     {

@@ -16,6 +16,7 @@ internal sealed class Ledger : IDisposable
 
     private readonly ConcurrentDictionary<string, State> _states = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, bool> _changed = new(StringComparer.Ordinal);
+    private readonly ConcurrentBag<string> _wrong = [];
     private readonly FileStream _file;
     private readonly long _began = Stopwatch.GetTimestamp();
 
@@ -27,12 +28,15 @@ internal sealed class Ledger : IDisposable
         /// <summary>The program has said that it is live.</summary>
         Live,
 
-        /// <summary>An end was sent, and not answered by success: it may be either.</summary>
+        /// <summary>An end was sent, and answered by 503 or not at all: it may be either.</summary>
         Open,
 
         /// <summary>The program has said that it has ended.</summary>
         Ended,
     }
+
+    /// <summary>Whether the program is killed or stopped, so that calls are left without an answer.</summary>
+    public bool MayBreakOff { get; set; }
 
     /// <summary>How many ends were acknowledged.</summary>
     public int AcknowledgedEnds => _states.Values.Count(state => state == State.Ended);
@@ -42,13 +46,17 @@ internal sealed class Ledger : IDisposable
 
     public void LoggedIn(string token) => Write(token, State.Live, "logged in");
 
-    /// <summary>Sends a call that ends a session, and notes how it was answered.</summary>
+    /// <summary>Sends a call that ends a session, and notes how it was answered. What is neither success nor 503 is wrong where a session of these was live.</summary>
     /// <returns>The status; null where the connection broke before there was one.</returns>
     public Task<HttpStatusCode?> EndAsync(string token, Func<Task<HttpResponseMessage>> call) => EndAsync([token], call);
 
     /// <inheritdoc cref="EndAsync(string, Func{Task{HttpResponseMessage}})"/>
-    public async Task<HttpStatusCode?> EndAsync(IReadOnlyCollection<string> tokens, Func<Task<HttpResponseMessage>> call)
+    /// <param name="tokens">The tokens of the sessions that the call ends.</param>
+    /// <param name="call">The call.</param>
+    /// <param name="refusal">A status that is not wrong beside these.</param>
+    public async Task<HttpStatusCode?> EndAsync(IReadOnlyCollection<string> tokens, Func<Task<HttpResponseMessage>> call, HttpStatusCode? refusal = null)
     {
+        var live = tokens.Where(token => _states.TryGetValue(token, out var state) && state == State.Live).ToList();
         foreach (var token in tokens)
         {
             Write(token, State.Open, "end sent");
@@ -57,22 +65,33 @@ internal sealed class Ledger : IDisposable
         try
         {
             using var response = await call();
+            var status = response.StatusCode;
             foreach (var token in tokens)
             {
-                Write(token, response.IsSuccessStatusCode ? State.Ended : State.Open, string.Create(CultureInfo.InvariantCulture, $"answered {(int)response.StatusCode}"));
+                Write(token, response.IsSuccessStatusCode ? State.Ended : State.Open, string.Create(CultureInfo.InvariantCulture, $"answered {(int)status}"));
             }
 
-            return response.StatusCode;
+            if (!response.IsSuccessStatusCode && status != HttpStatusCode.ServiceUnavailable && status != refusal)
+            {
+                live.ForEach(token => _wrong.Add($"{token[..6]} was Live and its end was answered {status}"));
+            }
+
+            return status;
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException or TaskCanceledException)
         {
+            if (!MayBreakOff)
+            {
+                live.ForEach(token => _wrong.Add($"{token[..6]} was Live and its end was not answered: {exception.Message}"));
+            }
+
             return null;
         }
     }
 
     /// <summary>
     /// Asserts against these nodes that each acknowledged end is final, that each session acknowledged and not ended is live, and that any other is the same
-    /// whenever it is asked for.
+    /// whenever it is asked for; and that no call so far was answered wrongly.
     /// </summary>
     public Task CheckAsync(params Uri[] nodes) => CheckAsync(_states.Keys, nodes);
 
@@ -89,7 +108,7 @@ internal sealed class Ledger : IDisposable
     private async Task CheckAsync(IEnumerable<string> tokens, Uri[] nodes)
     {
         using var client = new HttpClient(new SocketsHttpHandler { UseCookies = false }) { Timeout = TimeSpan.FromSeconds(30) };
-        var wrong = new ConcurrentBag<string>();
+        var wrong = new ConcurrentBag<string>(_wrong);
         await Parallel.ForEachAsync(tokens, new ParallelOptions { MaxDegreeOfParallelism = Probes }, async (token, cancellationToken) =>
         {
             var state = _states[token];

@@ -13,21 +13,42 @@ internal sealed class Load(Uri address, Ledger ledger, Version? version = null) 
     private readonly HttpClient _client = new(new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false }) { BaseAddress = address, Timeout = TimeSpan.FromSeconds(30) };
 
     private int _closing;
+    private long _slowest;
+
+    /// <summary>Whether a client ends where its connection breaks; otherwise it goes on with the next token.</summary>
+    public bool BreaksOff { get; init; }
 
     /// <summary>How the calls were answered; null where the connection broke.</summary>
     public ConcurrentQueue<HttpStatusCode?> Answers { get; } = new();
+
+    /// <summary>The time of the slowest call that ends a session, from when it was sent to its answer or the break of its connection.</summary>
+    public TimeSpan Slowest => TimeSpan.FromTicks(Volatile.Read(ref _slowest));
 
     /// <summary>How many answers said that the connection closes.</summary>
     public int Closing => _closing;
 
     /// <summary>Logs tokens out, one call after another on each of some connections, until none is left or the load ends.</summary>
-    public Task LogOutAsync(ConcurrentQueue<string> tokens, int connections, CancellationToken ending) =>
+    /// <param name="tokens">The tokens.</param>
+    /// <param name="connections">The number of connections.</param>
+    /// <param name="ending">Ends the load.</param>
+    /// <param name="again">After how long a token whose logout was 503 is logged out again; it is not, where there is none.</param>
+    public Task LogOutAsync(ConcurrentQueue<string> tokens, int connections, CancellationToken ending, TimeSpan? again = null) =>
         Task.WhenAll(Enumerable.Range(0, connections).Select(_ => Task.Run(
             async () =>
             {
                 while (!ending.IsCancellationRequested && tokens.TryDequeue(out var token))
                 {
-                    await EndAsync(token, HttpMethod.Post, "/logout/");
+                    var status = await EndAsync(token, HttpMethod.Post, "/logout/");
+                    if (status is null && BreaksOff)
+                    {
+                        return;
+                    }
+
+                    if (status == HttpStatusCode.ServiceUnavailable && again is { } pause)
+                    {
+                        tokens.Enqueue(token);
+                        await Task.Delay(pause, CancellationToken.None);
+                    }
                 }
             },
             CancellationToken.None)));
@@ -52,7 +73,18 @@ internal sealed class Load(Uri address, Ledger ledger, Version? version = null) 
     /// <returns>The status; null where the connection broke before there was one.</returns>
     public async Task<HttpStatusCode?> EndAsync(string token, HttpMethod method, string path)
     {
-        var status = await ledger.EndAsync(token, () => SendAsync(token, method, path));
+        var sent = 0L;
+        var status = await ledger.EndAsync(token, () =>
+        {
+            sent = Stopwatch.GetTimestamp(); // after the ledger's own write
+            return SendAsync(token, method, path);
+        });
+        var elapsed = Stopwatch.GetElapsedTime(sent).Ticks;
+        for (var before = _slowest; elapsed > before; before = _slowest)
+        {
+            Interlocked.CompareExchange(ref _slowest, elapsed, before);
+        }
+
         Answers.Enqueue(status);
         return status;
     }

@@ -5,9 +5,13 @@ using System.Text.Json.Nodes;
 
 namespace AuthApi.FaultTests.Harness;
 
-/// <summary>Somebody with an account, who logs in, logs out, revokes and resets, over programs that may be killed in the middle of each.</summary>
+/// <summary>
+/// Somebody with an account, who logs in, logs out, revokes and resets, over programs that may be killed in the middle of each where the ledger says so.
+/// </summary>
 internal sealed class Person(string email, Ledger ledger, string mailFolder)
 {
+    private const int Kinds = 4;
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     private readonly List<string> _tokens = [];
@@ -15,39 +19,45 @@ internal sealed class Person(string email, Ledger ledger, string mailFolder)
 
     // More than one where a change was sent and not answered.
     private List<string> _passwords = [];
+    private (string Password, string Code)? _unanswered;
     private int _changes;
+    private int _registrations;
     private bool _isRegistered;
 
-    /// <summary>Lives on until the program breaks off or the load ends.</summary>
+    /// <summary>How often they have begun to end sessions.</summary>
+    public int Turns { get; private set; }
+
+    /// <summary>How many ends of each kind were acknowledged.</summary>
+    public Dictionary<string, int> Ends { get; } = new(StringComparer.Ordinal) { ["logout"] = 0, ["revocation"] = 0, ["end of others"] = 0, ["reset"] = 0 };
+
+    /// <summary>Whether an end of each kind was acknowledged.</summary>
+    public bool HasEndedEachWay => Ends.Values.All(count => count > 0);
+
+    /// <summary>Lives on until the program breaks off or the load ends. Goes on with the kind of end that follows the last one.</summary>
     public async Task LiveAsync(Uri address, CancellationToken ending)
     {
         using var client = NewClient(address);
         try
         {
-            for (var turn = 0; !ending.IsCancellationRequested; turn++)
+            while (!ending.IsCancellationRequested)
             {
-                if (!_isRegistered && !await RegisterAsync(client))
+                if (!_isRegistered)
                 {
-                    return;
+                    await RegisterAsync(client);
                 }
 
                 var kept = await LogInAsync(client);
                 var other = await LogInAsync(client);
-                if (kept is null || other is null)
-                {
-                    return;
-                }
-
-                switch (turn % 4)
+                switch (Turns++ % Kinds)
                 {
                     case 0:
-                        await ledger.EndAsync(kept.Value.Token, () => SendAsync(client, kept.Value.Token, HttpMethod.Post, "/logout/"));
+                        Count("logout", await ledger.EndAsync(kept.Token, () => SendAsync(client, kept.Token, HttpMethod.Post, "/logout/")));
                         break;
                     case 1:
-                        await ledger.EndAsync(other.Value.Token, () => SendAsync(client, kept.Value.Token, HttpMethod.Delete, $"/sessions/{other.Value.Id}/"));
+                        Count("revocation", await ledger.EndAsync(other.Token, () => SendAsync(client, kept.Token, HttpMethod.Delete, $"/sessions/{other.Id}/")));
                         break;
                     case 2:
-                        await EndOthersAsync(client, kept.Value.Token);
+                        Count("end of others", await EndOthersAsync(client, kept.Token));
                         break;
                     default:
                         await ResetAsync(client, ending);
@@ -55,7 +65,10 @@ internal sealed class Person(string email, Ledger ledger, string mailFolder)
                 }
             }
         }
-        catch (Exception exception) when (exception is HttpRequestException or IOException or TaskCanceledException)
+        catch (OperationCanceledException) when (ending.IsCancellationRequested)
+        {
+        }
+        catch (Exception exception) when (ledger.MayBreakOff && exception is HttpRequestException or IOException or TaskCanceledException)
         {
             // Killed in the middle of a call: nothing was answered, so nothing is promised.
         }
@@ -83,6 +96,14 @@ internal sealed class Person(string email, Ledger ledger, string mailFolder)
 
         Assert.That(right, Has.Count.EqualTo(1), $"of {_passwords.Count} passwords of {email}");
         _passwords = right;
+
+        // What was not answered was not done: its code is good still, and no other is mailed for five minutes.
+        if (_unanswered is { } reset && reset.Password != right[0])
+        {
+            _usedCodes.Remove(reset.Code);
+        }
+
+        _unanswered = null;
     }
 
     private static HttpClient NewClient(Uri address) => new(new SocketsHttpHandler { UseCookies = false }) { BaseAddress = address };
@@ -94,19 +115,38 @@ internal sealed class Person(string email, Ledger ledger, string mailFolder)
         return await client.SendAsync(request);
     }
 
-    private async Task<bool> RegisterAsync(HttpClient client)
+    private async Task RegisterAsync(HttpClient client)
     {
-        _passwords = [NewPassword()];
+        if (_registrations++ == 0)
+        {
+            _passwords = [NewPassword()];
+        }
+
         using var response = await client.PostAsJsonAsync("/register/", new { email, password = _passwords[0] });
 
-        // The address is taken where the answer to the first call was lost.
-        return _isRegistered = response.StatusCode is HttpStatusCode.Created || (response.StatusCode == HttpStatusCode.Conflict && _changes == 1);
+        // The address is taken where the answer to an earlier call was lost.
+        Assert.That(response.StatusCode, _registrations > 1 ? Is.AnyOf(HttpStatusCode.Created, HttpStatusCode.Conflict) : Is.EqualTo(HttpStatusCode.Created), email);
+        _isRegistered = true;
     }
 
-    private async Task<(string Token, string Id)?> LogInAsync(HttpClient client)
+    private async Task<(string Token, string Id)> LogInAsync(HttpClient client)
     {
         using var response = await client.PostAsJsonAsync("/login/", new { email, password = _passwords[^1], transport = "header" });
-        return response.StatusCode == HttpStatusCode.OK ? Note(await response.Content.ReadFromJsonAsync<JsonNode>()) : null;
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK), email);
+        return Note(await response.Content.ReadFromJsonAsync<JsonNode>());
+    }
+
+    // What is neither success nor the break of a connection that the ledger allows is wrong in the ledger too.
+    private void Count(string kind, HttpStatusCode? status)
+    {
+        if (status is HttpStatusCode.OK or HttpStatusCode.NoContent)
+        {
+            Ends[kind]++;
+        }
+        else
+        {
+            Assert.That(status, ledger.MayBreakOff ? Is.Null : Is.EqualTo(HttpStatusCode.OK), $"{kind} of {email}");
+        }
     }
 
     private (string Token, string Id) Note(JsonNode? login)
@@ -122,29 +162,45 @@ internal sealed class Person(string email, Ledger ledger, string mailFolder)
 
     private async Task ResetAsync(HttpClient client, CancellationToken ending)
     {
+        // Not used as a kill came between; void where another is mailed, after five minutes.
+        var earlier = FindCode();
         using var forgot = await client.PostAsJsonAsync("/password/forgot/", new { email }, ending);
-        if (forgot.StatusCode != HttpStatusCode.Accepted || await FindCodeAsync(ending) is not { } code)
+        Assert.That(forgot.StatusCode, Is.EqualTo(HttpStatusCode.Accepted), email);
+        if (await WaitForCodeAsync(ending) is not { } code)
         {
+            // A kill has come between the code and its mail.
+            Assert.That(ledger.MayBreakOff, Is.True, $"the code of {email} is mailed");
             return;
         }
 
         _usedCodes.Add(code);
         var password = NewPassword();
         _passwords.Add(password);
-        var status = await ledger.EndAsync([.. _tokens], () => client.PostAsJsonAsync("/password/reset/", new { email, code, newPassword = password }, CancellationToken.None));
+        _unanswered = (password, code);
+        var status = await ledger.EndAsync(
+            [.. _tokens],
+            () => client.PostAsJsonAsync("/password/reset/", new { email, code, newPassword = password }, CancellationToken.None),
+            refusal: code == earlier ? HttpStatusCode.BadRequest : null);
+        _unanswered = status is null ? _unanswered : null;
         if (status == HttpStatusCode.NoContent)
         {
             _passwords = [password];
         }
+        else if (status == HttpStatusCode.BadRequest && code == earlier)
+        {
+            _passwords.Remove(password);
+            return;
+        }
+
+        Count("reset", status);
     }
 
-    // None where a kill has come between the code and its use: another is mailed after five minutes.
-    private async Task<string?> FindCodeAsync(CancellationToken ending)
+    private async Task<string?> WaitForCodeAsync(CancellationToken ending)
     {
         var began = Stopwatch.GetTimestamp();
         while (Stopwatch.GetElapsedTime(began) < Patience)
         {
-            if (Mailbox.Read(mailFolder, email).Select(mail => mail.Code).FirstOrDefault(code => code is not null && !_usedCodes.Contains(code)) is { } code)
+            if (FindCode() is { } code)
             {
                 return code;
             }
@@ -154,6 +210,10 @@ internal sealed class Person(string email, Ledger ledger, string mailFolder)
 
         return null;
     }
+
+    // The one that was mailed last: the ids are in the order of time.
+    private string? FindCode() => Mailbox.Read(mailFolder, email)
+        .Where(mail => mail.Code is not null && !_usedCodes.Contains(mail.Code)).OrderBy(mail => mail.Id, StringComparer.Ordinal).LastOrDefault().Code;
 
     private string NewPassword() => $"correct horse battery {email} {++_changes}";
 }

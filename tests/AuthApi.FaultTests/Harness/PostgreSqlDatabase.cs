@@ -19,7 +19,11 @@ internal sealed class PostgreSqlDatabase : Database
 
     public override async Task CheckAsync() => await Server.ExecuteAsync("postgres", "CREATE EXTENSION IF NOT EXISTS amcheck; SELECT bt_index_check('\"PK_UserSessions\"'::regclass, true)");
 
-    public override async Task<IReadOnlyList<string>> QueuedMailsAsync() => await Server.QueryAsync("postgres", "SELECT \"To\" FROM \"MailQueue\"");
+    public override async Task<IReadOnlyList<string>> EndMailClaimsAsync() => await Server.QueryAsync(
+        "postgres",
+        """
+        UPDATE "MailQueue" SET "NextAttemptAt" = "NextAttemptAt" - interval '5 minutes' WHERE "Attempts" > 0 AND "NextAttemptAt" > now() RETURNING "To"
+        """);
 
     public override async ValueTask DisposeAsync()
     {

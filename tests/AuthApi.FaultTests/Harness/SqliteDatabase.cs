@@ -18,11 +18,15 @@ internal sealed class SqliteDatabase(string? folder = null) : Database(folder)
         Assert.That(await command.ExecuteScalarAsync(), Is.EqualTo("ok"));
     }
 
-    public override async Task<IReadOnlyList<string>> QueuedMailsAsync()
+    public override async Task<IReadOnlyList<string>> EndMailClaimsAsync()
     {
         await using var connection = await OpenAsync();
         await using var command = connection.CreateCommand();
-        command.CommandText = "SELECT \"To\" FROM \"MailQueue\"";
+        command.CommandText =
+            """
+            UPDATE "MailQueue" SET "NextAttemptAt" = "NextAttemptAt" - 300000 WHERE "Attempts" > 0 AND "NextAttemptAt" > $now RETURNING "To"
+            """;
+        command.Parameters.AddWithValue("$now", TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds());
         await using var reader = await command.ExecuteReaderAsync();
         var addresses = new List<string>();
         while (await reader.ReadAsync())

@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using Npgsql;
 
 namespace AuthApi.Tests.Harness;
@@ -26,12 +24,14 @@ internal sealed class PostgreSqlServer : IAsyncDisposable
 
     private readonly TemporaryFolder _folder;
     private readonly string[] _settings;
+    private readonly ReservedPort _port = new();
     private readonly List<string> _log = [];
     private Process? _process;
 
-    private PostgreSqlServer(TemporaryFolder folder, string[] settings, int port) => (_folder, _settings, Port) = (folder, settings, port);
+    private PostgreSqlServer(TemporaryFolder folder, string[] settings) => (_folder, _settings) = (folder, settings);
 
-    public int Port { get; }
+    /// <summary>Its port, which is its own while it is stopped too.</summary>
+    public int Port => _port.Number;
 
     /// <summary>The folder of its data.</summary>
     public string Data => Path.Combine(_folder.Path, "data");
@@ -73,7 +73,7 @@ internal sealed class PostgreSqlServer : IAsyncDisposable
     {
         Require();
         var folder = new TemporaryFolder();
-        var server = new PostgreSqlServer(folder, settings, FreePort());
+        var server = new PostgreSqlServer(folder, settings);
         await RunAsync("cp", "--archive", Path.Combine((await Template.Value).Path, "data"), server.Data);
         Own(folder.Path);
         await server.StartAgainAsync();
@@ -85,7 +85,7 @@ internal sealed class PostgreSqlServer : IAsyncDisposable
     {
         var folder = new TemporaryFolder();
         Own(folder.Path);
-        var standby = new PostgreSqlServer(folder, settings, FreePort());
+        var standby = new PostgreSqlServer(folder, settings);
         await RunAsServerAsync("pg_basebackup", "--pgdata", standby.Data, "--write-recovery-conf", "--checkpoint=fast", "--no-sync", "--dbname", $"host=127.0.0.1 port={Port} user=postgres password={Password} application_name=standby");
         await standby.StartAgainAsync();
         return standby;
@@ -214,6 +214,7 @@ internal sealed class PostgreSqlServer : IAsyncDisposable
             await StopAsync();
         }
 
+        _port.Dispose();
         _folder.Dispose();
     }
 
@@ -281,13 +282,6 @@ internal sealed class PostgreSqlServer : IAsyncDisposable
             .Select(folder => Path.Combine(folder, "bin"))
             .FirstOrDefault(folder => File.Exists(Path.Combine(folder, "initdb")))
         : null;
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
 
     private static void Own(string folder)
     {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using AuthApi.Passwords;
 using AuthApi.Storage;
@@ -5,6 +6,7 @@ using AuthApi.Tests.Harness;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
 
 namespace AuthApi.Tests.Accounts;
 
@@ -12,10 +14,10 @@ namespace AuthApi.Tests.Accounts;
 [NonParallelizable]
 internal sealed class LoginBurstTests
 {
-    // Each waits less than Passwords:MaxWait, 10 seconds by default, or would be answered 503. A hundred hashes take 1.5 seconds of a core, and more where
-    // something else has the cores.
+    private const int MaxTries = 3;
+
+    // A hundred hashes take 1.5 seconds of a core, and more where something else has the cores.
     [Test]
-    [Retry(3)]
     public async Task A_hundred_logins_at_once_are_all_served()
     {
         await using var application = new AuthApiApplication(services =>
@@ -26,13 +28,27 @@ internal sealed class LoginBurstTests
         using var browser = application.NewBrowser();
         await browser.RegisterAsync();
 
-        var statuses = await Task.WhenAll(Enumerable.Range(0, 100).Select(async _ =>
+        var maxWait = application.Services.GetRequiredService<IOptions<AccountPasswordOptions>>().Value.MaxWait;
+        for (var tries = 1; ; tries++)
         {
-            using var one = application.NewBrowser();
-            using var response = await one.PostAsync("/login/", new { email = "ada@example.com", password = Browser.Password });
-            return response.StatusCode;
-        }));
+            var began = Stopwatch.GetTimestamp();
+            var statuses = await LogInAsync(application, 100);
+            if (Stopwatch.GetElapsedTime(began) < maxWait || statuses.All(status => status == HttpStatusCode.OK))
+            {
+                Assert.That(statuses, Is.All.EqualTo(HttpStatusCode.OK));
+                return;
+            }
 
-        Assert.That(statuses, Is.All.EqualTo(HttpStatusCode.OK));
+            // Who has waited for so long is answered 503, and nothing is shown.
+            Assert.That(statuses, Is.All.AnyOf(HttpStatusCode.OK, HttpStatusCode.ServiceUnavailable));
+            Assert.That(tries, Is.LessThan(MaxTries), $"This machine is too busy to hash a hundred passwords in {maxWait}.");
+        }
     }
+
+    private static Task<HttpStatusCode[]> LogInAsync(AuthApiApplication application, int count) => Task.WhenAll(Enumerable.Range(0, count).Select(async _ =>
+    {
+        using var one = application.NewBrowser();
+        using var response = await one.PostAsync("/login/", new { email = "ada@example.com", password = Browser.Password });
+        return response.StatusCode;
+    }));
 }

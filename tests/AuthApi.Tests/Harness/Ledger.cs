@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Net;
 
 namespace AuthApi.Tests.Harness;
@@ -14,6 +15,9 @@ namespace AuthApi.Tests.Harness;
 internal sealed class Ledger(params Func<Browser>[] nodes)
 {
     private const int Clients = 8;
+
+    // A node that answers 503 for longer than this has not come back.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
 
     private readonly ConcurrentQueue<(KeyValuePair<string, string> Cookie, bool IsLoggedOut, bool IsCertain)> _entries = new();
 
@@ -41,15 +45,23 @@ internal sealed class Ledger(params Func<Browser>[] nodes)
     public async Task RunAsync(int sessions, Func<Task> action)
     {
         using var ending = new CancellationTokenSource();
-        var began = _entries.Count;
+        var (began, since) = (_entries.Count, Stopwatch.GetTimestamp());
         var clients = Enumerable.Range(0, Clients).Select(client => Task.Run(() => LogInAndOutAsync(nodes[client % nodes.Length], Email(client), ending.Token))).ToArray();
-        while (_entries.Count < began + sessions && !clients.Any(client => client.IsFaulted))
+        try
         {
-            await Task.Delay(1, CancellationToken.None);
+            while (_entries.Count < began + sessions && !clients.Any(client => client.IsFaulted))
+            {
+                Assert.That(Stopwatch.GetElapsedTime(since), Is.LessThan(Patience), $"{_entries.Count - began} of {sessions} sessions were noted");
+                await Task.Delay(1, CancellationToken.None);
+            }
+
+            await action();
+        }
+        finally
+        {
+            await ending.CancelAsync();
         }
 
-        await action();
-        await ending.CancelAsync();
         await Task.WhenAll(clients);
     }
 

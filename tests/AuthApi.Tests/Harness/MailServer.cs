@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Collections.Concurrent;
 using System.Net;
-using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Threading.Channels;
@@ -20,14 +19,15 @@ internal sealed class MailServer : IAsyncDisposable
 {
     private readonly CancellationTokenSource _end = new();
     private readonly Channel<MimeMessage> _taken = Channel.CreateUnbounded<MimeMessage>();
+    private readonly ReservedPort? _own;
     private readonly Task _running;
 
-    /// <param name="port">The port to listen on; a free one by default.</param>
+    /// <param name="port">The port to listen on; one of its own by default.</param>
     /// <param name="certificate">What STARTTLS shows; without it the server does not know the command.</param>
     /// <param name="user">The name and the password that it asks for.</param>
     public MailServer(int? port = null, X509Certificate2? certificate = null, (string Name, string Password)? user = null)
     {
-        Port = port ?? FreePort();
+        Port = port ?? (_own = new ReservedPort()).Number;
         var options = new SmtpServerOptionsBuilder().ServerName("localhost").Endpoint(endpoint =>
         {
             endpoint.Endpoint(new IPEndPoint(IPAddress.Loopback, Port)).AuthenticationRequired(user is not null);
@@ -53,14 +53,6 @@ internal sealed class MailServer : IAsyncDisposable
 
     /// <summary>All messages that came, those that were refused too.</summary>
     public ConcurrentQueue<MimeMessage> Offered { get; } = new();
-
-    /// <summary>A port of this machine that nobody listens on.</summary>
-    public static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
 
     /// <summary>A certificate for <c>localhost</c> that nobody has signed.</summary>
     public static X509Certificate2 SelfSigned()
@@ -94,6 +86,7 @@ internal sealed class MailServer : IAsyncDisposable
         }
 
         _end.Dispose();
+        _own?.Dispose();
     }
 
     private sealed class Filter(MailServer server) : MailboxFilter

@@ -18,11 +18,12 @@ internal sealed class Proxy : IAsyncDisposable
     private const string CaddyProgram = "/usr/bin/caddy";
 
     private readonly Process _process;
+    private readonly ReservedPort _port;
 
-    private Proxy(Process process, int port)
+    private Proxy(Process process, ReservedPort port)
     {
-        _process = process;
-        Origin = $"https://localhost:{port}";
+        (_process, _port) = (process, port);
+        Origin = $"https://localhost:{port.Number}";
     }
 
     public string Origin { get; }
@@ -45,9 +46,9 @@ internal sealed class Proxy : IAsyncDisposable
             Needs.Missing("nginx (on Debian: apt-get install nginx-light)");
         }
 
-        var port = FreePort();
+        var port = new ReservedPort();
         WriteCertificate(folder);
-        var site = Replace(block, "listen 443 ssl http2;", $"listen 127.0.0.1:{port} ssl http2;");
+        var site = Replace(block, "listen 443 ssl http2;", $"listen 127.0.0.1:{port.Number} ssl http2;");
         foreach (var (old, now) in upstreams)
         {
             site = Replace(site, old, now);
@@ -80,16 +81,16 @@ internal sealed class Proxy : IAsyncDisposable
             Needs.Missing("Caddy (on Debian: apt-get install caddy)");
         }
 
-        var port = FreePort();
+        var port = new ReservedPort();
         WriteCertificate(folder);
-        var site = Replace(block, "api.example.com {", $"https://localhost:{port} {{\nbind 127.0.0.1\ntls {folder}/tls.pem {folder}/tls.key");
+        var site = Replace(block, "api.example.com {", $"https://localhost:{port.Number} {{\nbind 127.0.0.1\ntls {folder}/tls.pem {folder}/tls.key");
         site = Replace(site, "127.0.0.1:5080 {", $"127.0.0.1:{upstream} {{");
         var file = Path.Combine(folder, "Caddyfile");
         await File.WriteAllTextAsync(file, $"{{\nadmin off\nauto_https disable_redirects\nskip_install_trust\n}}\n{site}");
         return await StartAsync(CaddyProgram, ["run", "--config", file, "--adapter", "caddyfile"], folder, port);
     }
 
-    private static async Task<Proxy> StartAsync(string program, string[] arguments, string folder, int port)
+    private static async Task<Proxy> StartAsync(string program, string[] arguments, string folder, ReservedPort port)
     {
         var start = new ProcessStartInfo(program, arguments) { RedirectStandardError = true };
         (start.Environment["HOME"], start.Environment["XDG_DATA_HOME"], start.Environment["XDG_CONFIG_HOME"]) = (folder, folder, folder);
@@ -101,7 +102,7 @@ internal sealed class Proxy : IAsyncDisposable
             using var client = new TcpClient();
             try
             {
-                await client.ConnectAsync(IPAddress.Loopback, port);
+                await client.ConnectAsync(IPAddress.Loopback, port.Number);
                 return proxy;
             }
             catch (SocketException)
@@ -142,19 +143,13 @@ internal sealed class Proxy : IAsyncDisposable
 
         await _process.WaitForExitAsync();
         _process.Dispose();
+        _port.Dispose();
     }
 
     public static string Replace(string text, string old, string now)
     {
         Assert.That(text, Does.Contain(old));
         return text.Replace(old, now, StringComparison.Ordinal);
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     private static void WriteCertificate(string folder)

@@ -66,13 +66,13 @@ internal sealed class MailTests(TestedStore database)
     [Test]
     public async Task A_server_that_is_down_gets_the_message_when_it_is_back()
     {
-        var port = MailServer.FreePort();
-        await using var application = Start(port);
+        using var port = new ReservedPort();
+        await using var application = Start(port.Number);
 
         using var numbers = new Numbers(application.Services.GetRequiredService<IMeterFactory>());
         await AddAsync(application, "ada@example.com", Content);
         await UntilAsync(application, queue => HasFailed(application, queue.Single()));
-        await using var server = new MailServer(port);
+        await using var server = new MailServer(port.Number);
         Assert.That(server.Offered, Is.Empty);
         using var browser = application.NewBrowser();
         using var ready = await browser.GetAsync("/health/ready");
@@ -139,13 +139,14 @@ internal sealed class MailTests(TestedStore database)
     [TestCase(4, TestName = "A_server_that_drops_the_connection_is_tried_again(within the message)")]
     public async Task A_server_that_drops_the_connection_is_tried_again(int answers)
     {
-        using var dropping = new DroppingServer(answers);
-        await using var application = Start(dropping.Port);
+        using var port = new ReservedPort();
+        using var dropping = new DroppingServer(port.Number, answers);
+        await using var application = Start(port.Number);
 
         await AddAsync(application, "ada@example.com", Content);
         await UntilAsync(application, queue => HasFailed(application, queue.Single()));
         dropping.Dispose();
-        await using var server = new MailServer(dropping.Port);
+        await using var server = new MailServer(port.Number);
 
         await AdvanceUntilTakenAsync(application, server);
         await EmptyAsync(application);
@@ -154,8 +155,9 @@ internal sealed class MailTests(TestedStore database)
     [Test]
     public async Task A_server_that_says_nothing_is_given_up_after_the_limit()
     {
-        using var silent = new DroppingServer(answers: 0, drops: false);
-        await using var application = Start(silent.Port);
+        using var port = new ReservedPort();
+        using var silent = new DroppingServer(port.Number, answers: 0, drops: false);
+        await using var application = Start(port.Number);
 
         await AddAsync(application, "ada@example.com", Content);
         await silent.Connected;
@@ -208,8 +210,8 @@ internal sealed class MailTests(TestedStore database)
     [Test]
     public async Task A_message_that_is_too_old_is_dropped()
     {
-        var port = MailServer.FreePort();
-        await using var application = Start(port);
+        using var port = new ReservedPort();
+        await using var application = Start(port.Number);
         await AddAsync(application, "ada@example.com", Content, TimeSpan.FromMinutes(60));
         await UntilAsync(application, queue => HasFailed(application, queue.Single()));
 
@@ -370,18 +372,16 @@ internal sealed class MailTests(TestedStore database)
     {
         private static readonly string[] Answers = ["220 localhost", "250 localhost", "250 Ok", "250 Ok", "354 Go on"];
 
-        private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+        private readonly TcpListener _listener;
         private readonly TaskCompletionSource _connected = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private readonly List<TcpClient> _open = [];
 
-        public DroppingServer(int answers, bool drops = true)
+        public DroppingServer(int port, int answers, bool drops = true)
         {
+            _listener = new TcpListener(IPAddress.Loopback, port);
             _listener.Start();
-            Port = ((IPEndPoint)_listener.LocalEndpoint).Port;
             _ = ServeAsync(answers, drops);
         }
-
-        public int Port { get; }
 
         public Task Connected => _connected.Task;
 

@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using System.Net;
-using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
@@ -114,7 +113,8 @@ internal sealed partial class TelemetryTests
     public async Task With_its_own_port_it_is_served_there_alone()
     {
         using var folder = new TemporaryFolder();
-        var port = FreePort();
+        using var own = new ReservedPort();
+        var port = own.Number;
         await using var program = await RunningProgram.StartAsync(
             folder.Path, $"--urls=http://127.0.0.1:0;http://127.0.0.1:{port}", "--Metrics:Enabled=true", $"--Metrics:Port={port}");
         using var client = new HttpClient();
@@ -230,13 +230,6 @@ internal sealed partial class TelemetryTests
             .. tokens.Select(token => SessionToken.TryParse(token, out var parsed) ? Convert.ToHexString(parsed.Hash.ToArray()) : "?"),
             Browser.Password, "a wrong password", "another wrong one", Address, "ada-lovelace",
         ];
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     [GeneratedRegex(@"^([a-z_]+)\{", RegexOptions.Multiline)]
