@@ -16,7 +16,7 @@ export const hooks = { ended() {}, reauthenticate: async () => false, async chan
 
 /** Sends a call and returns the body of its answer. Throws a Problem. */
 export async function call(method, path, body, { isRepeated = false, isQuiet = false } = {}) {
-  // Who logs out leaves this browser, whoever it was.
+  // A logout ends the session of this browser, of another account too.
   if (method !== 'GET' && path !== 'logout/') {
     await hooks.changing();
   }
