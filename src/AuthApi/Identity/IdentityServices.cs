@@ -17,6 +17,7 @@ public static class IdentityServices
 
         services.AddHostedService<AccountsWarmUp>();
         services.AddScoped<KnownDevices>();
+        services.AddScoped<FactorConfirmation>();
         services.AddScoped<Administrators>();
 
         // Before AddIdentityCore, which adds its own where there is none. It holds nothing of a request.

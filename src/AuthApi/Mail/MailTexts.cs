@@ -68,6 +68,19 @@ public class MailTexts(IOptions<EmailOptions> options, IOptions<PublicUrlOptions
         email,
         "If it was not you, do nothing, and give the code to nobody.");
 
+    /// <summary>The code that confirms the address of an account to which a passkey or an authenticator app was added.</summary>
+    public virtual MailContent EmailConfirmationOfFactor(string email, string code) => WithCode(
+        "confirm your address",
+        [
+            $"A passkey or an authenticator app was added to the account at {ProductName} with the address {email}, and nobody has confirmed that the address is theirs."
+            + " Until that is done, whoever reads this mailbox can set a new password, and the passkey or the app is removed then.",
+            "If you have added it, confirm the address with this code within 60 minutes:",
+        ],
+        code,
+        "confirm",
+        email,
+        "If it was not you, do not use the code, and give it to nobody: somebody else has made an account with your address. By \"forgot password\" it becomes yours, and all that they have added is removed.");
+
     /// <summary>Answers a registration with the address of an account that is there already, to the owner of the address only.</summary>
     public virtual MailContent AccountExists(string email, string code) => WithCode(
         "you have an account already",

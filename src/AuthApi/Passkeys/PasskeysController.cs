@@ -79,7 +79,10 @@ public sealed partial class PasskeysController(
     }
 
     /// <summary>Add a passkey</summary>
-    /// <remarks>Takes the answer of the authenticator, as <c>PublicKeyCredential.toJSON()</c> returns it. The owner is notified by mail. Sessions go on.</remarks>
+    /// <remarks>
+    /// Takes the answer of the authenticator, as <c>PublicKeyCredential.toJSON()</c> returns it. Sessions go on. The owner is notified by mail, and mailed a code for
+    /// <c>POST /email/confirm/</c> where the address is not confirmed: until it is, a password that is set with a mailed code removes the passkeys.
+    /// </remarks>
     /// <response code="201">The passkey can log in.</response>
     [HttpPost("/passkeys/", Name = "addPasskey")]
     [RequireRecentFactor]
@@ -119,6 +122,7 @@ public sealed partial class PasskeysController(
         }
 
         Record(user, AccountEvent.PasskeyAdded, (texts, at, ipAddress, device) => texts.PasskeyAdded(user.Email!, request.Name, at, ipAddress, device));
+        await services.GetRequiredService<FactorConfirmation>().AskAsync(user);
         if (!await Ceremonies.TryStoreAsync(passkey, finished.Counter))
         {
             return new ProblemResult(ApiProblem.InvalidCredential); // added by another call meanwhile

@@ -71,7 +71,8 @@ public sealed partial class TwoFactorController(
     /// <summary>Switch the authenticator app on</summary>
     /// <remarks>
     /// Takes a code of the key that <c>POST /two-factor/setup/</c> made, which counts as used. From then on a login needs a code. The user's other sessions end; this one
-    /// goes on. Ten recovery codes are made, which are shown this once; earlier ones are void. The owner is notified by mail.
+    /// goes on. Ten recovery codes are made, which are shown this once; earlier ones are void. The owner is notified by mail, and mailed a code for
+    /// <c>POST /email/confirm/</c> where the address is not confirmed: until it is, a password that is set with a mailed code removes the app.
     /// </remarks>
     /// <response code="200">It is on. The recovery codes stand in for the app, each once.</response>
     [HttpPost("/two-factor/enable/", Name = "enableTwoFactor")]
@@ -102,6 +103,10 @@ public sealed partial class TwoFactorController(
         Record(user, AccountEvent.TwoFactorEnabled, texts => texts.TwoFactorEnabled);
         HttpContext.KeepUserSession();
         await userManager.SaveWithNewStampAsync(user);
+
+        // A code is good with the stamp that the account has when it is made.
+        await services.GetRequiredService<FactorConfirmation>().AskAsync(user);
+        await Context.SaveChangesAsync();
         await transaction.CommitAsync();
         Log.Enabled(logger, user.Id);
         return new RecoveryCodesResponse(codes);

@@ -267,6 +267,7 @@ internal sealed class EmailConfirmationTests(TestedStore database)
             using var enabled = await browser.PostAsync("/two-factor/enable/", new { code = app.Code() });
             Assert.That((added.StatusCode, enabled.StatusCode), Is.EqualTo((HttpStatusCode.Created, HttpStatusCode.OK)));
             cookies = browser.Cookies;
+            await before.MailIsQuietAsync();
         }
 
         await using var application = store.Start(requiresConfirmation: true);

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using System.Xml.Linq;
+using AuthApi.Codes;
 using AuthApi.Factors;
 using AuthApi.Sessions;
 using AuthApi.Storage;
@@ -179,6 +180,7 @@ internal sealed class TwoFactorTests(TestedStore database)
         using var caller = await _application.NewLoggedInBrowserAsync();
         var (app, _) = await EnableAsync(caller);
         await _application.NextMailAsync(Ada, "an authenticator app was added");
+        await _application.NextMailAsync(Ada, "confirm your address");
         _application.Time.Advance(TimeSpan.FromMinutes(1));
 
         // Neither of a wrong password, nor of the first step of a login.
@@ -221,6 +223,44 @@ internal sealed class TwoFactorTests(TestedStore database)
 
         Assert.That(login.StatusCode, Is.EqualTo(HttpStatusCode.OK), await login.Content.ReadAsStringAsync());
         Assert.That((await application.NextMailAsync(Ada, "a recovery code was used")).TextBody, Does.Contain("203.0.113.7").And.Not.Contain("ffff"));
+    }
+
+    [Test]
+    public async Task A_mailed_code_removes_factors_of_an_unconfirmed_account()
+    {
+        const string other = "staple battery horse correct";
+        const string bob = "bob@example.com";
+        const string subject = "confirm your address";
+        foreach (var email in new[] { Ada, bob })
+        {
+            using var caller = await _application.NewLoggedInBrowserAsync(email);
+            await EnableAsync(caller);
+            var asked = await _application.NextMailAsync(email, subject);
+            Assert.That(asked.TextBody, Does.Contain("whoever reads this mailbox can set a new password"));
+
+            // The passkey is not the first factor for which a code was mailed within five minutes.
+            _application.Time.Advance(OneTimeCodes.Quiet);
+            using var authenticator = new SoftwareAuthenticator();
+            using var options = await caller.PostAsync("/passkeys/options/");
+            using var added = await caller.PostAsync("/passkeys/", new { credential = authenticator.Create(await options.JsonAsync()), name = "Phone" });
+            Assert.That(added.StatusCode, Is.EqualTo(HttpStatusCode.Created));
+            var code = await _application.NextCodeAsync(email, subject);
+            if (email == bob)
+            {
+                using var confirmed = await caller.PostAsync("/email/confirm/", new { email, code });
+                Assert.That(confirmed.StatusCode, Is.EqualTo(HttpStatusCode.NoContent));
+            }
+
+            using var reader = _application.NewBrowser();
+            using var forgot = await reader.PostAsync("/password/forgot/", new { email });
+            using var reset = await reader.PostAsync("/password/reset/", new { email, code = await _application.NextCodeAsync(email), newPassword = other });
+            Assert.That(reset.StatusCode, Is.EqualTo(HttpStatusCode.NoContent), await reset.Content.ReadAsStringAsync());
+            using var login = await reader.PostAsync("/login/", new { email, password = other });
+            Assert.That(login.StatusCode, Is.EqualTo(email == bob ? HttpStatusCode.Unauthorized : HttpStatusCode.OK), email);
+            using var assertion = await _application.NewBrowser().PostAsync("/login/passkey/options/");
+            using var byPasskey = await _application.NewBrowser().PostAsync("/login/passkey/", new { credential = authenticator.Get(await assertion.JsonAsync()) });
+            Assert.That(byPasskey.StatusCode, Is.EqualTo(email == bob ? HttpStatusCode.OK : HttpStatusCode.Unauthorized), email);
+        }
     }
 
     [Test]

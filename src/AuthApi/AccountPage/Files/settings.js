@@ -7,8 +7,12 @@ import { passkeys } from './passkeys.js';
 import { go, leave, refresh, state } from './main.js';
 
 export async function security() {
-  show('Security', password(), ...(await Promise.all([authenticator(security), passkeys(security)])).flat());
+  show('Security', unconfirmed(), password(), ...(await Promise.all([authenticator(security), passkeys(security)])).flat());
 }
+
+const unconfirmed = () => !state.me.emailConfirmed && h('p', { class: 'card' },
+  `Your address ${state.me.email} is not confirmed yet. Until it is, whoever reads your mailbox can set a new password, and the authenticator app and passkeys are removed then. `,
+  h('a', { href: '#account' }, 'Confirm it'));
 
 /** For who has come by a mailed code and a recovery code, and may do no more than this. */
 export async function recovered() {
