@@ -158,7 +158,7 @@ internal sealed partial class CodeRequestWorker(
         await MailCodeAsync(services, user, CodePurpose.EmailConfirmation, texts => texts.EmailConfirmation);
     }
 
-    // Of an account that was never confirmed it is not known whose it is. Whoever registers again may be a stranger, so nothing is taken away here: the code that the owner of the
+    // Of an account that was never confirmed it is not known whose it is. A second registration may be a stranger's, so nothing is taken away here: the code that the owner of the
     // address gets does that, when it sets a password. No other code confirms the address from now on, as that would also confirm the password that the account has.
     private static async Task OfferTakeOverAsync(IServiceProvider services, ApplicationUser user)
     {

@@ -278,7 +278,7 @@ internal sealed class EmailConfirmationTests(TestedStore database)
         Assert.That(registered.StatusCode, Is.EqualTo(HttpStatusCode.Accepted));
         var code = await application.NextCodeAsync(subject: Exists);
 
-        // Whoever of the two is a stranger: nothing is lost, nothing is won, and no other code is mailed.
+        // Either of the two may be the stranger: nothing is lost, nothing is won, and no other code is mailed.
         var me = await first.GetJsonAsync("/me/");
         Assert.That(((bool?)me["twoFactorEnabled"], (bool?)me["emailConfirmed"]), Is.EqualTo((true, false)));
         Assert.That((await first.GetJsonAsync("/passkeys/"))["items"]!.AsArray(), Has.Count.EqualTo(1));
@@ -288,7 +288,7 @@ internal sealed class EmailConfirmationTests(TestedStore database)
         await application.MailIsQuietAsync();
         Assert.That(Directory.GetFiles(application.MailFolder).Select(File.ReadAllText), Has.None.Contains(Confirm));
 
-        // Whoever reads the mailbox owns the address, and alone has a way in.
+        // The reader of the mailbox owns the address, and alone has a way in.
         const string owners = "a teapot under the western bridge";
         using var reset = await second.PostAsync("/password/reset/", new { email = Ada, code, newPassword = owners });
         Assert.That(reset.StatusCode, Is.EqualTo(HttpStatusCode.NoContent), await reset.Content.ReadAsStringAsync());
