@@ -307,15 +307,21 @@ internal sealed class PasswordTests(TestedStore database)
     }
 
     [Test]
-    public async Task A_disabled_account_gets_no_code()
+    public async Task A_disabled_account_gets_no_code_and_an_earlier_one_is_refused()
     {
         await _browser.RegisterAsync();
+        var code = await ForgetAsync();
+
+        // By hand: as an administrator does it, the codes are void anyway.
         await _application.QueryAsync(context => context.Users.ExecuteUpdateAsync(update => update.SetProperty(user => user.LockoutEnd, DateTimeOffset.MaxValue)));
+        _application.Time.Advance(TimeSpan.FromMinutes(6));
 
         await AskAsync();
         await _application.MailIsQuietAsync();
+        using var reset = await ResetAsync(code);
 
-        Assert.That(Directory.Exists(_application.MailFolder), Is.False);
+        Assert.That(Directory.GetFiles(_application.MailFolder), Is.Empty);
+        await reset.ShouldBeProblemAsync(HttpStatusCode.BadRequest, "invalid_code");
     }
 
     [Test]
@@ -335,6 +341,29 @@ internal sealed class PasswordTests(TestedStore database)
 
         Assert.That(await LoginAsync(Other), Is.EqualTo(HttpStatusCode.OK));
         Assert.That(await _application.QueryAsync(context => context.UserLogins.AnyAsync(login => login.UserId == id)), Is.False);
+    }
+
+    [Test]
+    public async Task A_change_that_another_one_overtook_sets_no_password()
+    {
+        using var hasher = new HeldHasher();
+        await using var application = new AuthApiApplication(hasher.Wrap, store: database);
+        using var owner = await application.NewLoggedInBrowserAsync();
+        using var thief = owner.Copy();
+
+        // The thief of the password and the token, whose password is being checked while the owner sets another.
+        hasher.Hold();
+        var held = thief.PostAsync("/password/change/", new { currentPassword = Browser.Password, newPassword = "yet another password, a good one" });
+        await hasher.Held;
+        using var changed = await owner.PostAsync("/password/change/", new { currentPassword = Browser.Password, newPassword = Other });
+        Assert.That(changed.StatusCode, Is.EqualTo(HttpStatusCode.OK), await changed.Content.ReadAsStringAsync());
+        hasher.Release();
+
+        using var refused = await held;
+        await refused.ShouldBeProblemAsync(HttpStatusCode.Unauthorized, "not_authenticated");
+        using var later = application.NewBrowser();
+        await later.LogInAsync(password: Other);
+        Assert.That(await owner.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
     }
 
     [Test]

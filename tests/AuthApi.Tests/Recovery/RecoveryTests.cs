@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using AuthApi.Sessions;
 using AuthApi.Tests.Harness;
 using AuthApi.Tests.House;
+using Microsoft.EntityFrameworkCore;
 
 namespace AuthApi.Tests.Recovery;
 
@@ -74,6 +75,10 @@ internal sealed class RecoveryTests(TestedStore database)
         using var options = await caller.PostAsync("/passkeys/options/");
         using var added = await caller.PostAsync("/passkeys/", new { credential = passkey.Create(await options.JsonAsync()), name = "New phone" });
         Assert.That(added.StatusCode, Is.EqualTo(HttpStatusCode.Created), await added.Content.ReadAsStringAsync());
+        await LockAsync(application, DateTimeOffset.MaxValue);
+        using var disabled = await caller.PostAsync("/password/change/", new { newPassword = NewPassword });
+        await disabled.ShouldBeProblemAsync(HttpStatusCode.Unauthorized, "not_authenticated");
+        await LockAsync(application, null);
         using var changed = await caller.PostAsync("/password/change/", new { newPassword = NewPassword });
         Assert.That(changed.StatusCode, Is.EqualTo(HttpStatusCode.OK), await changed.Content.ReadAsStringAsync());
         await caller.KeepTokenAsync(changed);
@@ -106,7 +111,8 @@ internal sealed class RecoveryTests(TestedStore database)
         await using var application = new AuthApiApplication(store: database);
         using var owner = await application.NewLoggedInBrowserAsync();
         using var codes = await owner.PostAsync("/two-factor/recovery-codes/");
-        var recoveryCode = (await codes.JsonAsync())["recoveryCodes"]![0]!.GetValue<string>();
+        string[] recoveryCodes = [.. (await codes.JsonAsync())["recoveryCodes"]!.AsArray().Select(stored => stored!.GetValue<string>())];
+        var recoveryCode = recoveryCodes[0];
         using var forgotten = await owner.PostAsync("/password/forgot/", new { email = Ada });
         var code = await application.NextCodeAsync();
 
@@ -122,7 +128,14 @@ internal sealed class RecoveryTests(TestedStore database)
         application.Time.Advance(TimeSpan.FromMinutes(6));
         using var forgottenAgain = await owner.PostAsync("/password/forgot/", new { email = Ada });
         code = await application.NextCodeAsync();
-        Assert.That(await RecoverAsync(recoveryCode), Is.Null);
+        await LockAsync(application, DateTimeOffset.MaxValue);
+        Assert.That(await RecoverAsync(recoveryCode), Is.EqualTo("invalid_code"), "a disabled account");
+        await LockAsync(application, null);
+
+        // Once, of many uses at the same moment.
+        var recovered = await Task.WhenAll(recoveryCodes.Take(6).Select(RecoverAsync));
+        Assert.That(recovered.Count(problem => problem is null), Is.EqualTo(1));
+        Assert.That((await application.EventsAsync(1)).Count(what => what == "AccountRecovered"), Is.EqualTo(1));
 
         async Task<string?> RecoverAsync(string recovery)
         {
@@ -130,4 +143,8 @@ internal sealed class RecoveryTests(TestedStore database)
             return (string?)(await response.JsonAsync())["code"];
         }
     }
+
+    // By hand: as an administrator disables an account, its codes and sessions end anyway.
+    private static Task<int> LockAsync(AuthApiApplication application, DateTimeOffset? end) =>
+        application.QueryAsync(context => context.Users.ExecuteUpdateAsync(update => update.SetProperty(user => user.LockoutEnd, end)));
 }

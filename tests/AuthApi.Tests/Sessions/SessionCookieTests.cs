@@ -103,15 +103,22 @@ internal sealed class SessionCookieTests(TestedStore store)
     public async Task A_login_with_two_cookies_says_that_it_would_not_help()
     {
         using var browser = _application.NewBrowser("http");
-        var login = new { email = "ada@example.com", password = Browser.Password };
+        foreach (var (path, login) in new (string, object)[]
+        {
+            ("/login/", new { email = "ada@example.com", password = Browser.Password }),
+            ("/login/passkey/", new { credential = new { } }),
+            ("/recovery/", new { email = "ada@example.com", code = "7K3M-9QXW-2DTA", recoveryCode = "4F8H-0YBC-6RVN-7K3M-9QXW-2DTA" }),
+        })
+        {
+            // Another program on localhost has set a cookie of this name with a path that this program's cookie does not replace.
+            using var response = await browser.SendAsync(
+                HttpMethod.Post, path, System.Net.Http.Json.JsonContent.Create(login), request => request.Headers.Add("Cookie", $"session=theirs; session={_token}"));
 
-        // Another program on localhost has set a cookie of this name with a path that this program's cookie does not replace.
-        using var response = await browser.SendAsync(
-            HttpMethod.Post, "/login/", System.Net.Http.Json.JsonContent.Create(login), request => request.Headers.Add("Cookie", $"session=theirs; session={_token}"));
+            var problem = await response.ShouldBeProblemAsync(HttpStatusCode.Unauthorized, "ambiguous_session");
+            Assert.That(problem["title"]!.GetValue<string>(), Does.Contain("Sessions:CookieName"));
+            Assert.That(response.SetCookies(), Is.Empty);
+        }
 
-        var problem = await response.ShouldBeProblemAsync(HttpStatusCode.Unauthorized, "ambiguous_session");
-        Assert.That(problem["title"]!.GetValue<string>(), Does.Contain("Sessions:CookieName"));
-        Assert.That(response.SetCookies(), Is.Empty);
         using var me = await SendAsync($"__Host-session={_token}");
         Assert.That(me.StatusCode, Is.EqualTo(HttpStatusCode.OK), "nothing has ended");
     }

@@ -7,6 +7,7 @@ using AuthApi.Factors;
 using AuthApi.Sessions;
 using AuthApi.Storage;
 using AuthApi.Tests.Harness;
+using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore;
@@ -171,6 +172,32 @@ internal sealed class TwoFactorTests(TestedStore database)
         Assert.That(
             await _application.QueryAsync(context => context.Set<AuditEntry>().Where(entry => entry.Event == "SignInFailed").Select(entry => entry.Reason).Distinct().ToListAsync()),
             Is.EquivalentTo(new[] { "wrong_factor", null }));
+    }
+
+    [Test]
+    public async Task A_right_code_that_ends_after_the_lock_is_refused()
+    {
+        var key = new HeldKey();
+        await using var application = new AuthApiApplication(key.Wrap, store: database);
+        using var caller = await application.NewLoggedInBrowserAsync();
+        using var setup = await caller.PostAsync("/two-factor/setup/");
+        var app = new AuthenticatorApp((await setup.JsonAsync())["sharedKey"]!.GetValue<string>(), application.Time);
+        (await caller.PostAsync("/two-factor/enable/", new { code = app.Code() })).Dispose();
+        application.Time.Advance(TimeSpan.FromMinutes(1));
+
+        // Its password was right, and the account was not locked yet.
+        key.Hold();
+        var guess = LogInAsync(application.NewBrowser(), app.Code());
+        await key.Held;
+        using var stranger = application.NewBrowser();
+        for (var i = 0; i < 5; i++)
+        {
+            (await stranger.PostAsync("/login/", new { email = Ada, password = "not the password at all" })).Dispose();
+        }
+
+        key.Release();
+        using var refused = await guess;
+        await refused.ShouldBeProblemAsync(HttpStatusCode.Unauthorized, "invalid_credentials");
     }
 
     [Test]
@@ -424,4 +451,46 @@ internal sealed class TwoFactorTests(TestedStore database)
     }
 
     private static string Methods(JsonNode session) => string.Join(' ', session["authenticationMethods"]!.AsArray().Select(method => method!.GetValue<string>()));
+
+    /// <summary>Holds what decrypts the key of an app, once.</summary>
+    private sealed class HeldKey
+    {
+        private readonly TaskCompletionSource _held = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private int _isHolding;
+
+        public Task Held => _held.Task.WaitAsync(TimeSpan.FromSeconds(30));
+
+        public void Hold() => _isHolding = 1;
+
+        public void Release() => _released.SetResult();
+
+        public void Wrap(IServiceCollection services)
+        {
+            var product = services.Last(service => service.ServiceType == typeof(IDataProtectionProvider)).ImplementationFactory!;
+            services.AddSingleton<IDataProtectionProvider>(provider => new Protector(this, (IDataProtectionProvider)product(provider)));
+        }
+
+        private void Pass()
+        {
+            if (Interlocked.Exchange(ref _isHolding, 0) == 1)
+            {
+                _held.SetResult();
+                _released.Task.Wait(TimeSpan.FromSeconds(30));
+            }
+        }
+
+        private sealed class Protector(HeldKey key, IDataProtectionProvider product) : IDataProtector
+        {
+            public IDataProtector CreateProtector(string purpose) => new Protector(key, product.CreateProtector(purpose));
+
+            public byte[] Protect(byte[] plaintext) => ((IDataProtector)product).Protect(plaintext);
+
+            public byte[] Unprotect(byte[] protectedData)
+            {
+                key.Pass();
+                return ((IDataProtector)product).Unprotect(protectedData);
+            }
+        }
+    }
 }
