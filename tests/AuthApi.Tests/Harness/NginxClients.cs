@@ -1,3 +1,5 @@
+using AuthApi.Sessions;
+
 namespace AuthApi.Tests.Harness;
 
 /// <summary>Clients of nginx, which trust its certificate.</summary>
@@ -12,7 +14,10 @@ internal sealed class NginxClients(string origin) : IDisposable
     };
 #pragma warning restore CA5400, CA5359
 
-    public Browser NewBrowser() => new(new HttpClient(_handler, disposeHandler: false) { BaseAddress = new Uri(origin) });
+    public Browser NewBrowser() => NewBrowser(SessionTransport.Cookie);
+
+    public Browser NewBrowser(SessionTransport transport) =>
+        new(new HttpClient(_handler, disposeHandler: false) { BaseAddress = new Uri(origin) }, transport);
 
     public void Dispose() => _handler.Dispose();
 }
