@@ -34,10 +34,7 @@ internal sealed class Administrator(string name, SessionTransport transport, Led
 
             var tokens = await database.InsertSessionsAsync(user, 5);
             var one = (string)(await member.LogInAsync(email))["id"]!;
-            foreach (var token in tokens.Append(member.Token))
-            {
-                ledger.LoggedIn(token);
-            }
+            ledger.LoggedIn([.. tokens, member.Token]);
 
             Assert.That(await CountAsync(root, $"/admin/users/?search={email}"), Is.EqualTo(1));
             Assert.That(await CountAsync(root, $"/admin/users/{user}/sessions/"), Is.EqualTo(6));

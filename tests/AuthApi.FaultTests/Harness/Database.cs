@@ -36,11 +36,7 @@ internal abstract class Database : IAsyncDisposable
     {
         using var browser = program.NewBrowser();
         var tokens = await InsertSessionsAsync(await browser.RegisterAsync(email), count);
-        foreach (var token in tokens)
-        {
-            ledger.LoggedIn(token);
-        }
-
+        ledger.LoggedIn(tokens);
         return tokens;
     }
 

@@ -44,7 +44,7 @@ internal sealed class Ledger : IDisposable
     /// <summary>How many acknowledged sessions were not ended.</summary>
     public int Live => _states.Values.Count(state => state == State.Live);
 
-    public void LoggedIn(string token) => Write(token, State.Live, "logged in");
+    public void LoggedIn(params IReadOnlyCollection<string> tokens) => Write(tokens, State.Live, "logged in");
 
     /// <summary>Sends a call that ends a session, and notes how it was answered. What is neither success nor 503 is wrong where a session of these was live.</summary>
     /// <returns>The status; null where the connection broke before there was one.</returns>
@@ -57,20 +57,12 @@ internal sealed class Ledger : IDisposable
     public async Task<HttpStatusCode?> EndAsync(IReadOnlyCollection<string> tokens, Func<Task<HttpResponseMessage>> call, HttpStatusCode? refusal = null)
     {
         var live = tokens.Where(token => _states.TryGetValue(token, out var state) && state == State.Live).ToList();
-        foreach (var token in tokens)
-        {
-            Write(token, State.Open, "end sent");
-        }
-
+        Write(tokens, State.Open, "end sent");
         try
         {
             using var response = await call();
             var status = response.StatusCode;
-            foreach (var token in tokens)
-            {
-                Write(token, response.IsSuccessStatusCode ? State.Ended : State.Open, string.Create(CultureInfo.InvariantCulture, $"answered {(int)status}"));
-            }
-
+            Write(tokens, response.IsSuccessStatusCode ? State.Ended : State.Open, string.Create(CultureInfo.InvariantCulture, $"answered {(int)status}"));
             if (!response.IsSuccessStatusCode && status != HttpStatusCode.ServiceUnavailable && status != refusal)
             {
                 live.ForEach(token => _wrong.Add($"{token[..6]} was Live and its end was answered {status}"));
@@ -142,16 +134,23 @@ internal sealed class Ledger : IDisposable
         return response.StatusCode;
     }
 
-    private void Write(string token, State state, string what)
+    // All at once: each write waits for the disk.
+    private void Write(IReadOnlyCollection<string> tokens, State state, string what)
     {
-        _changed[token] = true;
+        var at = Stopwatch.GetElapsedTime(_began).TotalMilliseconds;
+        var lines = new StringBuilder();
+        foreach (var token in tokens)
+        {
+            _changed[token] = true;
 
-        // What has ended stays ended in the ledger, whatever a later call answers.
-        _states.AddOrUpdate(token, state, (_, before) => before == State.Ended ? before : state);
-        var line = string.Create(CultureInfo.InvariantCulture, $"{Stopwatch.GetElapsedTime(_began).TotalMilliseconds:F3} {token} {what}\n");
+            // What has ended stays ended in the ledger, whatever a later call answers.
+            _states.AddOrUpdate(token, state, (_, before) => before == State.Ended ? before : state);
+            lines.Append(CultureInfo.InvariantCulture, $"{at:F3} {token} {what}\n");
+        }
+
         lock (_file)
         {
-            _file.Write(Encoding.ASCII.GetBytes(line));
+            _file.Write(Encoding.ASCII.GetBytes(lines.ToString()));
         }
     }
 }
