@@ -31,7 +31,8 @@ internal static class Report
         AuthApi: {options.AuthApi}{(options.Against is null ? "" : $"; the other build: {options.Against}")}.
         {Environment.ProcessorCount} cores, load generator and server together; {RuntimeInformation.FrameworkDescription}; keep-alive connections over loopback; all warm.
         Each round measures every subject once. Figures are medians of the rounds; in parentheses the highest of all rounds. Ratios are taken within
-        a round: median (minimum to maximum). CPU is the server's, a request, with all that it does after its last response; "busy after" is how long that takes.
+        a round: median (minimum to maximum). CPU is the server's, a request, with all that it does after its last response; "busy after" is how long that takes. Not in it are last uses
+        of sessions that are used over and over: a row for each of them, once a minute.
         """);
 
     /// <summary>Writes a workload's table, with AuthApi's ratios to all others.</summary>

@@ -67,11 +67,7 @@ internal static class RevokeRun
         var during = new Latencies();
         while (!call.IsCompleted)
         {
-            var (_, piece) = NewLoad().Measure(Piece);
-            if (!call.IsCompleted || during.Count == 0)
-            {
-                during.Add(piece);
-            }
+            during.Add(NewLoad().Measure(Piece).Logout);
         }
 
         var ended = await call;
@@ -81,7 +77,7 @@ internal static class RevokeRun
             throw new InvalidDataException($"{ended.Count} sessions ended, where {count} should have ({Stopwatch.GetElapsedTime(began)}).");
         }
 
-        // None is accepted, and others are.
+        // None is accepted; the load beside it expects that the others are.
         var every = Math.Max(1, count / Workload.Replayed);
         new LoadGenerator(subject.Server, connections: 1).SendOnce(
             [.. tokens.Take(count).Where((_, index) => index % every == 0).Select(token => subject.Me(HttpRequests.SessionCookieOf(token)))], StatusCodes.Status401Unauthorized);

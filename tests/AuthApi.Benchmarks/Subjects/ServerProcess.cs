@@ -100,12 +100,14 @@ internal sealed class ServerProcess : IDisposable
     }
 
     /// <summary>Waits until the server does nothing for so long, or until two minutes have passed.</summary>
+    /// <param name="idle">For how long it must do nothing.</param>
+    /// <param name="atLeast">How long to wait in any case: it may begin with something later.</param>
     /// <returns>The CPU that it used, and for how long it was busy.</returns>
-    public (TimeSpan Cpu, TimeSpan Busy) WaitUntilIdle(TimeSpan idle)
+    public (TimeSpan Cpu, TimeSpan Busy) WaitUntilIdle(TimeSpan idle, TimeSpan atLeast = default)
     {
         var (startedAt, before) = (Stopwatch.GetTimestamp(), CpuTime);
         var (busy, counted) = (TimeSpan.Zero, OwnCpuTime);
-        while (Stopwatch.GetElapsedTime(startedAt) is var elapsed && elapsed < busy + idle && elapsed < MaxBusy)
+        while (Stopwatch.GetElapsedTime(startedAt) is var elapsed && (elapsed < busy + idle || elapsed < atLeast) && elapsed < MaxBusy)
         {
             Task.Delay(BetweenLooks).GetAwaiter().GetResult();
             if (OwnCpuTime is var now && now > counted + Noise)

@@ -10,8 +10,11 @@ internal sealed class Subject(string title, ServerProcess server, string folder,
     private const int Ok = StatusCodes.Status200OK;
     private const int UsedTogether = 200;
 
-    // Longer than any pause after which AuthApi begins with what it has left for later; 0.1 begins within two seconds.
+    // Longer than any pause after which AuthApi begins with what it has left for later, but for last uses; 0.1 begins within two seconds.
     private static readonly TimeSpan AuthApiIdle = TimeSpan.FromSeconds(2.5);
+
+    // Last uses are written once a minute.
+    private static readonly TimeSpan LastUsesWritten = TimeSpan.FromSeconds(62);
     private static readonly TimeSpan OthersIdle = TimeSpan.FromSeconds(0.25);
 
     private readonly List<string> _loggedOut = [];
@@ -40,8 +43,9 @@ internal sealed class Subject(string title, ServerProcess server, string folder,
     /// <summary>Sends <c>GET /me/</c> of the reserved sessions for so long.</summary>
     public Load GetMe(TimeSpan duration, int connections) => new LoadGenerator(server, connections).SendFor(duration, _me, Ok);
 
-    /// <summary>Sends one <c>GET /me/</c> of each of so many sessions that were not used before.</summary>
-    public Load GetMeFirst(int count, int connections) => Settle(new LoadGenerator(server, connections).SendOnce(Take(count).ConvertAll(Me), Ok));
+    /// <summary>Sends one <c>GET /me/</c> of each of so many sessions that were not used before, and waits until their last uses are written.</summary>
+    public Load GetMeFirst(int count, int connections) =>
+        Settle(new LoadGenerator(server, connections).SendOnce(Take(count).ConvertAll(Me), Ok), IsAuthApi ? LastUsesWritten : TimeSpan.Zero);
 
     /// <summary>Ends so many sessions, each with a request of its own.</summary>
     /// <param name="count">How many.</param>
@@ -112,14 +116,14 @@ internal sealed class Subject(string title, ServerProcess server, string folder,
 
     /// <summary>Waits until the server does nothing any more.</summary>
     /// <returns>The CPU that it used, and for how long it was busy.</returns>
-    public (TimeSpan Cpu, TimeSpan Busy) WaitUntilIdle() => server.WaitUntilIdle(IsAuthApi ? AuthApiIdle : OthersIdle);
+    public (TimeSpan Cpu, TimeSpan Busy) WaitUntilIdle(TimeSpan atLeast = default) => server.WaitUntilIdle(IsAuthApi ? AuthApiIdle : OthersIdle, atLeast);
 
     public void Dispose() => server.Dispose();
 
     /// <summary>Adds what the server still does after its last response.</summary>
-    private Load Settle(Load load)
+    private Load Settle(Load load, TimeSpan atLeast = default)
     {
-        var (cpu, busy) = WaitUntilIdle();
+        var (cpu, busy) = WaitUntilIdle(atLeast);
         return load with { ServerCpu = load.ServerCpu + cpu, BusyAfter = busy };
     }
 }
