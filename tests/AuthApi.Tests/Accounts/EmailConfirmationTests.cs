@@ -1,4 +1,5 @@
 using System.Net;
+using AuthApi.Accounts;
 using AuthApi.Codes;
 using AuthApi.Tests.Harness;
 using Microsoft.EntityFrameworkCore;
@@ -65,6 +66,31 @@ internal sealed class EmailConfirmationTests(TestedStore database)
         using var login = await LoginAsync("not the password at all");
 
         await login.ShouldBeProblemAsync(HttpStatusCode.Unauthorized, "invalid_credentials");
+    }
+
+    [Test]
+    public async Task A_disabled_account_and_an_old_request_get_no_message()
+    {
+        await RegisterAsync();
+        await _application.NextCodeAsync(subject: Confirm);
+        await _application.QueryAsync(context => context.Users.ExecuteUpdateAsync(update => update.SetProperty(user => user.LockoutEnd, DateTimeOffset.MaxValue)));
+        _application.Time.Advance(TimeSpan.FromMinutes(6));
+
+        // As it was stored before the program was down for an hour.
+        var at = _application.Time.GetUtcNow() - OneTimeCodes.Lifetime;
+        await _application.QueryAsync(context =>
+        {
+            context.Add(new CodeRequest { Id = Guid.CreateVersion7(at), Purpose = CodeRequest.Registration, Email = "eve@example.com", PasswordHash = "x", At = at });
+            return context.SaveChangesAsync();
+        });
+        using var resent = await _browser.PostAsync("/email/confirm/resend/", new { email = Ada });
+        Assert.That(resent.StatusCode, Is.EqualTo(HttpStatusCode.Accepted));
+        await _application.MailIsQuietAsync();
+        await RegisterAsync();
+        await _application.MailIsQuietAsync();
+
+        Assert.That(Directory.GetFiles(_application.MailFolder), Is.Empty);
+        Assert.That(await _application.QueryAsync(context => context.Users.CountAsync()), Is.EqualTo(1));
     }
 
     [Test]

@@ -200,6 +200,20 @@ internal sealed class UsersTests(TestedStore database)
     }
 
     [Test]
+    public async Task No_password_change_is_required_where_no_code_can_be_mailed()
+    {
+        await using var application = new AuthApiApplication(environment: "Production", settings: new() { ["Email:PickupDirectory"] = "" }, store: database);
+        var (_, root) = await application.NewAdministratorAsync();
+        using var ada = await application.NewLoggedInBrowserAsync();
+
+        using var refused = await root.PostAsync("/admin/users/2/require-password-change/");
+
+        await refused.ShouldBeProblemAsync(HttpStatusCode.ServiceUnavailable, "mail_not_configured");
+        Assert.That(await ada.MeAsync(), Is.EqualTo(HttpStatusCode.OK));
+        root.Dispose();
+    }
+
+    [Test]
     public async Task A_deleted_account_leaves_events_without_addresses()
     {
         using var ada = await _application.NewLoggedInBrowserAsync();

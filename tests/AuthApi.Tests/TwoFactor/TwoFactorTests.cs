@@ -394,6 +394,12 @@ internal sealed class TwoFactorTests(TestedStore database)
 
         using var wrong = await caller.PostAsync("/reauthenticate/", new { twoFactorCode = app.WrongCode() });
         await wrong.ShouldBeProblemAsync(HttpStatusCode.Forbidden, "invalid_credentials");
+        foreach (var body in new[] { new { password = "not the password at all", twoFactorCode = app.Code() }, new { password = Browser.Password, twoFactorCode = app.WrongCode() } })
+        {
+            using var half = await caller.PostAsync("/reauthenticate/", body);
+            await half.ShouldBeProblemAsync(HttpStatusCode.Forbidden, "invalid_credentials");
+        }
+
         using var right = await caller.PostAsync("/reauthenticate/", new { twoFactorCode = app.Code() });
         Assert.That(right.StatusCode, Is.EqualTo(HttpStatusCode.OK), await right.Content.ReadAsStringAsync());
         Assert.That(Methods(await caller.KeepTokenAsync(right)), Is.EqualTo("pwd otp"));
