@@ -39,10 +39,19 @@ internal abstract partial class Lane<TCall, TAnswer>(PostgreSqlDatabase database
             : Task.FromException<TAnswer>(new StoreUnavailableException("The program is ending and takes no more calls."));
     }
 
-    public Task StartAsync(CancellationToken cancellationToken)
+    /// <summary>Opens the connection, before the first call needs it: the server may have none left then.</summary>
+    public async Task StartAsync(CancellationToken cancellationToken)
     {
+        try
+        {
+            _connection = await database.DataSource.OpenConnectionAsync(cancellationToken);
+        }
+        catch (Exception exception) when (PostgreSqlFailures.IsOutOfReach(exception))
+        {
+            // The first call opens it, or fails with the reason.
+        }
+
         _running = Task.Run(RunAsync, CancellationToken.None);
-        return Task.CompletedTask;
     }
 
     /// <summary>Takes no more calls, and returns when those that were taken are answered. The token is cancelled where the server used up the time for the shutdown.</summary>

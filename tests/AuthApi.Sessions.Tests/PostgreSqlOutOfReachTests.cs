@@ -142,15 +142,10 @@ internal sealed class PostgreSqlOutOfReachTests
     [Test]
     public async Task Without_free_connections_who_is_signed_in_is_served()
     {
-        // A node opens the connection of each shared statement when it is first asked, and keeps it.
+        // A node has had the connections of the shared statements since its start, also that of ends, which nobody has asked for yet.
         using var browser = await _application.NewLoggedInBrowserAsync();
         using var leaving = await _application.NewLogInAsync();
-        using (var first = await _application.NewLogInAsync())
-        {
-            Assert.That((await browser.MeAsync(), await leaving.MeAsync(), await first.MeAsync()), Is.EqualTo((HttpStatusCode.OK, HttpStatusCode.OK, HttpStatusCode.OK)));
-            using var logout = await first.LogOutAsync();
-            Assert.That(logout.StatusCode, Is.EqualTo(HttpStatusCode.OK));
-        }
+        Assert.That((await browser.MeAsync(), await leaving.MeAsync()), Is.EqualTo((HttpStatusCode.OK, HttpStatusCode.OK)));
 
         var taken = await TakeConnectionsAsync();
 
