@@ -73,6 +73,8 @@ internal abstract partial class Lane<TCall, TAnswer>(PostgreSqlDatabase database
         var batch = new List<Waiting>();
         while (await _waiting.Reader.WaitToReadAsync())
         {
+            // Those that were just answered go first, so that what they ask next shares the statement.
+            await Task.Yield();
             batch.Clear();
             while (batch.Count < MaxBatch && _waiting.Reader.TryRead(out var waiting))
             {
