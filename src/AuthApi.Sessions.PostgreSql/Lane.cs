@@ -12,7 +12,7 @@ namespace AuthApi.Sessions.PostgreSql;
 /// </summary>
 /// <typeparam name="TCall">What a call asks.</typeparam>
 /// <typeparam name="TAnswer">What it is answered.</typeparam>
-internal abstract partial class Lane<TCall, TAnswer>(PostgreSqlDatabase database, ILogger logger) : IHostedService
+internal abstract partial class Lane<TCall, TAnswer>(PostgreSqlDatabase database, ILogger logger) : IHostedService, IAsyncDisposable
 {
     private const int MaxBatch = 1_000;
 
@@ -60,6 +60,9 @@ internal abstract partial class Lane<TCall, TAnswer>(PostgreSqlDatabase database
         _waiting.Writer.TryComplete();
         await (_running ?? Task.CompletedTask).WaitAsync(TimeSpan.FromSeconds(10), CancellationToken.None);
     }
+
+    /// <summary>Ends it where the application is disposed without having been stopped.</summary>
+    public async ValueTask DisposeAsync() => await StopAsync(CancellationToken.None);
 
     /// <summary>Whether a statement may be run again when the connection broke under it, which may have been after its commit.</summary>
     protected virtual bool IsRepeatable => false;

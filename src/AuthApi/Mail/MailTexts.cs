@@ -73,7 +73,7 @@ public class MailTexts(IOptions<EmailOptions> options, IOptions<PublicUrlOptions
         "confirm your address",
         [
             $"A passkey or an authenticator app was added to the account at {ProductName} with the address {email}, and nobody has confirmed that the address is theirs."
-            + " Until that is done, whoever reads this mailbox can set a new password, and the passkey or the app is removed then.",
+            + " Until that is done, anybody who reads this mailbox can set a new password, and the passkey or the app is removed then.",
             "If you have added it, confirm the address with this code within 60 minutes:",
         ],
         code,

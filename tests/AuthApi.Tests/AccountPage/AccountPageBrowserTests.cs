@@ -205,7 +205,7 @@ internal sealed partial class AccountPageBrowserTests
         await AddAuthenticatorAsync();
         await SignInAsync();
         await _page.GetByRole(AriaRole.Link, new() { Name = "Security", Exact = true }).ClickAsync();
-        await ExpectAsync("is not confirmed yet. Until it is, whoever reads your mailbox can set a new password, and the authenticator app and passkeys are removed then.");
+        await ExpectAsync("is not confirmed yet. Until it is, anybody who reads your mailbox can set a new password, and the authenticator app and passkeys are removed then.");
         await _page.EvaluateAsync("() => { PublicKeyCredential.signalUnknownCredential = async unknown => { window.unknown = unknown; }; }");
         await ClickAsync("Add a passkey");
         await Assertions.Expect(_page.GetByLabel("Name", new() { Exact = true })).ToBeFocusedAsync();

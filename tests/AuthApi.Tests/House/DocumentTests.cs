@@ -41,6 +41,23 @@ internal sealed partial class DocumentTests
         Assert.That(broken, Is.Empty);
     }
 
+    [Test]
+    public void Plain_words_are_used_everywhere()
+    {
+        string[] sources =
+        [
+            .. new[] { "src", "deploy", "tests" }.SelectMany(folder => Directory.EnumerateFiles(Path.Combine(Repository.Root, folder), "*", SearchOption.AllDirectories))
+                .Where(file => Path.GetExtension(file) is ".cs" or ".js" or ".html" or ".conf" or ".yaml" or ".md" && !OtherFolders().IsMatch(file)),
+        ];
+
+        var found = Documents.Concat(sources).SelectMany(file => File.ReadLines(file).Index()
+            .Where(line => AvoidedWords().Match(line.Item) is { Success: true } && Path.GetFileName(file) != "DocumentTests.cs")
+            .Select(line => $"{Path.GetRelativePath(Repository.Root, file)}:{line.Index + 1}: {line.Item.Trim()}"));
+
+        Assert.That(sources, Has.Length.GreaterThan(300));
+        Assert.That(found, Is.Empty);
+    }
+
     [TestCase("[a](nowhere.md)", false)]
     [TestCase("[a](README.md#nowhere)", false)]
     [TestCase("[a](#nowhere)", false)]
@@ -176,6 +193,13 @@ internal sealed partial class DocumentTests
             bool yes => yes ? "`true` |" : "`false` |",
             _ => string.Create(CultureInfo.InvariantCulture, $"`{value}` |"),
         });
+
+    // Words that send a reader to the dictionary (CONTRIBUTING.md).
+    [GeneratedRegex(@"\b(whoever|at hand|in turn|anew|of ours|is to be|told)\b", RegexOptions.IgnoreCase)]
+    private static partial Regex AvoidedWords();
+
+    [GeneratedRegex(@"[\\/](bin|obj|node_modules)[\\/]")]
+    private static partial Regex OtherFolders();
 
     [GeneratedRegex(@"^\| \d")]
     private static partial Regex NumberedRow();

@@ -263,7 +263,7 @@ internal sealed class TwoFactorTests(TestedStore database)
             using var caller = await _application.NewLoggedInBrowserAsync(email);
             await EnableAsync(caller);
             var asked = await _application.NextMailAsync(email, subject);
-            Assert.That(asked.TextBody, Does.Contain("whoever reads this mailbox can set a new password"));
+            Assert.That(asked.TextBody, Does.Contain("anybody who reads this mailbox can set a new password"));
 
             // The passkey is not the first factor for which a code was mailed within five minutes.
             _application.Time.Advance(OneTimeCodes.Quiet);

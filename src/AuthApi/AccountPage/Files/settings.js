@@ -11,7 +11,7 @@ export async function security() {
 }
 
 const unconfirmed = () => !state.me.emailConfirmed && h('p', { class: 'card' },
-  `Your address ${state.me.email} is not confirmed yet. Until it is, whoever reads your mailbox can set a new password, and the authenticator app and passkeys are removed then. `,
+  `Your address ${state.me.email} is not confirmed yet. Until it is, anybody who reads your mailbox can set a new password, and the authenticator app and passkeys are removed then. `,
   h('a', { href: '#account' }, 'Confirm it'));
 
 /** For who has come by a mailed code and a recovery code, and may do no more than this. */
