@@ -67,6 +67,9 @@ internal abstract partial class Lane<TCall, TAnswer>(PostgreSqlDatabase database
     /// <summary>Whether a statement may be run again when the connection broke under it, which may have been after its commit.</summary>
     protected virtual bool IsRepeatable => false;
 
+    /// <summary>Whether requests that were just answered run before the next statement, so that what they ask next shares it. During a commit enough others gather.</summary>
+    protected virtual bool AnsweredGoFirst => false;
+
     /// <summary>Runs one statement for all of them, without a limit of time of its own.</summary>
     /// <returns>The answers, in the order of the calls.</returns>
     protected abstract Task<TAnswer[]> ExecuteAsync(NpgsqlConnection connection, IReadOnlyList<TCall> calls, CancellationToken cancellationToken);
@@ -76,8 +79,11 @@ internal abstract partial class Lane<TCall, TAnswer>(PostgreSqlDatabase database
         var batch = new List<Waiting>();
         while (await _waiting.Reader.WaitToReadAsync())
         {
-            // Those that were just answered go first, so that what they ask next shares the statement.
-            await Task.Yield();
+            if (AnsweredGoFirst)
+            {
+                await Task.Yield();
+            }
+
             batch.Clear();
             while (batch.Count < MaxBatch && _waiting.Reader.TryRead(out var waiting))
             {

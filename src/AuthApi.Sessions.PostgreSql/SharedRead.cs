@@ -25,6 +25,8 @@ internal sealed class SharedRead(PostgreSqlDatabase database, SessionSchema sche
     // A read may be repeated.
     protected override bool IsRepeatable => true;
 
+    protected override bool AnsweredGoFirst => true;
+
     protected override async Task<int?[]> ExecuteAsync(NpgsqlConnection connection, IReadOnlyList<TokenHash> calls, CancellationToken cancellationToken)
     {
         var keys = new long[calls.Count];
