@@ -316,9 +316,7 @@ public sealed partial class ApplicationUserManager : UserManager<ApplicationUser
         catch (DbUpdateException exception) when (StoreErrors.IsUniqueViolation(exception))
         {
             Context.Entry(user).State = EntityState.Detached;
-            return IdentityResult.Failed(await FindByEmailAsync(user.Email!) is null
-                ? ErrorDescriber.DuplicateUserName(user.UserName!)
-                : ErrorDescriber.DuplicateEmail(user.Email!));
+            return await TakenAsync(user);
         }
     }
 
@@ -331,9 +329,7 @@ public sealed partial class ApplicationUserManager : UserManager<ApplicationUser
         }
         catch (DbUpdateException exception) when (StoreErrors.IsUniqueViolation(exception))
         {
-            return IdentityResult.Failed(await Context.Users.AnyAsync(other => other.Id != user.Id && other.NormalizedEmail == user.NormalizedEmail)
-                ? ErrorDescriber.DuplicateEmail(user.Email!)
-                : ErrorDescriber.DuplicateUserName(user.UserName!));
+            return await TakenAsync(user);
         }
     }
 
@@ -349,6 +345,12 @@ public sealed partial class ApplicationUserManager : UserManager<ApplicationUser
         // Identity's own renewal also changes the security stamp, and writes the whole user before it answers.
         return result == PasswordVerificationResult.Failed ? result : PasswordVerificationResult.Success;
     }
+
+    // A unique index has refused the row: that of the address, or that of the name.
+    private async Task<IdentityResult> TakenAsync(ApplicationUser user) => IdentityResult.Failed(
+        await Context.Users.AnyAsync(other => other.Id != user.Id && other.NormalizedEmail == user.NormalizedEmail)
+            ? ErrorDescriber.DuplicateEmail(user.Email!)
+            : ErrorDescriber.DuplicateUserName(user.UserName!));
 
     // An empty hash is verified as any other is: an account without a password is not shown either.
     private Task<(PasswordVerificationResult Result, string? Renewed)> VerifyAsync(ApplicationUser user, string password) => _limiter.RunAsync(
